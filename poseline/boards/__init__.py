@@ -1,0 +1,1 @@
+"""The boards, and what a model costs on them."""

@@ -1,0 +1,1 @@
+"""The only schema: pydantic models, their loading, and everything generated from them."""

@@ -1,0 +1,153 @@
+"""The whole config, what each mode needs of it, and the part that each stage depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from poseline.config.augmentation import Augmentations
+from poseline.config.dataset import Conversion, Dataset
+from poseline.config.deployment import (
+    Benchmarking,
+    Evaluation,
+    Prediction,
+    Quantization,
+    Tools,
+)
+from poseline.config.general import General, Hydra, Mlflow, OperationMode
+from poseline.config.preprocessing import Postprocessing, Preprocessing
+from poseline.config.section import Section
+from poseline.config.training import Training
+
+Stage = Literal["convert", "train", "quantize", "evaluate", "predict", "benchmark"]
+
+CHAINS: dict[str, tuple[Stage, ...]] = {
+    "training": ("train",),
+    "evaluation": ("evaluate",),
+    "quantization": ("quantize",),
+    "prediction": ("predict",),
+    "benchmarking": ("benchmark",),
+    "chain_tqe": ("train", "quantize", "evaluate"),
+    "chain_tqeb": ("train", "quantize", "evaluate", "benchmark"),
+    "chain_eqe": ("evaluate", "quantize", "evaluate"),
+    "chain_eqeb": ("evaluate", "quantize", "evaluate", "benchmark"),
+    "chain_qb": ("quantize", "benchmark"),
+}
+"""The stages of each mode, in order."""
+
+
+class Config(Section):
+    """One YAML: everything that a run depends on."""
+
+    general: General = General()
+    """The project, the model to start from, and reproducibility."""
+    operation_mode: OperationMode = "chain_tqeb"
+    """The service or chain of services to run."""
+    dataset: Dataset = Dataset()
+    """Training, validation, test and calibration sets."""
+    conversion: Conversion | None = None
+    """A COCO set to convert first."""
+    preprocessing: Preprocessing = Preprocessing()
+    """Input range, size and channels."""
+    data_augmentation: Augmentations = ()
+    """Random changes of the training pictures, in order."""
+    training: Training | None = None
+    """The model and how it learns."""
+    postprocessing: Postprocessing = Postprocessing()
+    """From the output to keypoints."""
+    quantization: Quantization | None = None
+    """How the model becomes int8."""
+    evaluation: Evaluation = Evaluation()
+    """Settings of an evaluation."""
+    prediction: Prediction | None = None
+    """Pictures to annotate."""
+    tools: Tools = Tools()
+    """Vendor tools."""
+    benchmarking: Benchmarking | None = None
+    """What is measured, and for which board."""
+    mlflow: Mlflow = Mlflow()
+    """Where runs are tracked."""
+    hydra: Annotated[Hydra, Field()] = Hydra()
+    """Where the experiment directory is made."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of `operation_mode`, with `convert` first where there is a `conversion`."""
+        stages = CHAINS[self.operation_mode]
+        return ("convert", *stages) if self.conversion else stages
+
+    def slice(self, stage: Stage) -> dict[str, Any]:
+        """Return the part of the config that one stage depends on, ready for JSON.
+
+        An edit elsewhere leaves the slice, its hash, and so the caches of KFP and of a local run,
+        as they were. Paths and places of inputs are not in it: inputs are handed to the stage.
+        """
+        whole = self.model_dump(mode="json")
+        cut: dict[str, Any] = {}
+        for path in _SLICES[stage]:
+            section, _, key = path.partition(".")
+            if not key:
+                cut[section] = whole[section]
+            else:
+                cut.setdefault(section, {})[key] = whole[section][key]
+        return cut
+
+
+_GENERAL = ("general.deterministic_ops", "general.global_seed", "general.gpu_memory_limit")
+_SLICES: dict[Stage, tuple[str, ...]] = {
+    "convert": ("dataset.keypoints", "conversion"),
+    "train": (
+        *_GENERAL,
+        "general.model_type",
+        "dataset.name",
+        "dataset.keypoints",
+        "dataset.validation_split",
+        "dataset.seed",
+        "preprocessing",
+        "data_augmentation",
+        "training",
+    ),
+    "quantize": (
+        *_GENERAL,
+        "general.model_type",
+        "dataset.keypoints",
+        "dataset.quantization_split",
+        "dataset.seed",
+        "preprocessing",
+        "quantization",
+    ),
+    "evaluate": (
+        "general.model_type",
+        "general.num_threads_tflite",
+        "dataset.name",
+        "dataset.keypoints",
+        "dataset.validation_split",
+        "dataset.seed",
+        "preprocessing",
+        "postprocessing",
+        "evaluation",
+    ),
+    "predict": (
+        "general.model_type",
+        "general.num_threads_tflite",
+        "dataset.keypoints",
+        "preprocessing",
+        "postprocessing",
+    ),
+    "benchmark": (
+        "general.model_type",
+        "general.num_threads_tflite",
+        "preprocessing",
+        "tools",
+        "benchmarking",
+    ),
+}
+
+
+def config_hash(data: dict[str, Any]) -> str:
+    """Return the sha256 of a slice in canonical JSON; the same for the same meaning."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,97 @@
+"""From pydantic's errors to problems that a user can act on."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from poseline.errors import Problem
+
+
+def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> list[Problem]:
+    """Translate each error: dotted path, what was found, what is accepted, a did-you-mean.
+
+    Args:
+        error: What pydantic raised.
+        root: The model that was validated.
+        data: What it was validated against.
+
+    Returns:
+        One problem per fault, in the order of the fields, none twice.
+    """
+    problems: dict[str, Problem] = {}
+    for item in error.errors(include_url=False):
+        path = _path(item["loc"], data)
+        problem = _problem(path, dict(item), root)
+        problems.setdefault(f"{path}|{problem.found}", problem)
+    return list(problems.values())
+
+
+def _path(loc: tuple[int | str, ...], data: Any) -> list[str]:
+    """Drop the parts of pydantic's location that name a union's branch and not a key."""
+    path: list[str] = []
+    for part in loc:
+        if isinstance(data, dict):
+            if part not in data and path and isinstance(part, str) and "[" in part:
+                continue
+            data = data.get(part)
+        elif isinstance(data, list | tuple) and isinstance(part, int):
+            data = data[part] if part < len(data) else None
+        elif isinstance(part, str) and part in ("float", "int", "str", "bool"):
+            continue
+        path.append(str(part))
+    return path
+
+
+def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Problem:
+    dotted = ".".join(path) or "<top>"
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _fields_at(root, path[:-1])
+        close = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
+        hint = f"did you mean `{close[0]}`?" if close else ""
+        return Problem(dotted, "an unknown key", ", ".join(known) or "no key here", hint)
+    if kind == "missing":
+        return Problem(dotted, "nothing", "a value; this key is required")
+    found = _shorten(item.get("input"))
+    if kind == "value_error":
+        return Problem(dotted, found, str(context.get("error", item["msg"])))
+    if kind == "literal_error":
+        accepted = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+        choices = accepted.split(", ")
+        close = difflib.get_close_matches(str(item.get("input")), choices, n=1)
+        return Problem(dotted, found, accepted, f"did you mean `{close[0]}`?" if close else "")
+    message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return Problem(dotted, found, message)
+
+
+def _fields_at(root: type[BaseModel], path: list[str]) -> list[str]:
+    model: type[BaseModel] | None = root
+    for part in path:
+        if model is None:
+            return []
+        field = model.model_fields.get(part)
+        if field is None and part.isdigit():
+            continue
+        model = _model_in(field.annotation) if field else None
+    return list(model.model_fields) if model else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the model inside of an annotation such as `Model | None` or `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if isinstance(annotation, types.GenericAlias | types.UnionType) or typing.get_args(annotation):
+        for argument in typing.get_args(annotation):
+            if model := _model_in(argument):
+                return model
+    return None
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,0 +1,1 @@
+"""From COCO to batches: conversion, reading, preprocessing, augmentation, targets."""

@@ -1,0 +1,1 @@
+"""OKS, COCO AP, PCK and their plots."""

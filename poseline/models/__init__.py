@@ -1,0 +1,1 @@
+"""Architectures, presets and what is saved beside a model."""

@@ -1,0 +1,85 @@
+"""The sidecar of a model file: what a caller must know to feed it and to read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from poseline.config.general import ModelType
+from poseline.config.preprocessing import AspectRatio, ColorMode, Decoding, Interpolation
+from poseline.errors import ModelError
+from poseline.store.manifest import write_atomic
+
+
+class ModelMetadata(BaseModel):
+    """Written beside each model that poseline saves, as `<model file name>.json`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """Architecture, such as st_movenet_lightning_heatmaps."""
+    model_type: ModelType
+    """What the output means."""
+    keypoints: tuple[str, ...]
+    """Names of the keypoints in order."""
+    skeleton: tuple[tuple[int, int], ...]
+    """Pairs of keypoint indices to draw a bone between."""
+    input_shape: tuple[int, int, int]
+    """Height, width and channels."""
+    output_shape: tuple[int, ...]
+    """Shape of the output without the batch."""
+    stride: int | None = None
+    """Input pixels per heatmap cell."""
+    decoding: Decoding | None = None
+    """How heatmaps are read best."""
+    scale: float
+    """Input = scale · pixel + offset, in real numbers; the quantized input's own scale and zero
+    point are in the model file."""
+    offset: float
+    """See `scale`."""
+    color_mode: ColorMode
+    """Channels of the input."""
+    interpolation: Interpolation
+    """How pictures were resized in training."""
+    aspect_ratio: AspectRatio
+    """How pictures were fitted in training."""
+    input_dtype: str = "float32"
+    """Type of the input tensor."""
+    output_dtype: str = "float32"
+    """Type of the output tensor."""
+    dataset: str = "<unnamed>"
+    """Name of the training set."""
+    dataset_hash: str = ""
+    """Content hash of the training set."""
+    config_hash: str = ""
+    """sha256 of the config's training slice."""
+    calibrated: bool | None = None
+    """Quantized models: whether real pictures calibrated it; False means random data, and an
+    unknown accuracy."""
+
+    def write(self, model: Path) -> None:
+        """Write the sidecar of a model file."""
+        write_atomic(sidecar_path(model), self.model_dump_json(indent=2) + "\n")
+
+
+def sidecar_path(model: Path) -> Path:
+    """Return the path of a model file's sidecar."""
+    return model.with_name(f"{model.name}.json")
+
+
+def read_metadata(model: Path) -> ModelMetadata | None:
+    """Read a model file's sidecar; None where it has none.
+
+    Raises:
+        ModelError: The sidecar is damaged.
+    """
+    path = sidecar_path(model)
+    if not path.is_file():
+        return None
+    try:
+        return ModelMetadata.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ModelError(
+            f"{path} is not a model's metadata: {error.errors()[0]['msg']}", "remove or restore it"
+        ) from None

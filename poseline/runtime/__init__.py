@@ -1,0 +1,1 @@
+"""One protocol over Keras, LiteRT and ONNX Runtime."""

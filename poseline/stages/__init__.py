@@ -1,0 +1,1 @@
+"""convert, train, quantize, evaluate, predict, benchmark: run(config, inputs, out)."""

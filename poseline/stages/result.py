@@ -1,0 +1,90 @@
+"""What every stage returns, and how the next one finds it on disk.
+
+A stage is a module with `run(config, inputs, out, …) -> StageResult`:
+
+- `config` may be the whole config or what `from_slice` makes of the stage's slice;
+- `inputs` maps a name to a local file or folder (`training`, `validation`, `test`,
+  `calibration`, `model`, `resume`, `images`, `source`);
+- it writes only under `out`, and `manifest.json` last;
+- it knows nothing of KFP, MLflow or S3: whoever calls it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from poseline.config.config import Config, Stage, config_hash
+from poseline.store.manifest import Manifest, content_hash, entries, now, versions
+
+Inputs = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A finished stage.
+
+    Attributes:
+        stage: Its name.
+        out: Its output folder.
+        files: Role to path: `model`, `metrics`, `predictions`, `history`, ….
+        metrics: Figures that were measured.
+        summary: Anything else worth showing, JSON values.
+    """
+
+    stage: str
+    out: Path
+    files: dict[str, Path] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, out: Path) -> StageResult:
+        """Read a result back from its folder.
+
+        Raises:
+            StoreError: The stage did not finish there.
+        """
+        manifest = Manifest.read(out)
+        files = {role: out / name for role, name in manifest.roles.items()}
+        return cls(manifest.stage, out, files, manifest.metrics, manifest.summary)
+
+
+def finish(
+    stage: Stage,
+    config: Config,
+    inputs: Inputs,
+    out: Path,
+    *,
+    roles: Mapping[str, str] | None = None,
+    files: list[str] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    summary: Mapping[str, Any] | None = None,
+) -> StageResult:
+    """Write the manifest of a finished stage and return its result.
+
+    Args:
+        stage: Name of the stage.
+        config: The config it ran with.
+        inputs: What it read.
+        out: Where it wrote.
+        roles: Role to path relative to `out`.
+        files: Relative paths to list with checksums; by default all files below `out`.
+        metrics: Figures that were measured.
+        summary: JSON values.
+    """
+    Manifest(
+        stage=stage,
+        config_hash=config_hash(config.slice(stage)),
+        inputs={name: content_hash(path) for name, path in inputs.items()},
+        files=entries(out, files),
+        roles=dict(roles or {}),
+        metrics={name: float(value) for name, value in (metrics or {}).items()},
+        summary=dict(summary or {}),
+        seed=config.general.global_seed,
+        versions=versions(),
+        created=now(),
+    ).write(out)
+    return StageResult.load(out)

@@ -1,0 +1,1 @@
+"""Where files are: local, S3, manifests, whole-or-nothing outputs."""

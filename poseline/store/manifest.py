@@ -1,0 +1,168 @@
+"""`manifest.json`: what a stage made, from what, and how to tell that it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from poseline.errors import StoreError
+
+MANIFEST = "manifest.json"
+_PACKAGES = ("poseline", "numpy", "tensorflow-cpu", "tensorflow", "keras", "ai-edge-litert", "onnx")
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of an output: its sha256 in hex and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a stage left in its output folder.
+
+    Attributes:
+        stage: Name of the stage.
+        config_hash: sha256 of the slice of the config that the stage depends on.
+        inputs: Name of each input to its content hash.
+        files: Path of each file, relative to the folder, to its checksum and size.
+        roles: Role of a file (`model`, `predictions`, …) to its relative path.
+        metrics: Figures that were measured, floats alone.
+        summary: Anything else worth showing, JSON values.
+        seed: The global seed, or None.
+        versions: Package to version.
+        created: UTC time in ISO 8601.
+    """
+
+    stage: str
+    config_hash: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    files: dict[str, FileEntry] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    created: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read the manifest of a folder.
+
+        Raises:
+            StoreError: There is none, or it is no manifest.
+        """
+        path = folder / MANIFEST
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            data["files"] = {name: FileEntry(**entry) for name, entry in data["files"].items()}
+            return cls(**data)
+        except FileNotFoundError:
+            raise StoreError(
+                f"{folder} has no {MANIFEST}", "the stage that writes it did not finish; run it"
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} is not a manifest: {error}") from None
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into its folder; last, since it says that the folder is whole."""
+        write_atomic(folder / MANIFEST, json.dumps(asdict(self), indent=2, sort_keys=True) + "\n")
+
+    def verify(self, folder: Path) -> None:
+        """Compare every file with its checksum.
+
+        Raises:
+            StoreError: A file is missing or differs; names it.
+        """
+        for name, entry in self.files.items():
+            path = folder / name
+            if not path.is_file():
+                raise StoreError(f"{path} is missing", "run the stage that writes it again")
+            if path.stat().st_size != entry.size or sha256_of(path) != entry.sha256:
+                raise StoreError(
+                    f"{path} differs from its checksum in {MANIFEST}",
+                    "it was changed or damaged; run the stage that writes it again",
+                )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def entries(folder: Path, names: Iterable[str] | None = None) -> dict[str, FileEntry]:
+    """Return the checksum and size of the files of a folder, by relative path.
+
+    Args:
+        folder: The folder.
+        names: Relative paths; by default every file below the folder but the manifest.
+    """
+    if names is None:
+        found = sorted(path for path in folder.rglob("*") if path.is_file())
+        names = [path.relative_to(folder).as_posix() for path in found if path.name != MANIFEST]
+    return {
+        name: FileEntry(sha256_of(folder / name), (folder / name).stat().st_size) for name in names
+    }
+
+
+def content_hash(path: Path) -> str:
+    """Return a hash of an input, a file's or a folder's.
+
+    A folder with a manifest is known by it; any other by the names, sizes and times of its files,
+    since reading a data set of gigabytes to name it would cost more than most stages.
+    """
+    if path.is_file():
+        return sha256_of(path)
+    if (path / MANIFEST).is_file():
+        return sha256_of(path / MANIFEST)
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        status = file.stat()
+        line = f"{file.relative_to(path).as_posix()} {status.st_size} {status.st_mtime_ns}\n"
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def now() -> str:
+    """Return the UTC time in ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; its folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
