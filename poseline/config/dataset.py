@@ -38,8 +38,9 @@ class Dataset(Section):
 
 
 class Conversion(Section):
-    """A COCO set (person_keypoints JSON) to convert first. Its result becomes the training and
-    validation path where these are not set.
+    """A COCO set (person_keypoints JSON) to convert first.
+
+    Its result becomes the training and validation path where these are not set.
     """
 
     path: str

@@ -70,7 +70,7 @@ class Training(Section):
     """Passes over the training set."""
     optimizer: Named = Field(min_length=1, max_length=1)
     """A Keras optimizer by name, with its arguments: `Adam: {learning_rate: 0.001}`."""
-    callbacks: Named = {}
+    callbacks: Named = Field(default_factory=dict)
     """Keras callbacks or learning-rate schedulers by name, with their arguments. ModelCheckpoint
     may set `monitor` and `mode` alone; TensorBoard is built in."""
     frozen_layers: Layers | None = None
