@@ -1,0 +1,64 @@
+"""The `poseline` command: its sub-commands, its exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from poseline import __version__, log
+from poseline.errors import PoselineError
+
+EXIT_CODES = """
+Exit codes: 0 done, 1 failed, 2 config or command line, 3 data, 4 model, 5 storage,
+6 outside tool, 130 interrupted.
+"""
+
+app = App(
+    name="poseline",
+    help="Train pose models for microcontrollers: convert, train, quantize, evaluate, benchmark.",
+    help_epilogue=EXIT_CODES,
+    version=__version__,
+    exit_on_error=False,
+    print_error=False,
+    help_format="markdown",
+)
+app.command("poseline.cli.run:run", name="run")
+app.command("poseline.cli.run:chain", name="chain")
+for _stage in ("train", "quantize", "evaluate", "predict", "benchmark"):
+    app.command(f"poseline.cli.run:{_stage}", name=_stage)
+app.command("poseline.cli.run:demo", name="demo")
+app.command("poseline.cli.config:validate", name="validate")
+app.command("poseline.cli.config:lr_plot", name="lr-plot")
+app.command("poseline.cli.config:schema", name="schema")
+app.command("poseline.cli.config:boards", name="boards")
+app.command("poseline.cli.dataset:app", name="dataset")
+app.register_install_completion_command()
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    log.configure()
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: list[str] | None) -> int:
+    try:
+        result = app(arguments, result_action="return_value")
+    except CycloptsError as error:
+        _say(f"{error}\nTry `poseline --help`.")
+        return 2
+    except PoselineError as error:
+        _say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("Interrupted. What was finished is kept; the same command goes on from there.")
+        return 130
+    except BrokenPipeError:
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)  # noqa: T201  the last word of a program goes to its user

@@ -1,0 +1,65 @@
+"""Commands about the config itself: validate, lr-plot, schema, boards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from poseline.config import load
+
+
+def validate(config: Path, *overrides: str) -> None:
+    """Check a config and print it resolved, with every default.
+
+    Example: `poseline validate examples/demo.yaml training.epochs=5`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
+    """
+    resolved = load.load(config, overrides)
+    Console(soft_wrap=True, highlight=False).print(load.dump(resolved), end="", markup=False)
+
+
+def lr_plot(config: Path, *overrides: str, out: Path = Path("learning_rate.png")) -> None:
+    """Draw the learning rate over the epochs of a config, without training.
+
+    Example: `poseline lr-plot examples/demo.yaml --out lr.png`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`.
+        out: The picture to write.
+    """
+    from poseline.errors import ConfigError, Problem
+    from poseline.training import schedules
+
+    resolved = load.load(config, overrides)
+    if resolved.training is None:
+        raise ConfigError([Problem("training", "nothing", "a section")], str(config))
+    schedules.plot(resolved.training, out)
+    Console().print(f"Wrote {out}")
+
+
+def schema(*, check: bool = False, root: Path = Path()) -> int:
+    """Write everything that is generated from the config models, or check that it is fresh.
+
+    Args:
+        check: Write nothing; exit 1 and list what is stale.
+        root: The project's folder.
+    """
+    from poseline.config.schema import generate
+
+    stale = generate(root, check=check)
+    for path in stale:
+        Console(stderr=True).print(f"{'stale' if check else 'wrote'}: {path}")
+    return 1 if check and stale else 0
+
+
+def boards() -> None:
+    """List the boards that benchmark knows, with what they have."""
+    from poseline.boards.table import BOARDS
+    from poseline.cli.tables import boards_table
+
+    Console().print(boards_table(BOARDS))

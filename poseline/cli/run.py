@@ -1,0 +1,136 @@
+"""Commands that run a chain or a single stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from poseline.config import load
+from poseline.config.config import Config
+from poseline.config.general import OperationMode
+
+Overrides = str
+Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
+
+
+def run(
+    *overrides: Overrides,
+    config_path: Annotated[Path, Parameter(alias="-cp")] = Path(),
+    config_name: Annotated[str, Parameter(alias="-cn")] = "user_config.yaml",
+) -> None:
+    """Run what `operation_mode` says, with the command line that the vendor's zoo has.
+
+    Example: `poseline run --config-path examples --config-name demo.yaml training.epochs=5`
+
+    Args:
+        overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
+        config_path: Folder of the config.
+        config_name: File name of the config; its suffix may be left out.
+    """
+    _run(load.load(load.find_config(config_path, config_name), overrides))
+
+
+def chain(name: Chain, config: Path, *overrides: Overrides) -> None:
+    """Run a chain: t(rain), q(uantize), e(valuate), b(enchmark).
+
+    Example: `poseline chain tqeb examples/demo.yaml training.model.alpha=0.5`
+
+    Args:
+        name: The chain; it takes the place of the config's `operation_mode`.
+        config: The YAML file.
+        overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
+    """
+    modes: dict[str, OperationMode] = {
+        "tqe": "chain_tqe",
+        "tqeb": "chain_tqeb",
+        "eqe": "chain_eqe",
+        "eqeb": "chain_eqeb",
+        "qb": "chain_qb",
+    }
+    _stage(modes[name], config, overrides)
+
+
+def train(config: Path, *overrides: Overrides) -> None:
+    """Train a model.
+
+    Example: `poseline train examples/demo.yaml training.epochs=5`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`.
+    """
+    _stage("training", config, overrides)
+
+
+def quantize(config: Path, *overrides: Overrides) -> None:
+    """Quantize a model to int8.
+
+    Example: `poseline quantize examples/demo.yaml general.model_path=best_model.h5`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`.
+    """
+    _stage("quantization", config, overrides)
+
+
+def evaluate(config: Path, *overrides: Overrides) -> None:
+    """Measure OKS, AP and PCK of a model on the test set.
+
+    Example: `poseline evaluate examples/demo.yaml general.model_path=quantized_model.tflite`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`.
+    """
+    _stage("evaluation", config, overrides)
+
+
+def predict(config: Path, *overrides: Overrides) -> None:
+    """Draw the poses that a model sees in pictures.
+
+    Example: `poseline predict demo.yaml general.model_path=best_model.h5
+    prediction.test_files_path=pictures`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`.
+    """
+    _stage("prediction", config, overrides)
+
+
+def benchmark(config: Path, *overrides: Overrides) -> None:
+    """Measure a model here and estimate it on the boards.
+
+    Example: `poseline benchmark demo.yaml general.model_path=quantized_model.tflite
+    benchmarking.board=STM32H747I-DISCO`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`.
+    """
+    _stage("benchmarking", config, overrides)
+
+
+def demo(*, out: Path = Path("demo")) -> None:
+    """Make a data set of drawn people and run chain_tqeb on it; about five minutes.
+
+    Args:
+        out: Folder for the data set and the experiment.
+    """
+    from poseline.cli.demo import run_demo
+
+    run_demo(out)
+
+
+def _stage(mode: OperationMode, config: Path, overrides: tuple[str, ...]) -> None:
+    _run(load.load(config, overrides, mode=mode))
+
+
+def _run(config: Config) -> None:
+    from poseline.chains import run_chain
+    from poseline.cli.summary import show
+
+    show(run_chain(config))

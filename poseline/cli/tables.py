@@ -1,0 +1,66 @@
+"""The tables that end a run."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from poseline.chains import Experiment
+from poseline.stages.result import StageResult
+
+_ACCURACY = (("OKS", "oks"), ("AP", "ap"), ("AP50", "ap50"), ("AR", "ar"), ("PCK", "pck"))
+
+
+def accuracy_table(results: dict[str, StageResult]) -> Table | None:
+    """Return float beside int8: accuracy and size; None where nothing was evaluated."""
+    evaluations = {n: r for n, r in results.items() if r.stage == "evaluate"}
+    if not evaluations:
+        return None
+    table = Table(title="Accuracy", title_justify="left")
+    table.add_column("model")
+    for label, _ in _ACCURACY:
+        table.add_column(label, justify="right")
+    table.add_column("file", justify="right")
+    for name, result in evaluations.items():
+        figures = [_figure(result.metrics.get(key)) for _, key in _ACCURACY]
+        table.add_row(name.removeprefix("evaluate-"), *figures, _size(results, name))
+    return table
+
+
+def benchmark_table(result: StageResult) -> Table:
+    """Return what the benchmark stage found, estimates marked as such."""
+    table = Table(title="Benchmark", title_justify="left")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    labels = {
+        "macc": ("MACC", "{:,.0f}"),
+        "flash_kb": ("flash (estimate)", "{:,.0f} KB"),
+        "ram_kb": ("activation RAM (estimate)", "{:,.0f} KB"),
+        "latency_ms_estimate": ("latency on the board (estimate)", "{:,.1f} ms"),
+        "host_ms_median": ("latency on this host, median", "{:,.2f} ms"),
+        "host_ms_p95": ("latency on this host, p95", "{:,.2f} ms"),
+        "host_peak_mb": ("peak memory on this host", "{:,.0f} MB"),
+    }
+    for key, (label, form) in labels.items():
+        if key in result.metrics:
+            table.add_row(label, form.format(result.metrics[key]))
+    if verdict := result.summary.get("verdict"):
+        table.add_row("fit", str(verdict))
+    return table
+
+
+def experiment_tables(experiment: Experiment) -> list[Table]:
+    """Return the tables that sum up an experiment."""
+    tables = [accuracy_table(experiment.results)]
+    tables += [benchmark_table(r) for r in experiment.results.values() if r.stage == "benchmark"]
+    return [table for table in tables if table]
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _size(results: dict[str, StageResult], evaluation: str) -> str:
+    source = "quantize" if evaluation.endswith("int8") else "train"
+    result = results.get(source)
+    path = result.files.get("model") if result else None
+    return f"{path.stat().st_size / 1024:,.0f} KB" if path else "–"
