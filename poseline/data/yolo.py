@@ -1,0 +1,151 @@
+"""Sets in YOLO Darknet format: a picture and a text file of the same stem, a line a person.
+
+A line is `0 cx cy w h` and then `x y v` for each keypoint, all as shares of the picture's width and
+height; v is 1 where the keypoint is labelled.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poseline.errors import DataError
+from poseline.log import get_logger
+
+Array = np.ndarray[Any, Any]
+
+PICTURES = (".jpg", ".jpeg")
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, order=True)
+class Sample:
+    """A picture and its labels."""
+
+    image: Path
+    label: Path
+
+
+@dataclass(frozen=True)
+class Poses:
+    """The persons of one picture.
+
+    Attributes:
+        boxes: (n, 4) float32: centre x, centre y, width and height in [0, 1].
+        keypoints: (n, K, 3) float32: x and y in [0, 1], v 1 where labelled, else 0.
+    """
+
+    boxes: Array
+    keypoints: Array
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def largest(self) -> int:
+        """Return the index of the person with the largest box.
+
+        Raises:
+            ValueError: There is nobody.
+        """
+        return int(np.argmax(self.boxes[:, 2] * self.boxes[:, 3]))
+
+
+def list_samples(folder: Path) -> list[Sample]:
+    """Return the pictures of a set that have labels, sorted by path.
+
+    Raises:
+        DataError: The folder is missing or holds no labelled picture.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder} is not a folder", "give the folder that holds the .jpg and .txt files"
+        )
+    pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    samples = [Sample(p, p.with_suffix(".txt")) for p in pictures]
+    labelled = [sample for sample in samples if sample.label.is_file()]
+    if not labelled:
+        raise DataError(
+            f"{folder} holds {len(pictures)} pictures (.jpg) and none with a .txt beside it",
+            "a set in COCO format is converted by `poseline dataset convert`",
+        )
+    if len(labelled) < len(samples):
+        without = next(sample.image.name for sample in samples if not sample.label.is_file())
+        count = len(samples) - len(labelled)
+        _log.warning("pictures without labels left out", count=count, first=without)
+    return labelled
+
+
+def split(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    """Shuffle by the seed and cut a part off.
+
+    Args:
+        samples: A sorted set.
+        share: Size of the part in (0, 1); at least one sample is on each side.
+        seed: Seed of the shuffle.
+
+    Returns:
+        The rest and the part, each sorted.
+
+    Raises:
+        DataError: There are fewer than two samples.
+    """
+    if len(samples) < 2:
+        raise DataError("a set of one picture cannot be split", "give a separate set")
+    order = list(samples)
+    random.Random(seed).shuffle(order)  # noqa: S311  reproducible, not secret
+    cut = min(max(round(len(order) * share), 1), len(order) - 1)
+    return sorted(order[cut:]), sorted(order[:cut])
+
+
+def read_label(path: Path, keypoints: int) -> Poses:
+    """Read the persons of one picture; an empty file has none.
+
+    Raises:
+        DataError: A line does not have 5 + 3 · `keypoints` numbers in range.
+    """
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    return parse_label(text, keypoints, str(path))
+
+
+def parse_label(text: str, keypoints: int, source: str) -> Poses:
+    """Read the text of a label file; as `read_label`."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = [float(item) for item in line.split()]
+        except ValueError:
+            raise DataError(f"{source}, line {number}: not a line of numbers") from None
+        if len(row) != 5 + 3 * keypoints:
+            found = f"{(len(row) - 5) / 3:g}" if len(row) > 5 else "no"
+            raise DataError(
+                f"{source}, line {number}: {len(row)} numbers, that is {found} keypoints; "
+                f"expected {5 + 3 * keypoints} for {keypoints} keypoints",
+                "set dataset.keypoints to what the set was converted with, or convert it again",
+            )
+        rows.append(row)
+    values = np.asarray(rows, np.float32).reshape(-1, 5 + 3 * keypoints)
+    if not np.isfinite(values).all():
+        raise DataError(f"{source}: a value is not finite")
+    points = values[:, 5:].reshape(-1, keypoints, 3)
+    points[..., 2] = points[..., 2] > 0
+    return Poses(values[:, 1:5], points)
+
+
+def format_label(poses: Poses) -> str:
+    """Return the text of a label file; six decimals, a hundredth of a pixel at 10,000 px."""
+    lines = []
+    for box, points in zip(poses.boxes, poses.keypoints, strict=True):
+        numbers = [f"{value:.6f}" for value in box]
+        numbers += [f"{x:.6f} {y:.6f} {int(v > 0)}" for x, y, v in points]
+        lines.append(" ".join(["0", *numbers]))
+    return "".join(f"{line}\n" for line in lines)
