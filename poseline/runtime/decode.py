@@ -1,0 +1,101 @@
+"""From heatmaps to coordinates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from poseline.config.preprocessing import Decoding
+
+Array = np.ndarray[Any, Any]
+_TINY = 1e-10
+
+
+def decode_heatmaps(heatmaps: Array, decoding: Decoding = "argmax") -> Array:
+    """Find each keypoint in its heatmap.
+
+    - `argmax`: the centre of the best cell.
+    - `quadratic`: the top of the parabola through the logarithms of the best cell and its two
+      neighbours, along each axis; exact for a Gaussian.
+    - `dark`: the Taylor expansion of the smoothed log-heatmap at the best cell, with the mixed
+      derivative (Zhang et al. 2020, arXiv:1910.06278).
+
+    Args:
+        heatmaps: (N, h, w, K) float, the higher the likelier.
+        decoding: How to read between the cells. A best cell at the border stays at its centre
+            along that axis.
+
+    Returns:
+        (N, K, 3) float32: x and y as shares of the input in [0, 1], confidence = the best cell's
+        value. Cell c of w is centred at (c + 0.5) / w.
+    """
+    count, height, width, keypoints = heatmaps.shape
+    flat = heatmaps.reshape(count, height * width, keypoints)
+    best = flat.argmax(axis=1)
+    confidence = np.take_along_axis(flat, best[:, None], axis=1)[:, 0]
+    rows, columns = np.divmod(best, width)
+    shift = np.zeros((count, keypoints, 2))
+    if decoding == "quadratic":
+        shift = _quadratic(_patches(heatmaps, rows, columns))
+    elif decoding == "dark":
+        shift = _taylor(_patches(_smooth(heatmaps), rows, columns))
+    result = np.empty((count, keypoints, 3), np.float32)
+    inside_x = (columns > 0) & (columns < width - 1)
+    inside_y = (rows > 0) & (rows < height - 1)
+    result[..., 0] = (columns + 0.5 + np.where(inside_x, shift[..., 0], 0)) / width
+    result[..., 1] = (rows + 0.5 + np.where(inside_y, shift[..., 1], 0)) / height
+    result[..., 2] = confidence
+    return result
+
+
+def _patches(heatmaps: Array, rows: Array, columns: Array) -> Array:
+    """Return the logarithms of the 3×3 cells around each best one: (N, K, 3, 3)."""
+    count, height, width, keypoints = heatmaps.shape
+    steps = np.arange(-1, 2)
+    y = np.clip(rows[..., None, None] + steps[:, None], 0, height - 1)
+    x = np.clip(columns[..., None, None] + steps, 0, width - 1)
+    n = np.arange(count)[:, None, None, None]
+    k = np.arange(keypoints)[:, None, None]
+    return np.log(np.maximum(heatmaps[n, y, x, k], _TINY).astype(np.float64))
+
+
+def _quadratic(patches: Array) -> Array:
+    """Vertex of the parabola along each axis, in cells, at most half a cell away."""
+    left, middle, right = patches[..., 1, 0], patches[..., 1, 1], patches[..., 1, 2]
+    up, down = patches[..., 0, 1], patches[..., 2, 1]
+    return np.stack([_vertex(left, middle, right), _vertex(up, middle, down)], axis=-1)
+
+
+def _vertex(before: Array, middle: Array, after: Array) -> Array:
+    curvature = before - 2 * middle + after
+    safe = np.where(np.abs(curvature) > _TINY, curvature, -1.0)
+    shift = np.where(np.abs(curvature) > _TINY, (before - after) / (2 * safe), 0.0)
+    return np.clip(shift, -0.5, 0.5)
+
+
+def _taylor(patches: Array) -> Array:
+    """-H⁻¹ g of the log-heatmap, in cells, at most one cell away; zero at no maximum."""
+    gx = (patches[..., 1, 2] - patches[..., 1, 0]) / 2
+    gy = (patches[..., 2, 1] - patches[..., 0, 1]) / 2
+    xx = patches[..., 1, 2] - 2 * patches[..., 1, 1] + patches[..., 1, 0]
+    yy = patches[..., 2, 1] - 2 * patches[..., 1, 1] + patches[..., 0, 1]
+    corners = patches[..., 2, 2] - patches[..., 2, 0] - patches[..., 0, 2] + patches[..., 0, 0]
+    xy = corners / 4
+    determinant = xx * yy - xy * xy
+    maximum = (determinant > _TINY) & (xx < 0)
+    safe = np.where(maximum, determinant, 1.0)
+    shift = np.stack([(xy * gy - yy * gx) / safe, (xy * gx - xx * gy) / safe], axis=-1)
+    return np.clip(np.where(maximum[..., None], shift, 0.0), -1.0, 1.0)
+
+
+def _smooth(heatmaps: Array, sigma: float = 1.0) -> Array:
+    """Smooth each heatmap and restore its height, as DARK does before it takes derivatives."""
+    smoothed = np.empty(heatmaps.shape, np.float32)
+    for index, heatmap in enumerate(heatmaps):
+        blurred = cv2.GaussianBlur(
+            np.ascontiguousarray(heatmap, np.float32), (0, 0), sigma, borderType=cv2.BORDER_CONSTANT
+        )
+        smoothed[index] = blurred.reshape(heatmap.shape)
+    return smoothed
