@@ -1,0 +1,171 @@
+"""The loop: epochs of steps, validation, callbacks, checkpoints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from poseline.config.preprocessing import Decoding
+from poseline.config.training import Heatmaps
+from poseline.data.labels import unpack
+from poseline.metrics.oks import nanmean, oks
+from poseline.runtime.decode import decode_heatmaps
+from poseline.training import checkpoint
+from poseline.training.checkpoint import TrainingState
+from poseline.training.loss import heatmap_loss
+
+Batches = Iterable[tuple[Any, Any]]
+Figures = dict[str, float]
+
+
+class EpochSource(Protocol):
+    """A training set whose batches are a pure function of the epoch."""
+
+    def batches(self, epoch: int) -> Batches:
+        """Yield (images, labels)."""
+
+    def __len__(self) -> int:
+        """Return the batches of an epoch."""
+
+
+@dataclass
+class Trainer:
+    """Trains a twin of the model that is saved.
+
+    Attributes:
+        model: The model that is saved; gets the twin's weights by `export`.
+        twin: The model that learns, compiled with the optimizer.
+        heatmaps: Shape of the targets.
+        decoding: How validation reads the heatmaps.
+        sigmas: OKS constants.
+        callbacks: Keras callbacks of the config.
+        state: Where the training stands.
+    """
+
+    model: keras.Model
+    twin: keras.Model
+    heatmaps: Heatmaps
+    decoding: Decoding
+    sigmas: tuple[float, ...]
+    callbacks: list[keras.callbacks.Callback]
+    state: TrainingState = field(default_factory=TrainingState)
+    restore_callbacks: bool = False
+    _step: Any = None
+    _forward: Any = None
+
+    def fit(
+        self,
+        training: EpochSource,
+        validation: Callable[[], Batches],
+        epochs: int,
+        after_epoch: Callable[[int, Figures], None],
+    ) -> None:
+        """Train up to `epochs`, from where the state stands.
+
+        Args:
+            training: The training set.
+            validation: Gives the batches of the validation set, labels in input coordinates.
+            epochs: Epochs in all, those done before included.
+            after_epoch: Called with the epoch from 0 and its figures, after the callbacks.
+        """
+        self._compile()
+        self.twin.stop_training = self.state.stopped
+        listeners = keras.callbacks.CallbackList(self.callbacks, model=self.twin, add_history=False)
+        listeners.on_train_begin()
+        self._restore()
+        for epoch in range(self.state.epoch, epochs):
+            if self.twin.stop_training:
+                break
+            listeners.on_epoch_begin(epoch)
+            figures = self._train(training, epoch, epochs, listeners)
+            figures |= self.validate(validation())
+            figures["learning_rate"] = float(self.twin.optimizer.learning_rate)
+            listeners.on_epoch_end(epoch, figures)
+            self.state.epoch = epoch + 1
+            self.state.history.append(figures)
+            self.state.callbacks = [checkpoint.callback_state(c) for c in self.callbacks]
+            self.state.stopped = bool(self.twin.stop_training)
+            after_epoch(epoch, figures)
+        listeners.on_train_end()
+
+    def validate(self, batches: Batches) -> Figures:
+        """Return `val_loss` and `val_oks`, the figures that callbacks monitor."""
+        losses, scores, weights = [], [], []
+        for images, labels in batches:
+            heatmaps, loss = self._forward(images, labels)
+            known = unpack(np.asarray(labels))
+            decoded = decode_heatmaps(np.asarray(heatmaps), self.decoding)
+            sizes = known.sizes[:, None, :]
+            truth = known.keypoints.copy()
+            truth[..., :2] *= sizes
+            scores.append(oks(decoded[..., :2] * sizes, truth, known.areas, self.sigmas))
+            losses.append(float(loss))
+            weights.append(len(labels))
+        return {
+            "val_loss": float(np.average(losses, weights=weights)),
+            "val_oks": float(nanmean(np.concatenate(scores))),
+        }
+
+    def export(self) -> keras.Model:
+        """Return the model to save, with the twin's weights."""
+        self.model.set_weights(self.twin.get_weights())
+        return self.model
+
+    @property
+    def variables(self) -> list[Any]:
+        """What a checkpoint keeps beside the weights: optimizer and random generators."""
+        weights = {id(weight) for weight in self.twin.weights}
+        others = [v for v in self.twin.variables if id(v) not in weights]
+        return [*self.twin.optimizer.variables, *others]
+
+    def _compile(self) -> None:
+        self._step = tf.function(self._learn, reduce_retracing=True)
+        self._forward = tf.function(self._infer, reduce_retracing=True)
+
+    def _restore(self) -> None:
+        if not self.restore_callbacks:
+            return
+        for callback, kept in zip(self.callbacks, self.state.callbacks, strict=False):
+            vars(callback).update(kept)
+
+    def _train(self, training: EpochSource, epoch: int, epochs: int, listeners: Any) -> Figures:
+        total, count = tf.zeros([]), 0
+        bar = tqdm(
+            training.batches(epoch),
+            total=len(training),
+            desc=f"epoch {epoch + 1}/{epochs}",
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        )
+        for index, (images, labels) in enumerate(bar):
+            listeners.on_train_batch_begin(index)
+            total += self._step(images, labels)
+            count += 1
+            listeners.on_train_batch_end(index)
+        return {"loss": float(total) / max(count, 1)}
+
+    def _learn(self, images: Any, labels: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = heatmap_loss(self.twin(images, training=True), labels, self.heatmaps)
+            total = tf.add_n([loss, *self.twin.losses]) if self.twin.losses else loss
+        variables = self.twin.trainable_variables
+        self.twin.optimizer.apply_gradients(
+            zip(tape.gradient(total, variables), variables, strict=True)
+        )
+        return loss
+
+    def _infer(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        heatmaps = self.twin(images, training=False)
+        return heatmaps, heatmap_loss(heatmaps, labels, self.heatmaps)
+
+
+def log_line(epoch: int, epochs: int, figures: Mapping[str, float]) -> dict[str, Any]:
+    """Return an epoch's figures as a log line shows them."""
+    return {"epoch": f"{epoch + 1}/{epochs}"} | {k: f"{v:.4g}" for k, v in figures.items()}
