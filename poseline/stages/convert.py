@@ -1,0 +1,168 @@
+"""convert: a COCO set in, sets in YOLO Darknet format out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from poseline.config.config import Config, config_hash
+from poseline.config.dataset import Pose
+from poseline.data.coco import Part, Picture, find_parts, read_annotations, to_poses
+from poseline.data.jpeg import JpegInfo, orientation_baked, probe
+from poseline.data.yolo import format_label
+from poseline.errors import ConfigError, DataError, Problem
+from poseline.log import get_logger
+from poseline.stages.result import Inputs, StageResult, finish
+from poseline.store.manifest import content_hash, write_atomic
+from poseline.store.outputs import output_folder
+
+_log = get_logger(__name__)
+
+
+def run(config: Config, inputs: Inputs, out: Path, *, jobs: int | None = None) -> StageResult:
+    """Convert a COCO set.
+
+    Pictures are linked where the file system allows it and copied otherwise. An interrupted
+    conversion goes on with what it has. A picture that cannot be used is left out and counted.
+
+    Args:
+        config: Its `conversion` and `dataset.keypoints`.
+        inputs: `source`: folder of the COCO set.
+        out: Folder to make, with train/ and val/.
+        jobs: Threads; None: twice the cores, since most of the work is in the file system.
+
+    Raises:
+        ConfigError: `dataset.keypoints` is neither 13 nor 17.
+        DataError: The source is no COCO set, or nothing of it can be used.
+    """
+    keypoints = config.dataset.keypoints
+    if keypoints not in (13, 17):
+        raise ConfigError([Problem("dataset.keypoints", str(keypoints), "13 or 17 with COCO")])
+    pose: Pose = config.conversion.pose if config.conversion else "single"
+    source = inputs["source"]
+    parts = find_parts(source)
+    key = config_hash(config.slice("convert")) + content_hash(source)
+    counts: dict[str, dict[str, int]] = {}
+    with output_folder(out, resume_key=key) as work:
+        for part in parts:
+            counts[part.split] = _convert(part, work / part.split, pose, keypoints, jobs)
+        if not any(count["kept"] for count in counts.values()):
+            reasons = {split: {k: v for k, v in c.items() if v} for split, c in counts.items()}
+            raise DataError(
+                f"nothing in {source} can be used: {reasons}",
+                "`pose: multi` keeps pictures of several persons" if pose == "single" else "",
+            )
+        finish(
+            "convert", config, inputs, work,
+            metrics={f"{split}_kept": count["kept"] for split, count in counts.items()},
+            summary={"counts": counts, "pose": pose, "keypoints": keypoints},
+        )  # fmt: skip
+    return StageResult.load(out)
+
+
+def _convert(
+    part: Part, folder: Path, pose: Pose, keypoints: int, jobs: int | None
+) -> dict[str, int]:
+    """Convert one split and return what was kept and dropped, by reason."""
+    annotations = read_annotations(part.annotations)
+    folder.mkdir(exist_ok=True)
+    names = _flat_names(picture.name for picture in annotations.pictures)
+    one = partial(_convert_picture, part.pictures, folder, pose, keypoints)
+    threads = jobs or 2 * (os.cpu_count() or 1)
+    total: Counter[str] = Counter(kept=0) + annotations.dropped
+    with ThreadPoolExecutor(threads) as pool:
+        work = pool.map(one, annotations.pictures, names, chunksize=64)
+        bar = tqdm(
+            work,
+            total=len(names),
+            desc=part.split,
+            unit="pictures",
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        )
+        for count in bar:
+            total.update(count)
+    _log.info("converted", split=part.split, **{k: v for k, v in total.items() if v})
+    return {"kept": 0, **total}
+
+
+def _flat_names(names: Iterable[str]) -> list[str]:
+    """Return a file stem for each picture; those of one stem in two folders get the folder's name."""
+    taken: Counter[str] = Counter()
+    stems = []
+    for name in names:
+        stem = Path(name).stem
+        if taken[stem]:
+            stem = str(Path(name).with_suffix("")).replace("/", "_")
+        while taken[stem]:
+            stem += "_"
+        taken[stem] += 1
+        stems.append(stem)
+    return stems
+
+
+def _convert_picture(
+    pictures: Path, folder: Path, pose: Pose, keypoints: int, picture: Picture, stem: str
+) -> Counter[str]:
+    """Convert one picture; its label is written last and tells a resumed run that it is done."""
+    count: Counter[str] = Counter()
+    people = [p for p in picture.persons if not p.get("iscrowd")]
+    if not people:
+        return Counter(no_person=1, crowd=len(picture.persons))
+    if pose == "single" and len(people) != 1:
+        return Counter(several_persons=1)
+    source = pictures / picture.name
+    if not source.is_file():
+        return Counter(missing=1)
+    info = probe(source)
+    if info is None:
+        return Counter(corrupt=1)
+    if (info.width, info.height) != (picture.width, picture.height):
+        count["size_differs"] += 1
+    if info.orientation > 1:
+        count["rotated"] += 1
+    poses = to_poses(picture.persons, info.width, info.height, keypoints, count)
+    if not len(poses):
+        return count
+    if not poses.keypoints[..., 2].any():
+        count["no_visible_keypoints"] += 1
+        return count
+    label = folder / f"{stem}.txt"
+    if not label.is_file():
+        _place(source, folder / f"{stem}.jpg", info)
+        write_atomic(label, format_label(poses))
+    count["kept"] += 1
+    return count
+
+
+def _place(source: Path, target: Path, info: JpegInfo) -> None:
+    """Link or copy a JPEG; write any other format, or one with an orientation tag, anew."""
+    target.unlink(missing_ok=True)
+    try:
+        if not info.is_jpeg or info.orientation > 1:
+            _write(target, orientation_baked(source))
+            return
+        try:
+            os.link(source.resolve(), target)
+        except OSError:
+            shutil.copyfile(source, target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {error.strerror or error}",
+                        "check the room on the disk and who may write there") from None  # fmt: skip
+
+
+def _write(target: Path, image: Any) -> None:
+    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    if not ok:
+        raise OSError("the picture cannot be encoded")
+    target.write_bytes(data.tobytes())
