@@ -107,7 +107,7 @@ def read_annotations(path: Path) -> Annotations:
             found.pictures.append(
                 Picture(
                     name, int(image["width"]), int(image["height"]), tuple(persons[image["id"]])
-                )  # fmt: skip
+                )
             )
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from None

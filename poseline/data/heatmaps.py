@@ -12,7 +12,7 @@ Target = Literal["gaussian", "one_hot"]
 def encode(
     keypoints: Any, height: int, width: int, target: Target, sigma: float
 ) -> tuple[Any, Any]:
-    """Draw keypoints as heatmaps, in graph, so that targets never travel through the input pipeline.
+    """Draw keypoints as heatmaps, in graph, so that targets never pass the input pipeline.
 
     Both targets are an outer product of a column and a row, so that nothing of the heatmap's size
     is computed but the product itself. With cell c centred at (c + 0.5) / w, `gaussian` is

@@ -97,7 +97,7 @@ def _convert(
 
 
 def _flat_names(names: Iterable[str]) -> list[str]:
-    """Return a file stem for each picture; those of one stem in two folders get the folder's name."""
+    """Return a file stem for each picture; equal stems of two folders get the folder's name."""
     taken: Counter[str] = Counter()
     stems = []
     for name in names:
@@ -140,7 +140,7 @@ def _convert_picture(
     label = folder / f"{stem}.txt"
     if not label.is_file():
         _place(source, folder / f"{stem}.jpg", info)
-        write_atomic(label, format_label(poses))
+        write_atomic(label, format_label(poses), durable=False)
     count["kept"] += 1
     return count
 

@@ -151,8 +151,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all; its folder is made where it is missing."""
+def write_atomic(path: Path, content: str | bytes, *, durable: bool = True) -> None:
+    """Write a file whole or not at all; its folder is made where it is missing.
+
+    Args:
+        path: The file.
+        content: What it will hold.
+        durable: Wait until it is on the disk; not worth it for thousands of small files.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -160,7 +166,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:
