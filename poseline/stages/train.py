@@ -1,0 +1,320 @@
+"""train: a data set in, the best and the last model out."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from poseline.config.config import Config, config_hash
+from poseline.config.preprocessing import Decoding
+from poseline.config.training import Training
+from poseline.data.keypoints import keypoint_set
+from poseline.data.pipeline import Examples, TrainingSet, evaluation_batches
+from poseline.data.yolo import Sample, list_samples, split
+from poseline.errors import ConfigError, ModelError, Problem
+from poseline.log import get_logger
+from poseline.models import movenet
+from poseline.models.loading import load_keras
+from poseline.models.metadata import ModelMetadata
+from poseline.stages.result import Inputs, StageResult, finish
+from poseline.store.manifest import content_hash
+from poseline.training import checkpoint, named, records
+from poseline.training.checkpoint import TrainingState
+from poseline.training.session import prepare
+from poseline.training.trainer import Trainer, log_line
+from poseline.training.twin import make_twin
+
+BEST, LAST = "best_model.h5", "last_trained_model.h5"
+HISTORY, CURVES = "history.csv", "learning_curves.png"
+_log = get_logger(__name__)
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+class Interrupted(ModelError):
+    """The training was told to stop; it goes on from its checkpoint."""
+
+    exit_code = 143
+
+
+def run(
+    config: Config,
+    inputs: Inputs,
+    out: Path,
+    *,
+    logs: Path | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> StageResult:
+    """Train a model.
+
+    A training that was interrupted goes on from `last_trained_model.h5` in `out` when it is run
+    again with the same config, and ends with the same weights as if it had not been
+    (bit for bit with `deterministic_ops`).
+
+    Args:
+        config: The train slice or the whole config.
+        inputs: `training`, `validation` (else part of the training set), and `model` to
+            fine-tune or `resume` to go on with.
+        out: Folder of the models.
+        logs: Folder of the TensorBoard files; `out`/logs where it is None.
+        on_epoch: Called with each epoch from 0 and its figures.
+
+    Raises:
+        ConfigError: Something in `training` does not fit Keras or the model.
+        DataError: The set cannot be read.
+        ModelError: The model to start from does not fit.
+        Interrupted: SIGTERM came; the checkpoint of the last epoch is in `out`.
+    """
+    training = config.training
+    if training is None or config.dataset.keypoints is None:
+        raise ConfigError([Problem("training", "nothing", "a section, and dataset.keypoints")])
+    out.mkdir(parents=True, exist_ok=True)
+    prepare(config.general)
+    samples, held_out = _samples(config, inputs)
+    start = _start(config, training, inputs, out)
+    shape = tuple(start.model.input_shape[1:])
+    seed = config.general.global_seed or 0
+    batches = TrainingSet(
+        samples, config.preprocessing, config.data_augmentation, shape,
+        config.dataset.keypoints, training.batch_size, seed,
+    )  # fmt: skip
+    examples = Examples(held_out, config.preprocessing, shape, config.dataset.keypoints)
+    trainer = _trainer(config, start, steps=len(batches))
+    metadata = _metadata(config, start.model, inputs["training"])
+    writer = _Writer(config, trainer, metadata, out, logs or out / "logs", on_epoch)
+    _log.info(
+        "training", pictures=len(samples), validation=len(held_out),
+        parameters=start.model.count_params(), from_epoch=trainer.state.epoch,
+    )  # fmt: skip
+    with _Termination(writer):
+        trainer.fit(
+            batches,
+            lambda: (batch[:2] for batch in evaluation_batches(examples, training.batch_size)),
+            training.epochs,
+            writer.after_epoch,
+        )
+    return writer.finish(inputs)
+
+
+@dataclass
+class _Start:
+    """Where a training begins: a model, its settings, and a checkpoint to go on with."""
+
+    model: keras.Model
+    training: Training
+    state: TrainingState
+    checkpoint: Path | None = None
+
+
+def _samples(config: Config, inputs: Inputs) -> tuple[list[Sample], list[Sample]]:
+    samples = list_samples(inputs["training"])
+    if "validation" in inputs:
+        return samples, list_samples(inputs["validation"])
+    return split(samples, config.dataset.validation_split, config.dataset.seed)
+
+
+def _start(config: Config, training: Training, inputs: Inputs, out: Path) -> _Start:
+    """Find what the training starts from: a checkpoint of its own, another's, a model, nothing."""
+    own, slice_hash = out / LAST, config_hash(config.slice("train"))
+    if own.is_file() and (state := checkpoint.read_state(own)) and state.config_hash == slice_hash:
+        settings = Training.model_validate(state.training | _free(training))
+        return _Start(load_keras(own), settings, state, own)
+    if "resume" in inputs:
+        source = checkpoint.resumable(inputs["resume"])
+        state = checkpoint.read_state(source)
+        if state is None:
+            raise ModelError(
+                f"{source} is a model without the state of its training",
+                "fine-tune it instead: set general.model_path",
+            )
+        return _Start(load_keras(source), _resumed(training, state), state, source)
+    if "model" in inputs:
+        model = _fine_tuned(load_keras(inputs["model"]), config)
+    elif training.model:
+        prepared = training.model
+        model = movenet.build(prepared, config.dataset.keypoints or 17, training.dropout)
+    else:
+        raise ConfigError([Problem("training.model", "nothing", "a model to train")])
+    _freeze(model, training)
+    kept = training.model_dump(mode="json")
+    return _Start(model, training, TrainingState(training=kept, config_hash=slice_hash))
+
+
+_FREE = ("batch_size", "epochs", "callbacks")
+"""What a resumed training takes from its own config; the rest stays as it began."""
+
+
+def _free(training: Training) -> dict[str, Any]:
+    return {name: training.model_dump(mode="json")[name] for name in _FREE}
+
+
+def _resumed(training: Training, state: TrainingState) -> Training:
+    asked = training.model_dump(mode="json")
+    for name in ("optimizer", "frozen_layers", "dropout"):
+        if asked[name] != state.training.get(name):
+            _log.warning(
+                "a resumed training keeps its setting", setting=f"training.{name}",
+                kept=state.training.get(name), ignored=asked[name],
+            )  # fmt: skip
+    return Training.model_validate(state.training | _free(training))
+
+
+def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
+    found = model.output_shape
+    if len(found) != 4 or found[-1] != config.dataset.keypoints:
+        raise ModelError(
+            f"general.model_path puts out {found[1:]}",
+            f"expected heatmaps (h, w, {config.dataset.keypoints}): set dataset.keypoints to "
+            "what the model was trained for",
+        )
+    return model
+
+
+def _freeze(model: keras.Model, training: Training) -> None:
+    if training.frozen_layers is None:
+        return
+    start, stop = training.frozen_layers
+    if not model.layers[start:stop]:
+        raise ConfigError(
+            [
+                Problem(
+                    "training.frozen_layers", str(training.frozen_layers),
+                    f"a range within the model's {len(model.layers)} layers",
+                )
+            ]
+        )  # fmt: skip
+    for layer in model.layers[start:stop]:
+        layer.trainable = False
+
+
+def _trainer(config: Config, start: _Start, steps: int) -> Trainer:
+    twin = make_twin(start.model, steps)
+    optimizer = named.optimizer(start.training)
+    twin.compile(optimizer=optimizer, loss="mse")
+    optimizer.build(twin.trainable_variables)
+    trainer = Trainer(
+        start.model, twin, start.training.heatmaps, decoding_of(start.training),
+        keypoint_set(config.dataset.keypoints or 17).sigmas, named.callbacks(start.training),
+        start.state, restore_callbacks=start.checkpoint is not None,
+    )  # fmt: skip
+    if start.checkpoint:
+        checkpoint.restore_variables(trainer.variables, start.checkpoint)
+    return trainer
+
+
+def decoding_of(training: Training) -> Decoding:
+    """Return how heatmaps of such targets are read best."""
+    return "quadratic" if training.heatmaps.target == "gaussian" else "argmax"
+
+
+def _metadata(config: Config, model: keras.Model, data: Path) -> ModelMetadata:
+    points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
+    assert config.training  # noqa: S101  checked by run
+    return ModelMetadata(
+        name=model.name,
+        model_type="heatmaps_spe",
+        keypoints=points.names,
+        skeleton=points.skeleton,
+        input_shape=model.input_shape[1:],
+        output_shape=model.output_shape[1:],
+        stride=model.input_shape[1] // model.output_shape[1],
+        decoding=decoding_of(config.training),
+        scale=preprocessing.rescaling.scale,
+        offset=preprocessing.rescaling.offset,
+        color_mode=preprocessing.color_mode,
+        interpolation=preprocessing.resizing.interpolation,
+        aspect_ratio=preprocessing.resizing.aspect_ratio,
+        dataset=config.dataset.name,
+        dataset_hash=content_hash(data),
+        config_hash=config_hash(config.slice("train")),
+    )
+
+
+class _Writer:
+    """Keeps the best and the last model, and everything that is written after an epoch."""
+
+    def __init__(
+        self, config: Config, trainer: Trainer, metadata: ModelMetadata, out: Path, logs: Path,
+        on_epoch: OnEpoch | None,
+    ) -> None:  # fmt: skip
+        self._config, self._trainer, self._metadata, self._out = config, trainer, metadata, out
+        self._board, self._on_epoch = records.Board(logs), on_epoch
+        assert config.training  # noqa: S101  checked by run
+        self._epochs = config.training.epochs
+        saving = config.training.callbacks.get("ModelCheckpoint", {})
+        self._monitor = str(saving.get("monitor", "val_oks"))
+        mode = saving.get("mode", "auto")
+        self._sign = -1 if mode == "min" or (mode == "auto" and "loss" in self._monitor) else 1
+        self.stop_requested = threading.Event()
+
+    def after_epoch(self, epoch: int, figures: dict[str, float]) -> None:
+        state = self._trainer.state
+        if self._monitor not in figures:
+            raise ConfigError(
+                [Problem("training.callbacks.ModelCheckpoint.monitor", self._monitor,
+                         ", ".join(figures))]
+            )  # fmt: skip
+        value = figures[self._monitor]
+        model = self._trainer.export()
+        better = state.best is None or self._sign * value > self._sign * state.best
+        if (math.isfinite(value) and better) or not (self._out / BEST).is_file():
+            state.best = value
+            self._metadata.write(self._out / BEST)
+            checkpoint.save_model(model, self._out / BEST)
+        self._metadata.write(self._out / LAST)
+        checkpoint.save(model, self._trainer.variables, state, self._out / LAST)
+        records.write_history(state.history, self._out / HISTORY)
+        self._board.write(epoch, figures)
+        _log.info("epoch", **log_line(epoch, self._epochs, figures))
+        if self._on_epoch:
+            self._on_epoch(epoch, figures)
+        if self.stop_requested.is_set():
+            raise Interrupted(
+                f"stopped by SIGTERM after epoch {epoch + 1}",
+                "run the same command again; it goes on from its checkpoint",
+            )
+
+    def finish(self, inputs: Inputs) -> StageResult:
+        state, training = self._trainer.state, self._config.training
+        if training and training.trained_model_path:
+            target = Path(training.trained_model_path)
+            target.mkdir(parents=True, exist_ok=True)
+            checkpoint.save_model(load_keras(self._out / BEST), target / BEST)
+            self._metadata.write(target / BEST)
+        records.plot_curves(state.history, self._out / CURVES)
+        values = [figures[self._monitor] for figures in state.history]
+        best = max(range(len(values)), key=lambda i: self._sign * values[i])
+        sidecars = [f"{name}.json" for name in (BEST, LAST)]
+        return finish(
+            "train", self._config, inputs, self._out,
+            roles={"model": BEST, "last_model": LAST, "history": HISTORY, "curves": CURVES},
+            files=[BEST, LAST, HISTORY, CURVES, *sidecars],
+            metrics=state.history[best] | {"epochs": len(values), "best_epoch": best + 1},
+            summary={"history": state.history, "monitor": self._monitor},
+        )  # fmt: skip
+
+
+class _Termination:
+    """Lets SIGTERM end the training after the running epoch, with its checkpoint written."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        with suppress(ValueError):  # signals can be set in the main thread alone
+            self._before = signal.signal(
+                signal.SIGTERM, lambda *_: self._writer.stop_requested.set()
+            )
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
