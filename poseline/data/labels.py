@@ -1,9 +1,8 @@
 """The label tensor of one person, which travels beside the picture.
 
 float32 (K + 1, 3). Rows 0 to K - 1 are (x, y, v): x and y as shares of the model's input, v 1 where
-the keypoint is to be learned. The last row is (width, height, area): what the whole input shows of
-the original picture, in px, and the area of the person's box in px². Shares times width and height
-are distances in px of the picture, whatever the aspect ratio: OKS needs no more.
+the keypoint is to be learned. The last row is (width, height, area): the original picture's size in
+px and the area of the person's box in px², which OKS needs.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ def pack(keypoints: Array, width: float, height: float, area: float) -> Array:
 
     Args:
         keypoints: (K, 3): x and y as shares of the input, v.
-        width: Width of the input in px of the original picture.
-        height: Height of the input in px of the original picture.
+        width: Width of the original picture in px.
+        height: Height of the original picture in px.
         area: Area of the person's box in px².
     """
     last = np.array([[width, height, area]], np.float32)

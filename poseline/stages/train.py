@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import psutil
 
 from poseline.config.config import Config, config_hash
 from poseline.config.preprocessing import Decoding
 from poseline.config.training import Training
 from poseline.data.keypoints import keypoint_set
-from poseline.data.pipeline import Examples, TrainingSet, evaluation_batches
+from poseline.data.pipeline import TrainingSet, evaluation_batches
 from poseline.data.yolo import Sample, list_samples, split
-from poseline.errors import ConfigError, ModelError, Problem
+from poseline.errors import ConfigError, ModelError, PoselineError, Problem
 from poseline.log import get_logger
 from poseline.models import movenet
 from poseline.models.loading import load_keras
@@ -39,7 +40,7 @@ _log = get_logger(__name__)
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
-class Interrupted(ModelError):
+class TrainingInterruptedError(PoselineError):
     """The training was told to stop; it goes on from its checkpoint."""
 
     exit_code = 143
@@ -71,7 +72,7 @@ def run(
         ConfigError: Something in `training` does not fit Keras or the model.
         DataError: The set cannot be read.
         ModelError: The model to start from does not fit.
-        Interrupted: SIGTERM came; the checkpoint of the last epoch is in `out`.
+        TrainingInterruptedError: SIGTERM came; the checkpoint of the last epoch is in `out`.
     """
     training = config.training
     if training is None or config.dataset.keypoints is None:
@@ -82,11 +83,11 @@ def run(
     start = _start(config, training, inputs, out)
     shape = tuple(start.model.input_shape[1:])
     seed = config.general.global_seed or 0
-    batches = TrainingSet(
-        samples, config.preprocessing, config.data_augmentation, shape,
-        config.dataset.keypoints, training.batch_size, seed,
+    batches = TrainingSet(samples, config, shape, training.batch_size, seed)
+    validation = evaluation_batches(
+        held_out, config.preprocessing, shape, config.dataset.keypoints, training.batch_size,
+        cache_bytes=psutil.virtual_memory().available // 8,
     )  # fmt: skip
-    examples = Examples(held_out, config.preprocessing, shape, config.dataset.keypoints)
     trainer = _trainer(config, start, steps=len(batches))
     metadata = _metadata(config, start.model, inputs["training"])
     writer = _Writer(config, trainer, metadata, out, logs or out / "logs", on_epoch)
@@ -97,7 +98,7 @@ def run(
     with _Termination(writer):
         trainer.fit(
             batches,
-            lambda: (batch[:2] for batch in evaluation_batches(examples, training.batch_size)),
+            lambda: validation,
             training.epochs,
             writer.after_epoch,
         )
@@ -202,6 +203,7 @@ def _trainer(config: Config, start: _Start, steps: int) -> Trainer:
     optimizer.build(twin.trainable_variables)
     trainer = Trainer(
         start.model, twin, start.training.heatmaps, decoding_of(start.training),
+        config.preprocessing.resizing.aspect_ratio,
         keypoint_set(config.dataset.keypoints or 17).sigmas, named.callbacks(start.training),
         start.state, restore_callbacks=start.checkpoint is not None,
     )  # fmt: skip
@@ -277,7 +279,7 @@ class _Writer:
         if self._on_epoch:
             self._on_epoch(epoch, figures)
         if self.stop_requested.is_set():
-            raise Interrupted(
+            raise TrainingInterruptedError(
                 f"stopped by SIGTERM after epoch {epoch + 1}",
                 "run the same command again; it goes on from its checkpoint",
             )

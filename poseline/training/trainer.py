@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from poseline.config.preprocessing import Decoding
+from poseline.config.preprocessing import AspectRatio, Decoding
 from poseline.config.training import Heatmaps
 from poseline.data.labels import unpack
+from poseline.data.preprocess import Transform
 from poseline.metrics.oks import nanmean, oks
 from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
@@ -44,6 +45,7 @@ class Trainer:
         twin: The model that learns, compiled with the optimizer.
         heatmaps: Shape of the targets.
         decoding: How validation reads the heatmaps.
+        aspect_ratio: How pictures were fitted.
         sigmas: OKS constants.
         callbacks: Keras callbacks of the config.
         state: Where the training stands.
@@ -53,6 +55,7 @@ class Trainer:
     twin: keras.Model
     heatmaps: Heatmaps
     decoding: Decoding
+    aspect_ratio: AspectRatio
     sigmas: tuple[float, ...]
     callbacks: list[keras.callbacks.Callback]
     state: TrainingState = field(default_factory=TrainingState)
@@ -102,10 +105,11 @@ class Trainer:
             heatmaps, loss = self._forward(images, labels)
             known = unpack(np.asarray(labels))
             decoded = decode_heatmaps(np.asarray(heatmaps), self.decoding)
-            sizes = known.sizes[:, None, :]
+            transform = Transform.of(known.sizes, images.shape[1:3], self.aspect_ratio)
             truth = known.keypoints.copy()
-            truth[..., :2] *= sizes
-            scores.append(oks(decoded[..., :2] * sizes, truth, known.areas, self.sigmas))
+            truth[..., :2] = transform.to_picture(truth[..., :2])
+            predicted = transform.to_picture(decoded[..., :2])
+            scores.append(oks(predicted, truth, known.areas, self.sigmas))
             losses.append(float(loss))
             weights.append(len(labels))
         return {
