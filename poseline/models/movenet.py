@@ -18,8 +18,8 @@ _PYRAMID = (24, 32, 64)
 """Channels at 1/4, 1/8 and 1/16 of the input."""
 _HEAD = 96
 _PRIOR_LOGIT = -3.9
-"""First output of every cell: 0.02, about the share of a heatmap that a keypoint covers. From 0.5, a
-training would spend its first epochs on the background alone (arXiv:1708.02002, section 4.1)."""
+"""First output of every cell: 0.02, about the share of a heatmap that a keypoint covers. From 0.5,
+a training would spend its first epochs on the background alone (arXiv:1708.02002, 4.1)."""
 
 
 def build(

@@ -1,0 +1,36 @@
+"""Keras models: .h5 and .keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from poseline.models.loading import load_keras
+from poseline.models.metadata import read_metadata
+from poseline.runtime.runtime import checked_input
+
+Array = np.ndarray[Any, Any]
+
+
+class KerasRuntime:
+    """A Keras model; whole batches at once."""
+
+    format = "keras"
+    input_dtype = output_dtype = "float32"
+
+    def __init__(self, path: Path) -> None:
+        model = load_keras(path)
+        outputs = model.outputs
+        self.metadata = read_metadata(path)
+        self.input_shape = checked_input(path, model.inputs[0].shape[1:])
+        self.output_shapes = [tuple(output.shape[1:]) for output in outputs]
+        signature = tf.TensorSpec((None, *self.input_shape), tf.float32)
+        self._call = tf.function(lambda x: model(x, training=False), input_signature=[signature])
+
+    def predict(self, images: Array) -> list[Array]:
+        """See `Runtime.predict`."""
+        found = self._call(tf.constant(images, tf.float32))
+        return [np.asarray(output) for output in tf.nest.flatten(found)]

@@ -1,0 +1,67 @@
+"""LiteRT models: .tflite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from poseline.errors import ModelError
+from poseline.models.metadata import read_metadata
+from poseline.runtime.runtime import checked_input
+
+Array = np.ndarray[Any, Any]
+
+
+class LiteRTRuntime:
+    """A LiteRT model; picture by picture, as on the board."""
+
+    format = "tflite"
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{path} cannot be loaded: {str(error).splitlines()[0]}", "convert the model again"
+            ) from None
+        (self._input,) = self._interpreter.get_input_details()[:1]
+        self._outputs = self._interpreter.get_output_details()
+        self.metadata = read_metadata(path)
+        self.input_shape = checked_input(path, tuple(map(int, self._input["shape"][1:])))
+        self.input_dtype = np.dtype(self._input["dtype"]).name
+        self.output_dtype = np.dtype(self._outputs[0]["dtype"]).name
+        self.output_shapes = [tuple(map(int, o["shape"][1:])) for o in self._outputs]
+
+    def predict(self, images: Array) -> list[Array]:
+        """See `Runtime.predict`."""
+        ready = self._quantize(images)
+        found = [np.empty((len(images), *shape), np.float32) for shape in self.output_shapes]
+        for index in range(len(images)):
+            self._interpreter.set_tensor(self._input["index"], ready[index : index + 1])
+            self._interpreter.invoke()
+            for output, place in zip(self._outputs, found, strict=True):
+                place[index] = _dequantize(self._interpreter.get_tensor(output["index"])[0], output)
+        return found
+
+    def invoke(self) -> None:
+        """Run once on whatever the input holds; for timing."""
+        self._interpreter.invoke()
+
+    def _quantize(self, images: Array) -> Array:
+        dtype = np.dtype(self._input["dtype"])
+        if dtype.kind == "f":
+            return np.ascontiguousarray(images, dtype)
+        scale, zero = self._input["quantization"]
+        limits = np.iinfo(dtype)
+        return np.clip(np.rint(images / scale) + zero, limits.min, limits.max).astype(dtype)
+
+
+def _dequantize(values: Array, details: Any) -> Array:
+    if values.dtype.kind == "f":
+        return values
+    scale, zero = details["quantization"]
+    return (values.astype(np.float32) - zero) * np.float32(scale)
