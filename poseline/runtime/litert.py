@@ -57,11 +57,11 @@ class LiteRTRuntime:
             return np.ascontiguousarray(images, dtype)
         scale, zero = self._input["quantization"]
         limits = np.iinfo(dtype)
-        return np.clip(np.rint(images / scale) + zero, limits.min, limits.max).astype(dtype)
+        return np.asarray(np.clip(np.rint(images / scale) + zero, limits.min, limits.max), dtype)
 
 
 def _dequantize(values: Array, details: Any) -> Array:
     if values.dtype.kind == "f":
         return values
     scale, zero = details["quantization"]
-    return (values.astype(np.float32) - zero) * np.float32(scale)
+    return np.asarray((values.astype(np.float32) - zero) * np.float32(scale))

@@ -1,0 +1,50 @@
+"""Pictures of accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poseline.metrics.pck import pck
+
+Array = np.ndarray[Any, Any]
+
+
+def plot_keypoints(names: Sequence[str], series: Mapping[str, Sequence[float]], out: Path) -> None:
+    """Draw a bar a keypoint, side by side for several models; values in [0, 1]."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    width = 0.8 / max(len(series), 1)
+    places = np.arange(len(names))
+    for index, (label, values) in enumerate(series.items()):
+        axes.bar(places + (index - (len(series) - 1) / 2) * width, values, width, label=label)
+    axes.set_xticks(places, [n.replace("_", " ") for n in names], rotation=45, ha="right")
+    axes.set(ylim=(0, 1), title="OKS per keypoint")
+    axes.grid(axis="y", alpha=0.3)
+    if len(series) > 1:
+        axes.legend(frameon=False)
+    figure.savefig(out, dpi=110)
+
+
+def plot_curves(scores: Array, distances: Array, out: Path) -> None:
+    """Draw the share of poses above each OKS, and PCK over its threshold."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    known = np.sort(scores[np.isfinite(scores)])
+    thresholds = np.linspace(0, 1, 101)
+    above = [float((known >= t).mean()) if len(known) else 0.0 for t in thresholds]
+    left.plot(thresholds, above)
+    left.set(title="poses with at least this OKS", xlabel="OKS", ylim=(0, 1), xlim=(0, 1))
+    reach = np.linspace(0, 0.5, 51)
+    right.plot(reach, [pck(distances, t) for t in reach])
+    right.set(title="PCK", xlabel="distance / larger side of the box", ylim=(0, 1), xlim=(0, 0.5))
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(out, dpi=110)

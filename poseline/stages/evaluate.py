@@ -1,0 +1,174 @@
+"""evaluate: a model and a test set in, OKS, AP, PCK and plots out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from poseline.config.config import Config
+from poseline.data.keypoints import KeypointSet, keypoint_set
+from poseline.data.pipeline import evaluation_batches
+from poseline.data.preprocess import Transform
+from poseline.data.yolo import Poses, Sample, list_samples, read_label, split
+from poseline.log import get_logger
+from poseline.metrics import coco, plots
+from poseline.metrics.oks import keypoint_similarity, nanmean
+from poseline.metrics.pck import normalized_distance, pck
+from poseline.runtime import Runtime, open_model
+from poseline.runtime.poses import Decoder, Found
+from poseline.stages.result import Inputs, StageResult, finish
+from poseline.store.manifest import write_atomic
+from poseline.store.outputs import output_folder
+
+_log = get_logger(__name__)
+_BATCH = 16
+METRICS, PREDICTIONS, BARS, CURVES = "metrics.json", "predictions.json", "keypoints.png", "curves.png"  # fmt: skip
+
+
+def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -> StageResult:
+    """Evaluate a model.
+
+    OKS is the mean over the pictures of the best pose found for the largest person. AP and AR are
+    COCO's, with all persons. PCK counts keypoints within 0.1 of the box's larger side.
+
+    Args:
+        config: The evaluate slice or the whole config.
+        inputs: `model` and `test`.
+        out: Folder to make.
+        part: `validation`: evaluate only the part of `test` that a training held out.
+
+    Raises:
+        DataError: The test set cannot be read.
+        ModelError: The model cannot be loaded, or does not fit what the config declares.
+    """
+    points = keypoint_set(config.dataset.keypoints or 17)
+    samples = list_samples(inputs["test"])
+    if part == "validation":
+        _, samples = split(samples, config.dataset.validation_split, config.dataset.seed)
+    runtime = open_model(inputs["model"], config.general.num_threads_tflite)
+    seen = _look(config, runtime, samples, points)
+    similarity = keypoint_similarity(seen.predicted, seen.truth, seen.areas, points.sigmas)
+    scores = nanmean(similarity, axis=1)
+    distances = normalized_distance(seen.predicted, seen.truth, seen.boxes)
+    per_keypoint = dict(zip(points.names, map(float, nanmean(similarity, axis=0)), strict=True))
+    metrics = {"oks": float(nanmean(scores)), "pck": pck(distances)}
+    metrics |= coco.average_precision(seen.coco, seen.results, points)
+    calibrated = runtime.metadata.calibrated if runtime.metadata else None
+    summary: dict[str, Any] = {
+        "pictures": len(samples),
+        "oks_per_keypoint": per_keypoint,
+        "format": runtime.format,
+        "input_dtype": runtime.input_dtype,
+        "accuracy_known": calibrated is not False,
+    }
+    if calibrated is False:
+        _log.warning("the model was calibrated on random data: its accuracy says nothing")
+    with output_folder(out) as work:
+        write_atomic(work / METRICS, json.dumps(metrics | {"oks_per_keypoint": per_keypoint}))
+        write_atomic(work / PREDICTIONS, json.dumps(seen.results))
+        plots.plot_keypoints(
+            points.names, {runtime.format: list(per_keypoint.values())}, work / BARS
+        )
+        plots.plot_curves(scores, distances, work / CURVES)
+        finish(
+            "evaluate", config, inputs, work,
+            roles={"metrics": METRICS, "predictions": PREDICTIONS, "keypoints": BARS,
+                   "curves": CURVES},
+            metrics={k: v for k, v in metrics.items() if np.isfinite(v)},
+            summary=summary,
+        )  # fmt: skip
+    _log.info("evaluated", model=inputs["model"].name, oks=f"{metrics['oks']:.4f}")
+    return StageResult.load(out)
+
+
+@dataclass
+class _Seen:
+    """A test set beside what the model saw in it; coordinates in px of the pictures."""
+
+    predicted: Any
+    truth: Any
+    areas: Any
+    boxes: Any
+    coco: dict[str, Any]
+    results: list[dict[str, Any]]
+
+
+def _look(config: Config, runtime: Runtime, samples: list[Sample], points: KeypointSet) -> _Seen:
+    decoder = Decoder(runtime, config)
+    batches = evaluation_batches(
+        samples, config.preprocessing, runtime.input_shape, len(points), _BATCH
+    )
+    poses = [read_label(sample.label, len(points)) for sample in samples]
+    sizes, found = [], []
+    bar = tqdm(total=len(samples), desc="evaluate", disable=not sys.stderr.isatty(), leave=False)
+    for images, labels in batches.as_numpy_iterator():
+        outputs = predict(runtime, decoder, images, points, flip=config.postprocessing.flip_test)
+        transform = Transform.of(
+            labels[:, -1, :2], runtime.input_shape, config.preprocessing.resizing.aspect_ratio
+        )
+        for index, persons in enumerate(outputs):
+            single = Transform(
+                transform.scale[index], transform.offset[index], transform.input_size
+            )
+            keypoints = persons.keypoints.astype(np.float64)
+            keypoints[..., :2] = single.to_picture(keypoints[..., :2])
+            found.append(Found(keypoints, persons.scores))
+            sizes.append((int(labels[index, -1, 0]), int(labels[index, -1, 1])))
+        bar.update(len(images))
+    bar.close()
+    return _gather(sizes, poses, found, points)
+
+
+def predict(
+    runtime: Runtime, decoder: Decoder, images: Any, points: KeypointSet, *, flip: bool = False
+) -> list[Found]:
+    """Run a model on a batch; with `flip`, average with the mirrored pictures' heatmaps."""
+    outputs = runtime.predict(images)
+    if flip and outputs[0].ndim == 4:
+        mirrored = runtime.predict(np.ascontiguousarray(images[:, :, ::-1]))[0]
+        outputs = [(outputs[0] + mirrored[:, :, ::-1][..., list(points.flip)]) / 2]
+    return decoder.decode(outputs)
+
+
+def _gather(
+    sizes: list[tuple[int, int]], poses: list[Poses], found: list[Found], points: KeypointSet
+) -> _Seen:
+    boxes, keypoints, results = [], [], []
+    count = len(points)
+    predicted = np.full((len(poses), count, 2), np.inf)
+    truth, areas = np.zeros((len(poses), count, 3)), np.zeros(len(poses))
+    sides = np.ones((len(poses), 2))
+    for index, (size, people, seen) in enumerate(zip(sizes, poses, found, strict=True)):
+        scale = np.array(size, np.float64)
+        corners = (people.boxes[:, :2] - people.boxes[:, 2:] / 2) * scale
+        boxes.append(np.concatenate([corners, people.boxes[:, 2:] * scale], axis=1))
+        keypoints.append(people.keypoints * np.array([*scale, 1]))
+        for person, score in zip(seen.keypoints, seen.scores, strict=True):
+            results.append(
+                {
+                    "image_id": index + 1,
+                    "category_id": 1,
+                    "keypoints": [round(float(v), 3) for v in person.ravel()],
+                    "score": float(score),
+                }
+            )
+        if not len(people):
+            continue
+        largest = people.largest()
+        truth[index], sides[index] = keypoints[-1][largest], boxes[-1][largest, 2:]
+        areas[index] = sides[index].prod()
+        if len(seen.scores):
+            several = np.repeat(truth[index : index + 1], len(seen.scores), axis=0)
+            area = np.repeat(areas[index], len(seen.scores))
+            match = nanmean(
+                keypoint_similarity(seen.keypoints[..., :2], several, area, points.sigmas), axis=1
+            )
+            predicted[index] = seen.keypoints[int(np.argmax(np.nan_to_num(match))), :, :2]
+    reference = coco.ground_truth(sizes, boxes, keypoints, points)
+    return _Seen(predicted, truth, areas, sides, reference, results)

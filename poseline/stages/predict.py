@@ -1,0 +1,111 @@
+"""predict: a model and pictures in, annotated pictures and COCO results out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from poseline.config.config import Config
+from poseline.data.decode_jpeg import read_picture
+from poseline.data.keypoints import keypoint_set
+from poseline.data.preprocess import Transform, rescale, resize
+from poseline.data.show import contact_sheet, draw_pose
+from poseline.errors import DataError
+from poseline.log import get_logger
+from poseline.runtime import open_model
+from poseline.runtime.poses import Decoder
+from poseline.stages.result import Inputs, StageResult, finish
+from poseline.store.manifest import write_atomic
+from poseline.store.outputs import output_folder
+
+_log = get_logger(__name__)
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_ON_SHEET = 16
+PREDICTIONS, SHEET = "predictions.json", "contact_sheet.jpg"
+
+
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Draw the poses that a model sees.
+
+    A picture that cannot be read is reported and left out.
+
+    Args:
+        config: The predict slice or the whole config.
+        inputs: `model`, and `images`: a picture or a folder.
+        out: Folder to make: pictures/, predictions.json, contact_sheet.jpg.
+
+    Raises:
+        DataError: There is no picture that can be read.
+        ModelError: The model cannot be loaded, or does not fit what the config declares.
+    """
+    points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
+    root = inputs["images"]
+    paths = [root] if root.is_file() else sorted(
+        p for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES
+    )  # fmt: skip
+    if not paths:
+        raise DataError(f"{root} holds no picture", f"give a folder with {', '.join(_SUFFIXES)}")
+    runtime = open_model(inputs["model"], config.general.num_threads_tflite)
+    decoder = Decoder(runtime, config)
+    results: list[dict[str, Any]] = []
+    sheet, unreadable = [], []
+    with output_folder(out) as work:
+        for path in tqdm(paths, desc="predict", disable=not sys.stderr.isatty(), leave=False):
+            try:
+                stored = read_picture(path, preprocessing.color_mode)
+            except DataError as error:
+                _log.warning("left out", picture=str(path), reason=error.message)
+                unreadable.append(str(path))
+                continue
+            ready = rescale(
+                resize(stored, runtime.input_shape, preprocessing.resizing),
+                preprocessing.rescaling,
+            )
+            transform = Transform.of(
+                (stored.shape[1], stored.shape[0]), runtime.input_shape,
+                preprocessing.resizing.aspect_ratio,
+            )  # fmt: skip
+            (found,) = decoder.decode(runtime.predict(ready[None]))
+            shown = _colour(stored)
+            name = path.relative_to(root).as_posix() if root.is_dir() else path.name
+            for person, score in zip(found.keypoints, found.scores, strict=True):
+                pose = person.astype(np.float64)
+                pose[:, :2] = transform.to_picture(pose[:, :2])
+                draw_pose(shown, pose, points, config.postprocessing.kpts_conf_thresh)
+                results.append(
+                    {
+                        "image_id": len(sheet) + 1,
+                        "file_name": name,
+                        "category_id": 1,
+                        "keypoints": [round(float(v), 3) for v in pose.ravel()],
+                        "score": float(score),
+                    }
+                )
+            target = work / "pictures" / Path(name).with_suffix(".jpg")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(target), shown[..., ::-1])
+            sheet.append(shown if len(sheet) < _ON_SHEET else None)
+        if not sheet:
+            raise DataError(f"none of the {len(paths)} pictures in {root} can be read")
+        cv2.imwrite(
+            str(work / SHEET), contact_sheet([s for s in sheet if s is not None])[..., ::-1]
+        )
+        write_atomic(work / PREDICTIONS, json.dumps(results))
+        finish(
+            "predict", config, inputs, work,
+            roles={"predictions": PREDICTIONS, "contact_sheet": SHEET},
+            metrics={"pictures": len(sheet), "unreadable": len(unreadable)},
+            summary={"unreadable": unreadable},
+        )  # fmt: skip
+    return StageResult.load(out)
+
+
+def _colour(image: Any) -> Any:
+    """Return a copy (h, w, 3) to draw on."""
+    return np.ascontiguousarray(np.repeat(image, 3, 2) if image.shape[2] == 1 else image[..., :3])
