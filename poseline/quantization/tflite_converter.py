@@ -1,0 +1,74 @@
+"""Full-integer quantization by TFLiteConverter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from poseline.config.deployment import Quantization
+from poseline.errors import ModelError
+from poseline.models.loading import load_keras
+from poseline.quantization.equalization import equalize
+from poseline.quantization.quantizer import IO_NAMES, Calibration
+from poseline.quantization.quiet import quiet_stderr
+
+
+class TFLiteConverter:
+    """Keras in, .tflite out; weights int8, activations int8."""
+
+    suffix = ".tflite"
+    accepts = (".h5", ".keras")
+
+    def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
+        """See `Quantizer.quantize`."""
+        loaded = load_keras(model)
+        if settings.optimize:
+            loaded = equalize(loaded)
+        converter = _converter(loaded)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter._experimental_disable_per_channel = settings.granularity == "per_tensor"
+        converter.inference_input_type = _type(settings.quantization_input_type)
+        converter.inference_output_type = _type(settings.quantization_output_type)
+
+        def representative() -> Iterator[list[Any]]:
+            for picture in calibration():
+                yield [picture]
+
+        converter.representative_dataset = representative
+        return _convert(converter)
+
+
+def float_tflite(model: Any) -> bytes:
+    """Return a Keras model as a float .tflite.
+
+    Raises:
+        ModelError: It has an operation that LiteRT does not have.
+    """
+    return _convert(_converter(model))
+
+
+def _converter(model: Any) -> Any:
+    """Convert from a concrete function of one picture: half the time of a SavedModel."""
+    signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")
+    call = tf.function(lambda picture: model(picture, training=False), input_signature=[signature])
+    return tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()], model)
+
+
+def _convert(converter: Any) -> bytes:
+    try:
+        with quiet_stderr():
+            return bytes(converter.convert())
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise ModelError(
+            f"the model cannot be converted: {str(error).splitlines()[0]}",
+            "use operations that LiteRT has",
+        ) from None
+
+
+def _type(name: str) -> Any:
+    return tf.as_dtype(np.dtype(IO_NAMES[name]))

@@ -1,0 +1,149 @@
+"""quantize: a float model and calibration pictures in, an int8 model out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from poseline.config.config import Config
+from poseline.config.deployment import Quantization
+from poseline.data.decode_jpeg import read_picture
+from poseline.data.keypoints import keypoint_set
+from poseline.data.preprocess import rescale, resize
+from poseline.data.yolo import list_samples, split
+from poseline.errors import ModelError
+from poseline.log import get_logger
+from poseline.models.metadata import ModelMetadata
+from poseline.quantization.quantizer import IO_NAMES, Array, Calibration, quantizer_for
+from poseline.runtime import Runtime, open_model
+from poseline.stages.result import Inputs, StageResult, finish
+from poseline.store.manifest import write_atomic
+from poseline.store.outputs import output_folder
+
+_log = get_logger(__name__)
+_MOST, _RANDOM, _COMPARED = 300, 32, 4
+LAYERS = "layer_report.json"
+
+
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Quantize a model.
+
+    At most 300 calibration pictures are used: ranges of activations settle long before.
+
+    Args:
+        config: The quantize slice or the whole config.
+        inputs: `model`, and `calibration` (a YOLO set); without it random data calibrate the
+            model, and its accuracy is marked as unknown.
+        out: Folder to make.
+
+    Raises:
+        ModelError: The model cannot be quantized so, or the tool did not do what it was told.
+    """
+    settings = config.quantization or Quantization()
+    source = inputs["model"]
+    tool = quantizer_for(settings, source)
+    runtime = open_model(source)
+    calibration, count = _calibration(config, inputs, runtime)
+    name = f"quantized_model{tool.suffix}"
+    with output_folder(out) as work:
+        content = tool.quantize(source, calibration, settings)
+        write_atomic(work / name, content)
+        written = open_model(work / name)
+        _check_types(written, settings, tool.suffix)
+        _metadata(config, runtime, written, "calibration" in inputs).write(work / name)
+        layers = _compare(source, content, calibration) if tool.suffix == ".tflite" else []
+        write_atomic(work / LAYERS, json.dumps(layers, indent=1))
+        worst = sorted(layers, key=lambda layer: float(layer["sqnr_db"]))[:5]
+        finish(
+            "quantize", config, inputs, work,
+            roles={"model": name, "layers": LAYERS},
+            metrics={"size_kb": len(content) / 1024,
+                     "float_size_kb": source.stat().st_size / 1024, "calibration_pictures": count},
+            summary={"quantizer": settings.quantizer, "granularity": settings.granularity,
+                     "worst_layers": worst, "calibrated": "calibration" in inputs},
+        )  # fmt: skip
+    _log.info("quantized", kb=f"{len(content) / 1024:.0f}", pictures=count)
+    return StageResult.load(out)
+
+
+def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Calibration, int]:
+    preprocessing, shape = config.preprocessing, runtime.input_shape
+    if "calibration" not in inputs:
+        _log.warning("no calibration set: random data is used, the accuracy will be unknown")
+        low = preprocessing.rescaling.offset
+        high = 255 * preprocessing.rescaling.scale + low
+        seed = config.general.global_seed
+
+        def noise() -> Iterator[Array]:
+            random = np.random.default_rng(seed)
+            for _ in range(_RANDOM):
+                yield random.uniform(low, high, (1, *shape)).astype(np.float32)
+
+        return noise, 0
+    samples = list_samples(inputs["calibration"])
+    share = config.dataset.quantization_split
+    if share and share < 1 and len(samples) > 1:
+        _, samples = split(samples, share, config.dataset.seed)
+    samples = samples[:: max(len(samples) // _MOST, 1)][:_MOST]
+
+    def pictures() -> Iterator[Array]:
+        shown = tqdm(samples, desc="calibrate", disable=not sys.stderr.isatty(), leave=False)
+        for sample in shown:
+            stored = read_picture(sample.image, preprocessing.color_mode)
+            ready = resize(stored, shape, preprocessing.resizing)
+            yield rescale(ready, preprocessing.rescaling)[None]
+
+    return pictures, len(samples)
+
+
+def _check_types(model: Runtime, settings: Quantization, suffix: str) -> None:
+    asked = IO_NAMES[settings.quantization_input_type], IO_NAMES[settings.quantization_output_type]
+    found = model.input_dtype, model.output_dtype
+    if suffix == ".tflite" and found != asked:
+        raise ModelError(
+            f"the quantized model has input {found[0]} and output {found[1]}; "
+            f"{asked[0]} and {asked[1]} were asked for",
+            "choose other types or another quantizer",
+        )
+
+
+def _metadata(config: Config, source: Runtime, written: Runtime, calibrated: bool) -> ModelMetadata:
+    types: dict[str, Any] = {
+        "input_dtype": written.input_dtype,
+        "output_dtype": written.output_dtype,
+        "calibrated": calibrated,
+    }
+    if source.metadata:
+        return source.metadata.model_copy(update=types)
+    preprocessing = config.preprocessing
+    points = keypoint_set(config.dataset.keypoints or 17)
+    return ModelMetadata(
+        name="bring-your-own",
+        model_type=config.general.model_type,
+        keypoints=points.names,
+        skeleton=points.skeleton,
+        input_shape=source.input_shape,
+        output_shape=source.output_shapes[0],
+        scale=preprocessing.rescaling.scale,
+        offset=preprocessing.rescaling.offset,
+        color_mode=preprocessing.color_mode,
+        interpolation=preprocessing.resizing.interpolation,
+        aspect_ratio=preprocessing.resizing.aspect_ratio,
+        **types,
+    )
+
+
+def _compare(source: Path, content: bytes, calibration: Calibration) -> list[dict[str, Any]]:
+    from poseline.models.loading import load_keras
+    from poseline.quantization.layer_report import compare_layers
+    from poseline.quantization.tflite_converter import float_tflite
+
+    exact = source.read_bytes() if source.suffix == ".tflite" else float_tflite(load_keras(source))
+    return compare_layers(exact, content, itertools.islice(calibration(), _COMPARED))
