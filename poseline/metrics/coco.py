@@ -12,7 +12,10 @@ from poseline.data.keypoints import KeypointSet
 from poseline.metrics.oks import AREA_SHARE
 
 Array = np.ndarray[Any, Any]
-NAMES = ("ap", "ap50", "ap75", "ap_medium", "ap_large", "ar", "ar50", "ar75", "ar_medium", "ar_large")  # fmt: skip
+NAMES = (
+    *("ap", "ap50", "ap75", "ap_medium", "ap_large"),
+    *("ar", "ar50", "ar75", "ar_medium", "ar_large"),
+)
 """COCO's ten keypoint figures, in its order."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 Array = np.ndarray[Any, Any]
 
@@ -59,7 +59,9 @@ class _Watched:
 
     def __init__(self, content: bytes) -> None:
         self._interpreter = Interpreter(
-            model_content=content, experimental_preserve_all_tensors=True
+            model_content=content,
+            experimental_preserve_all_tensors=True,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]

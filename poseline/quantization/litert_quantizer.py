@@ -37,10 +37,10 @@ class LiteRTQuantizer:
         with tempfile.TemporaryDirectory() as folder:
             source = model
             if model.suffix.lower() != ".tflite":
-                from poseline.quantization.tflite_converter import float_tflite
+                from poseline.quantization.tflite_converter import signed_tflite
 
                 source = Path(folder) / "float.tflite"
-                source.write_bytes(float_tflite(load_keras(model)))
+                source.write_bytes(signed_tflite(load_keras(model)))
             with quiet_stderr():
                 work = tool.Quantizer(str(source), recipe.static_wi8_ai8())
                 data = {"serving_default": _named(source, calibration)}

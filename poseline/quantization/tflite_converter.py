@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from poseline.config.deployment import Quantization
 from poseline.errors import ModelError
@@ -52,11 +54,21 @@ def float_tflite(model: Any) -> bytes:
     return _convert(_converter(model))
 
 
+def signed_tflite(model: Any) -> bytes:
+    """Return a Keras model as a float .tflite with a signature, which some tools ask for."""
+    with tempfile.TemporaryDirectory() as folder, quiet_stderr():
+        signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")]
+        model.export(folder, verbose=False, input_signature=signature)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+
+
 def _converter(model: Any) -> Any:
     """Convert from a concrete function of one picture: half the time of a SavedModel."""
     signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")
     call = tf.function(lambda picture: model(picture, training=False), input_signature=[signature])
-    return tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()], model)
+    # Keras 3 keeps its variables out of the function's own; frozen, they are constants.
+    frozen = convert_variables_to_constants_v2(call.get_concrete_function())
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
 
 
 def _convert(converter: Any) -> bytes:

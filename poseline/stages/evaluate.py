@@ -28,7 +28,8 @@ from poseline.store.outputs import output_folder
 
 _log = get_logger(__name__)
 _BATCH = 16
-METRICS, PREDICTIONS, BARS, CURVES = "metrics.json", "predictions.json", "keypoints.png", "curves.png"  # fmt: skip
+METRICS, PREDICTIONS = "metrics.json", "predictions.json"
+BARS, CURVES = "keypoints.png", "curves.png"
 
 
 def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -> StageResult:
