@@ -13,7 +13,7 @@ from poseline.quantization.quiet import quiet_stderr
 
 
 class LiteRTQuantizer:
-    """Keras or a float .tflite in, .tflite out; inputs and outputs stay float."""
+    """Keras or a float .tflite in, .tflite out; inputs and outputs are int8, too."""
 
     suffix = ".tflite"
     accepts = (".h5", ".keras", ".tflite")
@@ -28,10 +28,10 @@ class LiteRTQuantizer:
                 "litert_quantizer is not installed", "install poseline[ml]"
             ) from None
         io_types = {settings.quantization_input_type, settings.quantization_output_type}
-        if io_types != {"float"} or settings.granularity != "per_channel":
+        if io_types != {"int8"} or settings.granularity != "per_channel":
             raise ModelError(
-                "litert_quantizer makes per_channel models with float input and output",
-                "set quantization_input_type and quantization_output_type to float, "
+                "litert_quantizer makes per_channel models with int8 input and output",
+                "set quantization_input_type and quantization_output_type to int8, "
                 "or take TFlite_converter",
             )
         with tempfile.TemporaryDirectory() as folder:

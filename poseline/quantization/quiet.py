@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 
 @contextmanager
@@ -15,7 +16,8 @@ def quiet_stderr() -> Iterator[None]:
     """Keep what is written to stderr, by C++ too, and show it only where the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as file, warnings.catch_warnings():
+    silence = redirect_stdout(io.StringIO())
+    with tempfile.TemporaryFile() as file, warnings.catch_warnings(), silence:
         warnings.simplefilter("ignore")
         os.dup2(file.fileno(), 2)
         try:

@@ -1,0 +1,75 @@
+"""The model measured here: LiteRT, ONNX Runtime or Keras on this machine's CPU."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from poseline.errors import BackendError
+
+_LIMIT_S = 600
+
+
+@dataclass(frozen=True)
+class HostTiming:
+    """Latency of one picture in ms, and the memory that the model added to the process in MB."""
+
+    median_ms: float
+    p95_ms: float
+    peak_mb: float
+
+
+def measure(model: Path, runs: int, threads: int) -> HostTiming:
+    """Time a model in a process of its own, so that the memory is the model's alone.
+
+    Args:
+        model: A model file.
+        runs: Timed inferences, after a tenth as many to warm up.
+        threads: CPU threads.
+
+    Raises:
+        BackendError: The process failed or took over ten minutes.
+    """
+    command = [sys.executable, "-m", "poseline.boards.host", str(model), str(runs), str(threads)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise BackendError(
+            f"{runs} inferences took over {_LIMIT_S} s", "lower benchmarking.runs"
+        ) from None
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise BackendError(f"the model cannot be timed: {' '.join(last)}")
+    return HostTiming(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _main(model: Path, runs: int, threads: int) -> dict[str, float]:
+    import resource
+    import time
+
+    import numpy as np
+
+    from poseline.runtime import open_model
+
+    if model.suffix == ".tflite":
+        import ai_edge_litert.interpreter  # noqa: F401  its own size is not the model's
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    runtime = open_model(model, threads)
+    picture = np.random.default_rng(0).uniform(-1, 1, (1, *runtime.input_shape))
+    picture = picture.astype(np.float32)
+    times = []
+    for index in range(runs + max(runs // 10, 1)):
+        start = time.perf_counter()
+        runtime.predict(picture)
+        times.append((time.perf_counter() - start) * 1e3)
+        del index
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    median, p95 = np.percentile(times[-runs:], [50, 95])
+    return {"median_ms": float(median), "p95_ms": float(p95), "peak_mb": peak / 1024}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
