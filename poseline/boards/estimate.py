@@ -10,7 +10,7 @@ from poseline.boards.graph import Graph
 from poseline.boards.table import BOARDS, BoardFacts
 
 RUNTIME_FLASH_KB, RUNTIME_RAM_KB = 60, 16
-"""What the inference library and its tables add: a round figure for X-CUBE-AI's or TFLM's kernels."""
+"""What the inference library and its tables add; a rating, not a measurement."""
 FLOAT_SLOWDOWN = 3.0
 """Cycles of a float multiply-accumulate against an int8 one; a rating."""
 LATENCY_FACTOR = 2.0

@@ -1,4 +1,4 @@
-"""The boards of `benchmarking.board`, from the data sheets of their chips and their user manuals."""
+"""The boards of `benchmarking.board`, from their chips' data sheets and their user manuals."""
 
 from __future__ import annotations
 

@@ -42,9 +42,10 @@ def encode(
 
 def _profile(position: Any, cells: int, target: Target, sigma: float) -> Any:
     """Return the target along one axis: (B, K) positions in [0, 1] to (B, K, cells)."""
+    place = position * tf.cast(cells, tf.float32)
     if target == "one_hot":
-        cell = tf.clip_by_value(tf.cast(tf.floor(position * cells), tf.int32), 0, cells - 1)
+        cell = tf.clip_by_value(tf.cast(tf.floor(place), tf.int32), 0, cells - 1)
         return tf.one_hot(cell, cells)
-    centres = tf.range(cells, dtype=tf.float32) + 0.5
-    distance = centres - tf.clip_by_value(position, 0.0, 1.0)[..., None] * cells
+    centres = tf.range(tf.cast(cells, tf.float32)) + 0.5
+    distance = centres - place[..., None]
     return tf.exp(-tf.square(distance) / (2.0 * sigma**2))

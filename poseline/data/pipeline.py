@@ -1,207 +1,237 @@
-"""Batches for training and evaluation."""
+"""Batches for training and evaluation, as tf.data.
+
+A batch is made in one piece by one thread from its number alone: decode (OpenCV and libjpeg-turbo,
+which let go of Python's lock), resize, augment and rescale picture by picture while its pixels are
+in the processor's cache. tf.data numbers the batches, makes several at once and hands them over in
+order; how many at once changes nothing in them.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import psutil
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from poseline.config.augmentation import Augmentation, RandomPeriodicResizing
-from poseline.config.preprocessing import Preprocessing
+from poseline.config.augmentation import RandomPeriodicResizing
+from poseline.config.config import Config
+from poseline.config.preprocessing import Preprocessing, Rescaling
 from poseline.data.augment import Scene, augment
-from poseline.data.augment.periodic import batch_size_in_px
-from poseline.data.decode_jpeg import read_picture
+from poseline.data.augment.periodic import size_of_batch
+from poseline.data.decode_jpeg import CHANNELS
 from poseline.data.keypoints import keypoint_set
 from poseline.data.labels import pack
-from poseline.data.preprocess import Transform, rescale, resize
-from poseline.data.yolo import Sample, read_label
+from poseline.data.pictures import Person, Pictures, Size
+from poseline.data.preprocess import rescale
+from poseline.data.yolo import Sample
 
-Array = np.ndarray[Any, Any]
+Shape = tuple[int, int, int]
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-_CACHE_SHARE = 0.25
-"""Share of the free memory that decoded pictures may take."""
-
-
-class Examples:
-    """A set's pictures at one input size, decoded once where the memory allows it.
-
-    Args:
-        samples: The set.
-        preprocessing: How pictures become inputs.
-        input_shape: Height and width of the input.
-        keypoints: 13, 17 or 21.
-    """
-
-    def __init__(
-        self,
-        samples: Sequence[Sample],
-        preprocessing: Preprocessing,
-        input_shape: tuple[int, ...],
-        keypoints: int,
-    ) -> None:
-        self.samples, self.preprocessing = samples, preprocessing
-        self.input_shape, self.keypoints = input_shape[:2], keypoints
-        channels = {"grayscale": 1, "rgb": 3, "rgba": 4}[preprocessing.color_mode]
-        size = len(samples) * int(np.prod(self.input_shape)) * channels
-        fits = size < psutil.virtual_memory().available * _CACHE_SHARE
-        self._cache: dict[int, tuple[Scene, Array, Array]] | None = {} if fits else None
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def read(self, index: int) -> tuple[Scene, Array, Array]:
-        """Return a picture at the input's size.
-
-        Args:
-            index: Number of the sample.
-
-        Returns:
-            The picture with its largest person, (2,) width and height in px of the picture that
-            the whole input shows, and (2,) the picture's own. Not to be changed in place.
-
-        Raises:
-            DataError: The picture or its label cannot be read.
-        """
-        if self._cache is not None and index in self._cache:
-            return self._cache[index]
-        example = self._read(index)
-        if self._cache is not None:
-            self._cache[index] = example
-        return example
-
-    def _read(self, index: int) -> tuple[Scene, Array, Array]:
-        sample, resizing = self.samples[index], self.preprocessing.resizing
-        image = read_picture(sample.image, self.preprocessing.color_mode)
-        size = np.array([image.shape[1], image.shape[0]], np.float64)
-        poses = read_label(sample.label, self.keypoints)
-        if len(poses):
-            person = [poses.largest()]
-            boxes, points = poses.boxes[person], poses.keypoints[person].astype(np.float64)
-        else:
-            boxes, points = np.zeros((1, 4)), np.zeros((1, self.keypoints, 3))
-        transform = Transform.of(size, self.input_shape, resizing.aspect_ratio)
-        points[..., :2] = transform.to_input(points[..., :2] * size)
-        extent = transform.input_size / transform.scale
-        areas = boxes[:, 2] * boxes[:, 3] * size.prod()
-        moved = np.concatenate(
-            [transform.to_input(boxes[:, :2] * size), boxes[:, 2:] * size / extent], axis=1
-        )
-        return Scene(resize(image, self.input_shape, resizing), points, moved, areas), extent, size
+_ORDER, _PICTURE = 0, 1  # what a random stream is for, so that no two share their numbers
 
 
 class TrainingSet:
-    """Augmented batches, a pure function of the seed, the epoch and the sample.
+    """Shuffled, augmented batches that are a pure function of (seed, epoch, batch).
 
-    A resumed training sees what the uninterrupted one would have, however many threads read.
-
-    Args:
-        samples: The set.
-        preprocessing: How pictures become inputs.
-        steps: Augmentations in order.
-        input_shape: Height, width and channels.
-        keypoints: 13, 17 or 21.
-        batch_size: Pictures of a batch; the last of an epoch may be shorter.
-        seed: Seed of the shuffle and of every draw.
+    So a training that is resumed at an epoch sees what the uninterrupted one would have seen.
+    The order of an epoch and the draws of each picture come from counter-based generators
+    (Philox, Salmon et al. 2011) keyed by seed and epoch.
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
-        preprocessing: Preprocessing,
-        steps: Sequence[Augmentation],
-        input_shape: tuple[int, ...],
-        keypoints: int,
+        config: Config,
+        input_shape: Shape,
         batch_size: int,
         seed: int,
+        cache_bytes: int | None = None,
+        parallel: int | None = None,
     ) -> None:
-        self._steps, self._seed, self._batch_size = steps, seed, batch_size
+        """Prepare the set; nothing is read yet.
+
+        Args:
+            samples: Pictures with their labels.
+            config: `dataset.keypoints`, `preprocessing` and `data_augmentation` count.
+            input_shape: Height, width and channels, where no `random_periodic_resizing` says
+                otherwise.
+            batch_size: Pictures of a batch. What does not fill a batch is left out of an epoch,
+                another part in each, so that every batch has the same shape; a set smaller than
+                one batch is one smaller batch.
+            seed: Seed of order, draws and sizes.
+            cache_bytes: Memory for resized pictures; None: a quarter of what is free.
+            parallel: Batches in the making at once; None: one for each core.
+        """
+        self._config = config
+        self._shape = input_shape
+        self._batch_size = min(batch_size, len(samples))
+        self._seed = seed
+        self._parallel = parallel
+        self._steps = config.data_augmentation
+        settings = [step.random_periodic_resizing for step in self._steps]
+        self._resizing: RandomPeriodicResizing | None = next(filter(None, settings), None)
+        self._sizes = self._resizing.image_sizes if self._resizing else (input_shape[:2],)
+        keypoints = config.dataset.keypoints or 17
         self._flip = keypoint_set(keypoints).flip
-        self._rescaling = preprocessing.rescaling
-        resizing = [s.random_periodic_resizing for s in steps if s.random_periodic_resizing]
-        self._periodic: RandomPeriodicResizing | None = resizing[-1] if resizing else None
-        sizes = set(self._periodic.image_sizes) if self._periodic else {tuple(input_shape[:2])}
-        self._examples = {size: Examples(samples, preprocessing, size, keypoints) for size in sizes}
-        self._count, self._size = len(samples), tuple(input_shape[:2])
-        self._channels = input_shape[2]
+        self._pictures = Pictures(
+            samples, config.preprocessing, keypoints, self._sizes, cache_bytes
+        )
+        self._order = lru_cache(maxsize=4)(self._shuffle)
 
     def __len__(self) -> int:
-        return -(-self._count // self._batch_size)
+        """Return the batches of an epoch."""
+        return len(self._pictures) // self._batch_size
 
-    def batches(self, epoch: int) -> Any:
-        """Return an epoch as a tf.data.Dataset.
+    def batches(self, epoch: int, epochs: int = 1) -> tf.data.Dataset:
+        """Return the batches of one epoch or of consecutive ones.
 
-        Yields:
-            Images (B, H, W, C) float32, rescaled, and label tensors (B, K + 1, 3).
+        A new dataset for each epoch costs milliseconds, since its graph holds one call alone.
+
+        Args:
+            epoch: Number of the first epoch, from 0.
+            epochs: Epochs to go through without a pause between.
+
+        Returns:
+            (images (B, H, W, C), labels (B, K + 1, 3)), float32, images rescaled.
         """
-        order = np.random.default_rng((self._seed, epoch)).permutation(self._count)
-        threads = os.cpu_count() or 1
-        first = epoch * len(self)
-
-        def example(number: Any, position: Any) -> tuple[Any, Any]:
-            index, step = int(number), first + int(position) // self._batch_size
-            return self._example(index, epoch, self._size_at(step))
-
-        signature = (tf.float32, tf.float32)
-        data = tf.data.Dataset.from_tensor_slices((order, np.arange(self._count)))
-        data = data.map(
-            lambda n, p: tf.numpy_function(example, (n, p), signature, stateful=False),
-            num_parallel_calls=threads,
-            deterministic=True,
+        size = self._shape[:2] if self._resizing is None else (None, None)
+        if self._resizing is None or len(set(self._sizes)) == 1:
+            size = self._sizes[0]
+        return _dataset(
+            tf.data.Dataset.range(epoch * len(self), (epoch + epochs) * len(self)),
+            self.batch,
+            (self._batch_size, *size, CHANNELS[self._config.preprocessing.color_mode]),
+            len(self._flip),
+            self._parallel,
         )
-        keypoints = len(self._flip)
-        data = data.map(lambda x, y: (
-            tf.ensure_shape(x, (None, None, self._channels)),
-            tf.ensure_shape(y, (keypoints + 1, 3)),
-        ))  # fmt: skip
-        return data.batch(self._batch_size).prefetch(2)
 
-    def _size_at(self, step: int) -> tuple[int, ...]:
-        if self._periodic is None:
-            return self._size
-        return batch_size_in_px(self._periodic, step, self._seed)
+    def size(self, number: int) -> Size:
+        """Return height and width of a batch's pictures."""
+        if self._resizing is None:
+            return self._shape[0], self._shape[1]
+        return size_of_batch(self._resizing, number, self._seed)
 
-    def _example(self, index: int, epoch: int, size: tuple[int, ...]) -> tuple[Array, Array]:
-        kept, extent, _ = self._examples[size].read(index)
-        scene = Scene(kept.image, kept.keypoints, kept.boxes, kept.areas)
-        generator = np.random.default_rng((self._seed, epoch, index))
-        augment(scene, self._steps, self._flip, generator)
-        label = pack(scene.keypoints[0], extent[0], extent[1], float(scene.areas[0]))
-        return rescale(scene.image, self._rescaling), label
+    def batch(self, number: int) -> Batch:
+        """Make a batch.
+
+        Args:
+            number: Its number, counted from the first epoch on.
+
+        Returns:
+            Images and labels, as `batches` yields them.
+
+        Raises:
+            DataError: A picture or its label cannot be read.
+        """
+        epoch, place = divmod(number, len(self))
+        order = self._order(epoch)[place * self._batch_size : (place + 1) * self._batch_size]
+        return _assemble(
+            self._pictures,
+            order,
+            self.size(number),
+            self._config.preprocessing.rescaling,
+            lambda index, image, person: self._augment(epoch, index, image, person),
+        )
+
+    def _shuffle(self, epoch: int) -> NDArray[np.int64]:
+        return self._generator(epoch, _ORDER, 0).permutation(len(self._pictures))
+
+    def _generator(self, epoch: int, purpose: int, index: int) -> np.random.Generator:
+        philox = np.random.Philox(key=[self._seed, epoch], counter=[0, index, purpose, 0])
+        return np.random.Generator(philox)
+
+    def _augment(
+        self, epoch: int, index: int, image: NDArray[np.uint8], person: Person
+    ) -> tuple[NDArray[np.uint8], Person]:
+        scene = Scene(image, person.keypoints[None], person.box[None], np.array([person.area]))
+        augment(scene, self._steps, self._flip, self._generator(epoch, _PICTURE, index))
+        moved = Person(
+            scene.keypoints[0], scene.boxes[0], float(scene.areas[0]), person.picture_size
+        )
+        return scene.image, moved
 
 
-def evaluation_batches(examples: Examples, batch_size: int) -> Any:
-    """Return a set in order, without augmentation, as a tf.data.Dataset.
+def training_batches(
+    samples: Sequence[Sample],
+    config: Config,
+    input_shape: Shape,
+    batch_size: int,
+    seed: int,
+    epoch: int = 0,
+) -> tf.data.Dataset:
+    """Return the batches of one epoch; `TrainingSet` keeps its cache over the epochs."""
+    return TrainingSet(samples, config, input_shape, batch_size, seed).batches(epoch)
+
+
+def evaluation_batches(
+    samples: Sequence[Sample],
+    preprocessing: Preprocessing,
+    input_shape: Shape,
+    keypoints: int,
+    batch_size: int,
+    cache_bytes: int = 0,
+    parallel: int | None = None,
+) -> tf.data.Dataset:
+    """Return all samples in order, without augmentation.
 
     Args:
-        examples: The set at the model's input size.
-        batch_size: Pictures of a batch; the last may be shorter.
+        samples: Pictures with their labels.
+        preprocessing: How a picture becomes an input.
+        input_shape: Height, width and channels.
+        keypoints: Keypoints of a pose.
+        batch_size: Pictures of a batch; the last one may have fewer.
+        cache_bytes: Memory for resized pictures, for a set that is gone through again and again.
+        parallel: Batches in the making at once; None: one for each core.
 
-    Yields:
-        Images (B, H, W, C) float32, rescaled; label tensors (B, K + 1, 3); sizes of the pictures
-        in px (B, 2) float32, width first.
+    Returns:
+        (images (B, H, W, C), labels (B, K + 1, 3)), float32, images rescaled.
     """
-    rescaling = examples.preprocessing.rescaling
+    size = input_shape[0], input_shape[1]
+    pictures = Pictures(samples, preprocessing, keypoints, [size], cache_bytes)
 
-    def example(index: Any) -> tuple[Array, Array, Array]:
-        scene, extent, size = examples.read(int(index))
-        label = pack(scene.keypoints[0], extent[0], extent[1], float(scene.areas[0]))
-        return rescale(scene.image, rescaling), label, size.astype(np.float32)
+    def batch(number: int) -> Batch:
+        order = np.arange(number * batch_size, min((number + 1) * batch_size, len(samples)))
+        return _assemble(pictures, order, size, preprocessing.rescaling, lambda _, *sample: sample)
 
-    data = tf.data.Dataset.range(len(examples)).map(
-        lambda n: tf.numpy_function(example, (n,), (tf.float32,) * 3, stateful=False),
-        num_parallel_calls=os.cpu_count() or 1,
-        deterministic=True,
-    )
-    height, width = examples.input_shape
-    data = data.map(
-        lambda x, y, s: (
-            tf.ensure_shape(x, (height, width, None)),
-            tf.ensure_shape(y, (examples.keypoints + 1, 3)),
-            tf.ensure_shape(s, (2,)),
+    shape = (None, *size, CHANNELS[preprocessing.color_mode])
+    numbers = tf.data.Dataset.range(-(-len(samples) // batch_size))
+    return _dataset(numbers, batch, shape, keypoints, parallel)
+
+
+def _assemble(
+    pictures: Pictures,
+    order: NDArray[np.int64],
+    size: Size,
+    rescaling: Rescaling,
+    change: Callable[[int, NDArray[np.uint8], Person], tuple[NDArray[np.uint8], Person]],
+) -> Batch:
+    images = np.empty((len(order), *size, pictures.channels), np.float32)
+    labels = []
+    for place, index in enumerate(order):
+        image, person = change(int(index), *pictures.read(int(index), size))
+        rescale(image, rescaling, out=images[place])
+        labels.append(pack(person.keypoints, *person.picture_size, person.area))
+    return images, np.stack(labels)
+
+
+def _dataset(
+    numbers: tf.data.Dataset,
+    batch: Callable[[int], Batch],
+    shape: tuple[int | None, ...],
+    keypoints: int,
+    parallel: int | None,
+) -> tf.data.Dataset:
+    def make(number: Any) -> tuple[Any, Any]:
+        images, labels = tf.numpy_function(
+            batch, [number], (tf.float32, tf.float32), stateful=False
         )
-    )
-    return data.batch(batch_size).prefetch(2)
+        images.set_shape(shape)
+        labels.set_shape((shape[0], keypoints + 1, 3))
+        return images, labels
+
+    calls = tf.data.AUTOTUNE if parallel is None else parallel
+    return numbers.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)

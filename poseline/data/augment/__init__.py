@@ -59,7 +59,8 @@ def augment(
     movements: list[Matrix] = []
     for step in steps:
         ((name, settings),) = step.named.items()
-        if name == "random_periodic_resizing" or generator.random() >= settings.change_rate:
+        rate: float | None = getattr(settings, "change_rate", None)
+        if rate is None or generator.random() >= rate:
             continue
         if name in _MOVES:
             movements.append(_MOVES[name](settings, generator, scene.image.shape[:2]))

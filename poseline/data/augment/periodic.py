@@ -7,7 +7,7 @@ import numpy as np
 from poseline.config.augmentation import RandomPeriodicResizing
 
 
-def batch_size_in_px(settings: RandomPeriodicResizing, step: int, seed: int) -> tuple[int, int]:
+def size_of_batch(settings: RandomPeriodicResizing, step: int, seed: int) -> tuple[int, int]:
     """Return height and width of the pictures of a batch.
 
     Args:
