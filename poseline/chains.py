@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poseline.config import load
 from poseline.config.chain import Step, steps
 from poseline.config.config import Config
-from poseline.log import get_logger
 from poseline.stages.result import StageResult
 from poseline.stages.task import run_task
-from poseline.store.manifest import write_atomic
+from poseline.store.manifest import Manifest, write_atomic
 
-_log = get_logger(__name__)
+if TYPE_CHECKING:
+    from poseline.tracking.tracker import StageRun, Tracker
 
 CONFIG = "config.yaml"
 REPORT = "report.html"
@@ -170,20 +171,63 @@ def run_chain(config: Config) -> Experiment:
     Raises:
         PoselineError: A step cannot do its work; what was finished is kept.
     """
+    from poseline import report
+    from poseline.tracking.tracker import Tracker
+
     experiment = Experiment(Path(config.hydra.run.dir), config)
     write_atomic(experiment.folder / CONFIG, load.dump(config))
-    converted = None
+    tracker = Tracker(
+        config.mlflow.uri, config.general.project_name, experiment.folder.resolve().as_posix()
+    )
+    tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
+    try:
+        _run_steps(experiment, tracker)
+    except BaseException:
+        tracker.end("FAILED")
+        raise
+    folders = {name: result.out for name, result in experiment.results.items()}
+    page = experiment.folder / REPORT
+    report.write(folders, load.dump(config), config.general.project_name, page)
+    tracker.parent.artifacts({"report": page})
+    tracker.end()
+    return experiment
+
+
+def _run_steps(experiment: Experiment, tracker: Tracker) -> None:
+    config, converted = experiment.config, None
     if config.conversion:
         step = Step("convert", "convert")
         converted = run_task(step, config, {"source": config.conversion.path}, experiment.out(step))
         experiment.results[step.name] = converted
     sources = Sources.of(config, converted.out if converted else None)
     for step in steps(config.operation_mode):
-        experiment.results[step.name] = run_task(
-            step,
-            config,
-            sources.inputs(step, experiment.models),
-            experiment.out(step),
-            **experiment.options(step, sources),
-        )
-    return experiment
+        with tracker.stage(step.name) as run:
+            options = experiment.options(step, sources)
+            if step.stage == "train":
+                options["on_epoch"] = lambda epoch, figures, run=run: run.metrics(figures, epoch)
+            result = run_task(
+                step,
+                config,
+                sources.inputs(step, experiment.models),
+                experiment.out(step),
+                **options,
+            )
+            experiment.results[step.name] = result
+            _track(run, tracker, step, result)
+
+
+def _track(run: StageRun, tracker: Tracker, step: Step, result: StageResult) -> None:
+    """Log what a stage left; the chain's own run gets the figures that runs are compared by."""
+    run.params({"config_hash": Manifest.read(result.out).config_hash})
+    run.metrics(result.metrics, int(result.metrics.get("epochs", 1)) - 1)
+    run.artifacts({role: path for role, path in result.files.items() if role != "last_model"})
+    names = {"evaluate-float": {"oks": "oks_float"}, "evaluate-int8": {"oks": "oks_int8"}}
+    shown = names.get(step.name, {name: name for name in ("fits", "latency_ms_estimate")})
+    tracker.parent.metrics(
+        {new: result.metrics[k] for k, new in shown.items() if k in result.metrics}
+    )
+    if model := result.files.get("model"):
+        from poseline.tracking import pyfunc
+
+        with tempfile.TemporaryDirectory() as folder:
+            run.artifacts({"mlflow_model": pyfunc.save(model, Path(folder) / "mlflow_model")})

@@ -88,7 +88,8 @@ def fit(model: Cost, facts: BoardFacts) -> Fit:
 def _verdict(model: Cost, facts: BoardFacts) -> tuple[str, str]:
     needs = {"flash": (model.flash_kb, facts.flash_kb, facts.external_flash_kb),
              "RAM": (model.ram_kb, facts.ram_kb, facts.external_ram_kb)}  # fmt: skip
-    lacking, outside = [], []
+    lacking: list[str] = []
+    outside: list[str] = []
     for kind, (need, internal, external) in needs.items():
         if need <= internal:
             continue

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
+from poseline.boards.table import BoardFacts
 from poseline.chains import Experiment
 from poseline.stages.result import StageResult
 
@@ -45,6 +48,20 @@ def benchmark_table(result: StageResult) -> Table:
             table.add_row(label, form.format(result.metrics[key]))
     if verdict := result.summary.get("verdict"):
         table.add_row("fit", str(verdict))
+    return table
+
+
+def boards_table(boards: Sequence[BoardFacts]) -> Table:
+    """Return what the boards have."""
+    table = Table(title="Boards", title_justify="left")
+    for name in ("board", "chip", "core"):
+        table.add_column(name)
+    for name in ("MHz", "flash KB", "RAM KB", "external flash KB", "external RAM KB"):
+        table.add_column(name, justify="right")
+    for facts in boards:
+        sizes = (facts.flash_kb, facts.ram_kb, facts.external_flash_kb, facts.external_ram_kb)
+        figures = [f"{value:,}" for value in (facts.mhz, *sizes)]
+        table.add_row(facts.name, facts.part, facts.core, *figures)
     return table
 
 

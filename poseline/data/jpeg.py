@@ -55,7 +55,7 @@ def orientation_baked(path: Path) -> Array:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise OSError(f"{path} cannot be decoded")
-    return image
+    return np.asarray(image)
 
 
 def _decoded(path: Path) -> JpegInfo | None:

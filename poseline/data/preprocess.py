@@ -100,7 +100,7 @@ def _resample(image: Array, height: int, width: int, interpolation: str) -> Arra
     shrinks = height <= image.shape[0] and width <= image.shape[1]
     if interpolation in _CV2 and (shrinks or interpolation != "area"):
         resized = cv2.resize(image, (width, height), interpolation=_CV2[interpolation])
-        return resized.reshape(height, width, image.shape[2])
+        return np.asarray(resized).reshape(height, width, image.shape[2])
     import tensorflow as tf
 
     floats = tf.image.resize(image, (height, width), method=interpolation).numpy()

@@ -42,11 +42,12 @@ def quantizer_for(settings: Quantization, model: Path) -> Quantizer:
     from poseline.quantization.onnx_quantizer import OnnxQuantizer
     from poseline.quantization.tflite_converter import TFLiteConverter
 
-    found: Quantizer = {
+    known: dict[str, Callable[[], Quantizer]] = {
         "TFlite_converter": TFLiteConverter,
         "litert_quantizer": LiteRTQuantizer,
         "onnx_quantizer": OnnxQuantizer,
-    }[settings.quantizer]()
+    }
+    found = known[settings.quantizer]()
     if model.suffix.lower() not in found.accepts:
         other = "onnx_quantizer" if model.suffix == ".onnx" else "TFlite_converter"
         raise ModelError(

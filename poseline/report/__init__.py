@@ -1,1 +1,5 @@
 """report.html and the pictures in it."""
+
+from poseline.report.page import write
+
+__all__ = ["write"]

@@ -54,7 +54,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
     decoder = Decoder(runtime, config)
     results: list[dict[str, Any]] = []
-    sheet, unreadable = [], []
+    sheet: list[Any] = []
+    unreadable: list[str] = []
     with output_folder(out) as work:
         for path in tqdm(paths, desc="predict", disable=not sys.stderr.isatty(), leave=False):
             try:

@@ -84,7 +84,7 @@ def upload(path: Path, bucket: str, key: str) -> None:
 
     with ThreadPoolExecutor(_THREADS) as pool:
         _errors(bucket, key, lambda: list(pool.map(put, [p for p in files if p not in last])))
-    _errors(bucket, key, lambda: [put(file) for file in last])
+    _errors(bucket, key, lambda: list(map(put, last)))
 
 
 def _list(bucket: str, key: str) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 
-class FusedBatchNormalization(keras.layers.BatchNormalization):
+class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """Batch normalization in one kernel while training.
 
     Keras 3 computes it from single operations, which reads the activations several times; the

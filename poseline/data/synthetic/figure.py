@@ -44,15 +44,14 @@ class Clothes:
 
 def dress(random: np.random.Generator) -> Clothes:
     """Draw clothes."""
-    colour = lambda: _vivid(random)  # noqa: E731
     skirt = bool(random.random() < 0.15)
     return Clothes(
         skin=_near(random, _SKIN[random.integers(len(_SKIN))]),
         hair=_near(random, _HAIR[random.integers(len(_HAIR))]),
-        top=colour(),
-        bottom=colour(),
-        shoes=colour(),
-        accent=colour(),
+        top=_vivid(random),
+        bottom=_vivid(random),
+        shoes=_vivid(random),
+        accent=_vivid(random),
         long_sleeves=bool(random.random() < 0.5),
         trousers=bool(not skirt and random.random() < 0.7),
         skirt=skirt,
@@ -254,7 +253,7 @@ def _inflate(points: Array, radius: float) -> Array:
 
 def _fixed(points: Array) -> Array:
     # Half a pixel less: OpenCV counts from a pixel's centre, COCO from its corner.
-    return np.rint((np.asarray(points) - 0.5) * 2**_SHIFT).astype(np.int32)
+    return np.asarray(np.rint((np.asarray(points) - 0.5) * 2**_SHIFT), np.int32)
 
 
 def _vivid(random: np.random.Generator) -> Colour:

@@ -171,7 +171,8 @@ def _occlude(random: np.random.Generator, image: Array, covered: Array) -> None:
 def _camera(random: np.random.Generator, image: Array) -> Array:
     """Light, focus and noise of a camera."""
     height, width = image.shape[:2]
-    light = np.linspace(*random.uniform(0.7, 1.25, 2), width, dtype=np.float32)[None, :, None]
+    left, right = random.uniform(0.7, 1.25, 2)
+    light = np.linspace(left, right, width, dtype=np.float32)[None, :, None]
     tint = random.uniform(0.9, 1.1, 3).astype(np.float32)
     result = image * (light * tint)
     if random.random() < 0.4:
@@ -179,4 +180,4 @@ def _camera(random: np.random.Generator, image: Array) -> Array:
     noise = random.standard_normal((height, width, 1), np.float32) * np.float32(
         random.uniform(1, 9)
     )
-    return np.clip(result + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(result + noise, 0, 255), np.uint8)
