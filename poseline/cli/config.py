@@ -33,12 +33,12 @@ def lr_plot(config: Path, *overrides: str, out: Path = Path("learning_rate.png")
         out: The picture to write.
     """
     from poseline.errors import ConfigError, Problem
-    from poseline.training import schedules
+    from poseline.training.schedules import plot
 
     resolved = load.load(config, overrides)
     if resolved.training is None:
         raise ConfigError([Problem("training", "nothing", "a section")], str(config))
-    schedules.plot(resolved.training, out)
+    plot(resolved.training, out)
     Console().print(f"Wrote {out}")
 
 

@@ -16,7 +16,7 @@ class LiteRTQuantizer:
     """Keras or a float .tflite in, .tflite out; inputs and outputs are int8, too."""
 
     suffix = ".tflite"
-    accepts = (".h5", ".keras", ".tflite")
+    accepts: tuple[str, ...] = (".h5", ".keras", ".tflite")
 
     def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""

@@ -16,7 +16,7 @@ class OnnxQuantizer:
     """A float .onnx in, an .onnx with QuantizeLinear and DequantizeLinear out."""
 
     suffix = ".onnx"
-    accepts = (".onnx",)
+    accepts: tuple[str, ...] = (".onnx",)
 
     def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""

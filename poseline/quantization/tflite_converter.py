@@ -23,7 +23,7 @@ class TFLiteConverter:
     """Keras in, .tflite out; weights int8, activations int8."""
 
     suffix = ".tflite"
-    accepts = (".h5", ".keras")
+    accepts: tuple[str, ...] = (".h5", ".keras")
 
     def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""
