@@ -1,0 +1,65 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from pathlib import Path
+
+import pytest
+
+from poseline.config.config import Config
+from poseline.config.load import parse
+
+ROOT = Path(__file__).parents[1]
+
+TINY = """
+general: {project_name: tiny, global_seed: 1}
+operation_mode: chain_tqeb
+dataset: {name: tiny, keypoints: 17, quantization_split: 0.5}
+preprocessing:
+  rescaling: {scale: 1/127.5, offset: -1}
+  resizing: {interpolation: bilinear, aspect_ratio: fit}
+  color_mode: rgb
+data_augmentation:
+  random_flip: {mode: horizontal}
+  random_contrast: {factor: 0.2}
+training:
+  model: {alpha: 0.35, input_shape: [64, 64, 3], pretrained_weights: None}
+  batch_size: 8
+  epochs: 2
+  optimizer: {Adam: {learning_rate: 0.002}}
+quantization: {quantizer: TFlite_converter}
+benchmarking: {board: STM32H747I-DISCO, runs: 3}
+"""
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drawn set in COCO's layout: 24 + 8 pictures."""
+    from poseline.data import synthetic
+
+    out = tmp_path_factory.mktemp("people") / "coco"
+    return synthetic.generate(out, 24, 8, size=(96, 96), seed=3, jobs=1)
+
+
+@pytest.fixture(scope="session")
+def yolo(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same set, converted: train/ and val/."""
+    from poseline.stages import convert
+
+    config = Config.model_validate({"dataset": {"keypoints": 17}, "conversion": {"path": "-"}})
+    out = tmp_path_factory.mktemp("yolo") / "17kpts"
+    return convert.run(config, {"source": people}, out).out
+
+
+@pytest.fixture
+def tiny(yolo: Path, tmp_path: Path) -> Config:
+    """A config of chain_tqeb that takes seconds."""
+    return parse(
+        TINY,
+        [
+            f"dataset.training_path={yolo / 'train'}",
+            f"dataset.validation_path={yolo / 'val'}",
+            f"mlflow.uri={tmp_path / 'mlruns'}",
+            f"hydra.run.dir={tmp_path / 'run'}",
+        ],
+    )
