@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from poseline.config.config import Config
-from poseline.config.general import OperationMode
+from poseline.config.general import HydraRun, OperationMode
 from poseline.config.problems import problems_of
 from poseline.config.requirements import missing
 from poseline.errors import ConfigError, Problem
@@ -104,6 +104,8 @@ def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config")
         raise ConfigError([Problem(place, found, "valid YAML")], source) from None
     if not isinstance(loaded, DictConfig):
         raise ConfigError([Problem("<top>", "a list", "a mapping of sections")], source)
+    # Hydra's default has a ${now:…} of its own to resolve.
+    loaded = OmegaConf.merge({"hydra": {"run": {"dir": HydraRun().dir}}}, loaded)
     for override in overrides:
         _apply(loaded, override)
     try:
