@@ -24,16 +24,24 @@ app = App(
     print_error=False,
     help_format="markdown",
 )
-app.command("poseline.cli.run:run", name="run")
-app.command("poseline.cli.run:chain", name="chain")
-for _stage in ("train", "quantize", "evaluate", "predict", "benchmark"):
-    app.command(f"poseline.cli.run:{_stage}", name=_stage)
-app.command("poseline.cli.run:demo", name="demo")
-app.command("poseline.cli.config:validate", name="validate")
-app.command("poseline.cli.config:lr_plot", name="lr-plot")
-app.command("poseline.cli.config:schema", name="schema")
-app.command("poseline.cli.config:boards", name="boards")
-app.command("poseline.cli.dataset:app", name="dataset")
+_COMMANDS = {
+    "run": ("run", "Run what `operation_mode` says, as the vendor's zoo is run."),
+    "chain": ("run", "Run a chain: tqe, tqeb, eqe, eqeb or qb."),
+    "train": ("run", "Train a model."),
+    "quantize": ("run", "Quantize a model to int8."),
+    "evaluate": ("run", "Measure OKS, AP and PCK of a model."),
+    "predict": ("run", "Draw the poses that a model sees."),
+    "benchmark": ("run", "Measure a model here and estimate it on the boards."),
+    "demo": ("run", "Make a set of drawn people and run chain_tqeb on it."),
+    "validate": ("config", "Check a config and print it resolved."),
+    "lr-plot": ("config", "Draw the learning rate over the epochs."),
+    "schema": ("config", "Write what is generated from the config models."),
+    "boards": ("config", "List the boards."),
+}
+for _name, (_module, _help) in _COMMANDS.items():
+    _path = f"poseline.cli.{_module}:{_name.replace('-', '_')}"
+    app.command(_path, name=_name, help=_help)
+app.command("poseline.cli.dataset:app", name="dataset", help="Convert, make and look at sets.")
 app.register_install_completion_command()
 
 

@@ -105,7 +105,9 @@ def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config")
     if not isinstance(loaded, DictConfig):
         raise ConfigError([Problem("<top>", "a list", "a mapping of sections")], source)
     # Hydra's default has a ${now:…} of its own to resolve.
-    loaded = OmegaConf.merge({"hydra": {"run": {"dir": HydraRun().dir}}}, loaded)
+    merged = OmegaConf.merge({"hydra": {"run": {"dir": HydraRun().dir}}}, loaded)
+    assert isinstance(merged, DictConfig)  # noqa: S101  both are
+    loaded = merged
     for override in overrides:
         _apply(loaded, override)
     try:

@@ -1,0 +1,130 @@
+"""Commands about data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import App
+from rich.console import Console
+from rich.table import Table
+
+app = App(name="dataset", help="Convert, make and look at sets.")
+
+
+@app.command
+def convert(
+    *,
+    path: Path,
+    pose: Literal["single", "multi"] = "single",
+    keypoints: Literal[13, 17] = 17,
+    outputdir: Path = Path("output"),
+) -> None:
+    """Convert a COCO set to YOLO Darknet format.
+
+    Example: `poseline dataset convert --path coco --pose single --keypoints 13 --outputdir sets`
+
+    Args:
+        path: Folder with train*/, val*/ and annotations/, as COCO is unzipped.
+        pose: `single` keeps pictures of exactly one person.
+        keypoints: 17, or 13 with one point for the head.
+        outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`.
+    """
+    from poseline.config.load import from_slice
+    from poseline.stages import convert as stage
+
+    settings = {"path": str(path), "pose": pose, "outputdir": str(outputdir)}
+    config = from_slice({"dataset": {"keypoints": keypoints}, "conversion": settings})
+    result = stage.run(config, {"source": path}, outputdir / pose / f"{keypoints}kpts")
+    table = Table(title=str(result.out), title_justify="left")
+    for name in ("split", "reason", "count"):
+        table.add_column(name, justify="right" if name == "count" else "left")
+    for split, counts in result.summary["counts"].items():
+        for reason, count in sorted(counts.items(), key=lambda item: (item[0] != "kept", item[0])):
+            if count:
+                table.add_row(split, reason.replace("_", " "), f"{count:,}")
+    Console().print(table)
+
+
+@app.command
+def synthesize(
+    out: Path,
+    *,
+    train: int = 2000,
+    val: int = 400,
+    persons: int = 1,
+    size: tuple[int, int] = (256, 256),
+    seed: int = 0,
+) -> None:
+    """Make a set of drawn people in COCO's layout.
+
+    Example: `poseline dataset synthesize people --train 500 --val 100`
+
+    Args:
+        out: Folder to make.
+        train: Training pictures.
+        val: Validation pictures.
+        persons: Most people in a picture.
+        size: Mean width and height in px.
+        seed: Seed of the set.
+    """
+    from poseline.data import synthetic
+
+    synthetic.generate(out, train, val, size=size, persons=persons, seed=seed)
+    Console().print(f"Wrote {out}")
+
+
+@app.command
+def show(
+    folder: Path, *, keypoints: Literal[13, 17, 21] = 17, count: int = 16,
+    out: Path = Path("show.jpg"),
+) -> None:  # fmt: skip
+    """Draw labelled pictures of a set on one sheet.
+
+    Example: `poseline dataset show sets/single/17kpts/val --out sheet.jpg`
+
+    Args:
+        folder: A set in YOLO Darknet format.
+        keypoints: Keypoints of a pose.
+        count: Pictures, evenly taken from the set.
+        out: The picture to write.
+    """
+    import cv2
+    import numpy as np
+
+    from poseline.data.decode_jpeg import read_picture
+    from poseline.data.keypoints import keypoint_set
+    from poseline.data.show import contact_sheet, draw_pose
+    from poseline.data.yolo import list_samples, read_label
+
+    samples = list_samples(folder)
+    pictures = []
+    for sample in samples[:: max(len(samples) // count, 1)][:count]:
+        picture = np.ascontiguousarray(read_picture(sample.image, "rgb"))
+        for person in read_label(sample.label, keypoints).keypoints:
+            pose = person * (picture.shape[1], picture.shape[0], 1)
+            pose[person[:, 2] == 0] = np.nan
+            draw_pose(picture, pose, keypoint_set(keypoints))
+        pictures.append(picture)
+    cv2.imwrite(str(out), contact_sheet(pictures)[..., ::-1])
+    Console().print(f"Wrote {out}")
+
+
+@app.command
+def stats(
+    folder: Path, *, keypoints: Literal[13, 17, 21] = 17, out: Path = Path("stats.png")
+) -> None:
+    """Draw what is in a set: visibility of the keypoints, size and shape of the persons.
+
+    Example: `poseline dataset stats sets/single/17kpts/train`
+
+    Args:
+        folder: A set in YOLO Darknet format.
+        keypoints: Keypoints of a pose.
+        out: The picture to write.
+    """
+    from poseline.data.stats import plot, statistics
+
+    found = statistics(folder, keypoints)
+    plot(found, out)
+    Console().print(f"{found.pictures:,} pictures, {len(found.scales):,} persons; wrote {out}")

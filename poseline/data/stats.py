@@ -1,0 +1,72 @@
+"""What is in a set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poseline.data.jpeg import probe
+from poseline.data.keypoints import KeypointSet, keypoint_set
+from poseline.data.yolo import list_samples, read_label
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Figures of a set.
+
+    Attributes:
+        points: The convention.
+        pictures: Number of pictures.
+        visible: (K,) share of the persons whose keypoint is labelled.
+        scales: Square root of each person's share of its picture, in [0, 1].
+        aspects: Width over height of each person's box in px.
+    """
+
+    points: KeypointSet
+    pictures: int
+    visible: Array
+    scales: Array
+    aspects: Array
+
+
+def statistics(folder: Path, keypoints: int) -> Statistics:
+    """Return the figures of a set in YOLO Darknet format.
+
+    Raises:
+        DataError: The set cannot be read.
+    """
+    samples = list_samples(folder)
+    boxes, seen, ratios = [], [], []
+    for sample in samples:
+        poses, info = read_label(sample.label, keypoints), probe(sample.image)
+        boxes.append(poses.boxes)
+        seen.append(poses.keypoints[..., 2])
+        ratios.append(np.full(len(poses), info.width / info.height if info else np.nan))
+    every, shown = np.concatenate(boxes), np.concatenate(seen)
+    return Statistics(
+        keypoint_set(keypoints), len(samples),
+        shown.mean(axis=0) if len(shown) else np.zeros(keypoints),
+        np.sqrt(every[:, 2] * every[:, 3]),
+        every[:, 2] / np.maximum(every[:, 3], 1e-6) * np.concatenate(ratios),
+    )  # fmt: skip
+
+
+def plot(found: Statistics, out: Path) -> None:
+    """Draw the figures side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
+    names = [name.replace("_", " ") for name in found.points.names]
+    left.barh(names[::-1], found.visible[::-1])
+    left.set(title="labelled keypoints", xlim=(0, 1))
+    middle.hist(found.scales, bins=30, range=(0, 1))
+    middle.set(title="size of the persons", xlabel="√ of the share of the picture")
+    right.hist(np.clip(found.aspects, 0, 3), bins=30, range=(0, 3))
+    right.set(title="shape of the persons", xlabel="width / height")
+    figure.savefig(out, dpi=110)
