@@ -20,7 +20,7 @@ class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """Open the model."""
         self._runtime = open_model(Path(context.artifacts["model"]) / "model" / self._file(context))
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Return keypoints.
 
         Args:

@@ -2,6 +2,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sysconfig
 import time
 
 import pytest
@@ -13,7 +14,8 @@ from poseline.store import fetch, s3
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory):
     """A real S3 server, SeaweedFS, on loopback."""
-    weed = shutil.which("weed") or pytest.skip("SeaweedFS is not installed")
+    weed = shutil.which("weed", path=sysconfig.get_path("scripts"))
+    weed = weed or pytest.skip("SeaweedFS is not installed")
     folder = tmp_path_factory.mktemp("weed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
