@@ -89,6 +89,7 @@ class Tracker:
     def __init__(self, uri: str, experiment: str, chain_id: str) -> None:
         from mlflow.tracking import MlflowClient
 
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         uri = os.environ.get("MLFLOW_TRACKING_URI", uri)
         self._client = MlflowClient(tracking_uri(uri))
         self._chain_id = chain_id

@@ -39,7 +39,7 @@ def test_chain_tqeb_from_pictures_to_a_report(tiny, tmp_path, capfd):
     assert not re.search(r'(?:src|href)="(?!data:)', page)
     capfd.readouterr()
     run_chain(tiny)
-    assert capfd.readouterr().err.count("unchanged") == 5
+    assert "".join(capfd.readouterr()).count("unchanged") == 5
     _check_tracking(tiny, tmp_path)
 
 

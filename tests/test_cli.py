@@ -1,0 +1,41 @@
+import pytest
+
+from poseline.cli import main
+
+
+def exit_code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    return caught.value.code
+
+
+def test_a_config_mistake_exits_2_without_a_traceback(tmp_path, capsys):
+    path = tmp_path / "config.yaml"
+    path.write_text("training: {bach_size: 3, epochs: 1, optimizer: Adam}\n")
+    assert exit_code("validate", str(path)) == 2
+    said = capsys.readouterr().err
+    assert "did you mean `batch_size`" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("arguments", [("nothing",), ("validate",), ("chain", "xyz", "a.yaml")])
+def test_a_wrong_command_line_exits_2(arguments, capsys):
+    assert exit_code(*arguments) == 2
+    assert "poseline --help" in capsys.readouterr().err
+
+
+def test_a_missing_file_names_the_near_one(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("")
+    assert exit_code("validate", str(tmp_path / "confg.yaml")) == 2
+    assert "config.yaml?" in capsys.readouterr().err
+
+
+def test_help_is_there_without_tensorflow(capsys):
+    import subprocess
+    import sys
+
+    code = "import sys, poseline.cli; sys.exit(any(m in sys.modules for m in " \
+           "('tensorflow', 'keras', 'mlflow', 'matplotlib', 'cv2')))"  # fmt: skip
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert exit_code("--help") == 0
+    assert "chain" in capsys.readouterr().out
