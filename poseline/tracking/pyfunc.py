@@ -30,11 +30,12 @@ def save(model: Path, out: Path) -> Path:
         shutil.copy2(sidecar_path(model), bundle / "model")
     points = len(runtime.metadata.keypoints) if runtime.metadata else -1
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *runtime.input_shape), "pictures")]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, points, 3), "keypoints")]),
+        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *runtime.input_shape))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, points, 3))]),
     )
     mlflow.pyfunc.save_model(
-        str(out), python_model=str(Path(__file__).with_name("pose_model.py")), artifacts={"model": str(bundle)}, signature=signature,
+        str(out), python_model=str(Path(__file__).with_name("pose_model.py")),
+        artifacts={"model": str(bundle)}, signature=signature,
         pip_requirements=["poseline[ml]"],
     )  # fmt: skip
     shutil.rmtree(bundle)

@@ -46,7 +46,7 @@ def storage(tmp_path_factory):
     finally:
         os.environ.clear()
         os.environ.update(before)
-        server.terminate()
+        server.kill()
         server.wait(20)
 
 
