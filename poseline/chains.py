@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poseline import store
 from poseline.config import load
 from poseline.config.chain import Step, steps
 from poseline.config.config import Config
@@ -181,19 +182,20 @@ def run_chain(config: Config) -> Experiment:
     )
     tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
     try:
-        _run_steps(experiment, tracker)
+        sources = _run_steps(experiment, tracker)
     except BaseException:
         tracker.end("FAILED")
         raise
     folders = {name: result.out for name, result in experiment.results.items()}
     page = experiment.folder / REPORT
-    report.write(folders, load.dump(config), config.general.project_name, page)
+    test = store.fetch(sources.test) if sources.test else None
+    report.write(folders, load.dump(config), config.general.project_name, page, test)
     tracker.parent.artifacts({"report": page})
     tracker.end()
     return experiment
 
 
-def _run_steps(experiment: Experiment, tracker: Tracker) -> None:
+def _run_steps(experiment: Experiment, tracker: Tracker) -> Sources:
     config, converted = experiment.config, None
     if config.conversion:
         step = Step("convert", "convert")
@@ -214,6 +216,7 @@ def _run_steps(experiment: Experiment, tracker: Tracker) -> None:
             )
             experiment.results[step.name] = result
             _track(run, tracker, step, result)
+    return sources
 
 
 def _track(run: StageRun, tracker: Tracker, step: Step, result: StageResult) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from poseline.report import overlay
 from poseline.store.manifest import Manifest, write_atomic
 
 _STYLE = """
@@ -84,7 +86,9 @@ def _cell(value: Any) -> str:
     return f'<td class="{style}">{text}</td>'
 
 
-def write(folders: Mapping[str, Path], config: str, title: str, out: Path) -> None:
+def write(
+    folders: Mapping[str, Path], config: str, title: str, out: Path, test: Path | None = None
+) -> None:
     """Write the report of an experiment.
 
     Args:
@@ -92,6 +96,7 @@ def write(folders: Mapping[str, Path], config: str, title: str, out: Path) -> No
         config: The resolved config as YAML.
         title: Name of the project.
         out: The file to write.
+        test: Folder of the test set; its pictures show the poses of each evaluated model.
     """
     manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
     page = Page(title)
@@ -102,6 +107,8 @@ def write(folders: Mapping[str, Path], config: str, title: str, out: Path) -> No
         page.picture(folders["train"] / train.roles["curves"], "loss, OKS and learning rate")
     if evaluations:
         _accuracy(page, folders, evaluations)
+        if test:
+            _overlays(page, folders, evaluations, test)
     if quantize := manifests.get("quantize"):
         _quantization(page, quantize)
     if benchmark := manifests.get("benchmark"):
@@ -150,6 +157,17 @@ def _accuracy(page: Page, folders: Mapping[str, Path], found: Mapping[str, Manif
         for role in ("keypoints", "curves"):
             if role in manifest.roles:
                 page.picture(folders[name] / manifest.roles[role], f"{name}: {role}")
+
+
+def _overlays(
+    page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest], test: Path
+) -> None:
+    predictions = {name: folders[name] / m.roles["predictions"] for name, m in found.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "overlays.jpg"
+        overlay.draw(test, predictions, picture)
+        page.text(f"The same pictures, a row a model: {', '.join(predictions)}")
+        page.picture(picture, "poses of each model")
 
 
 def _quantization(page: Page, manifest: Manifest) -> None:

@@ -53,7 +53,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     if part == "validation":
         _, samples = split(samples, config.dataset.validation_split, config.dataset.seed)
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
-    seen = _look(config, runtime, samples, points)
+    seen = _look(config, runtime, inputs["test"], samples, points)
     similarity = keypoint_similarity(seen.predicted, seen.truth, seen.areas, points.sigmas)
     scores = nanmean(similarity, axis=1)
     distances = normalized_distance(seen.predicted, seen.truth, seen.boxes)
@@ -100,7 +100,9 @@ class _Seen:
     results: list[dict[str, Any]]
 
 
-def _look(config: Config, runtime: Runtime, samples: list[Sample], points: KeypointSet) -> _Seen:
+def _look(
+    config: Config, runtime: Runtime, root: Path, samples: list[Sample], points: KeypointSet
+) -> _Seen:
     decoder = Decoder(runtime, config)
     batches = evaluation_batches(
         samples, config.preprocessing, runtime.input_shape, len(points), _BATCH
@@ -123,7 +125,8 @@ def _look(config: Config, runtime: Runtime, samples: list[Sample], points: Keypo
             sizes.append((int(labels[index, -1, 0]), int(labels[index, -1, 1])))
         bar.update(len(images))
     bar.close()
-    return _gather(sizes, poses, found, points)
+    names = [sample.image.relative_to(root).as_posix() for sample in samples]
+    return _gather(names, sizes, poses, found, points)
 
 
 def predict(
@@ -138,7 +141,11 @@ def predict(
 
 
 def _gather(
-    sizes: list[tuple[int, int]], poses: list[Poses], found: list[Found], points: KeypointSet
+    names: list[str],
+    sizes: list[tuple[int, int]],
+    poses: list[Poses],
+    found: list[Found],
+    points: KeypointSet,
 ) -> _Seen:
     boxes, keypoints, results = [], [], []
     count = len(points)
@@ -154,6 +161,7 @@ def _gather(
             results.append(
                 {
                     "image_id": index + 1,
+                    "file_name": names[index],
                     "category_id": 1,
                     "keypoints": [round(float(v), 3) for v in person.ravel()],
                     "score": float(score),

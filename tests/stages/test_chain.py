@@ -127,3 +127,20 @@ def _weights(result):
     from poseline.models.loading import load_keras
 
     return load_keras(result.files["last_model"]).get_weights()
+
+
+@pytest.mark.slow
+def test_resume_training_from_keeps_the_original_settings(tiny, yolo, tmp_path, capfd):
+    inputs = {"training": yolo / "train", "validation": yolo / "val"}
+    data = tiny.model_dump(mode="json")
+    data["training"]["epochs"] = 1
+    train.run(Config.model_validate(data), inputs, tmp_path / "first" / "saved_models")
+    data["training"] |= {
+        "epochs": 2, "model": None, "resume_training_from": "-",
+        "optimizer": {"SGD": {"learning_rate": 1.0}},
+    }  # fmt: skip
+    again = inputs | {"resume": tmp_path / "first"}
+    result = train.run(Config.model_validate(data), again, tmp_path / "second")
+    history = result.summary["history"]
+    assert [round(f["learning_rate"], 6) for f in history] == [0.002, 0.002]
+    assert "keeps its setting" in "".join(capfd.readouterr())

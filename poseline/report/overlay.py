@@ -1,0 +1,44 @@
+"""The same pictures with the poses of two models, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from poseline.data.decode_jpeg import read_picture
+from poseline.data.keypoints import keypoint_set
+from poseline.data.show import contact_sheet, draw_pose
+
+_PICTURES, _SIDE = 6, 240
+
+
+def draw(test: Path, predictions: Mapping[str, Path], out: Path) -> None:
+    """Draw a row of pictures a model, the same in each.
+
+    Args:
+        test: Folder of the test set.
+        predictions: Name of a model to its predictions.json; a row each, in this order.
+        out: The .jpg to write.
+    """
+    rows = []
+    for path in predictions.values():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        names = list(dict.fromkeys(entry["file_name"] for entry in found))
+        chosen = names[:: max(len(names) // _PICTURES, 1)][:_PICTURES]
+        pictures = [_drawn(test / name, [e for e in found if e["file_name"] == name])
+                    for name in chosen]  # fmt: skip
+        rows.append(contact_sheet(pictures, columns=_PICTURES, side=_SIDE))
+    cv2.imwrite(str(out), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def _drawn(path: Path, entries: list[dict[str, Any]]) -> Any:
+    picture = np.ascontiguousarray(read_picture(path, "rgb"))
+    for entry in entries:
+        pose = np.asarray(entry["keypoints"], np.float64).reshape(-1, 3)
+        draw_pose(picture, pose, keypoint_set(len(pose)))
+    return picture

@@ -1,0 +1,65 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from poseline.config.config import Config
+from poseline.errors import ModelError
+from poseline.runtime import open_model
+from poseline.stages import evaluate, quantize
+
+
+@pytest.fixture
+def model(tmp_path):
+    """One convolution of stride 4 and a sigmoid: heatmaps of 17 keypoints, channels first."""
+    random = np.random.default_rng(0)
+    weight = numpy_helper.from_array(
+        random.normal(0, 0.1, (17, 3, 4, 4)).astype(np.float32), "weight"
+    )
+    nodes = [
+        helper.make_node("Conv", ["picture", "weight"], ["logits"], strides=[4, 4]),
+        helper.make_node("Sigmoid", ["logits"], ["heatmaps"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "tiny",
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, 64, 64])],
+        [helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", 17, 16, 16])],
+        [weight],
+    )  # fmt: skip
+    path = tmp_path / "tiny.onnx"
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, path)
+    return path
+
+
+def settings(**quantization):
+    return Config.model_validate(
+        {
+            "dataset": {"keypoints": 17},
+            "quantization": {"quantizer": "onnx_quantizer"} | quantization,
+        }
+    )
+
+
+def test_qdq_runs_and_stays_near_the_float_model(model, yolo, tmp_path):
+    config = settings(quantization_input_type="float")
+    inputs = {"model": model, "calibration": yolo / "train"}
+    result = quantize.run(config, inputs, tmp_path / "out")
+    kinds = {node.op_type for node in onnx.load(result.files["model"]).graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    pictures = np.random.default_rng(1).uniform(-1, 1, (3, 64, 64, 3)).astype(np.float32)
+    exact = open_model(model).predict(pictures)[0]
+    found = open_model(result.files["model"]).predict(pictures)[0]
+    assert exact.shape == (3, 16, 16, 17)
+    assert np.abs(exact - found).max() < 0.05
+    metrics = evaluate.run(config, {"model": model, "test": yolo / "val"}, tmp_path / "e").metrics
+    assert 0 <= metrics["oks"] <= 1
+
+
+def test_what_it_cannot_do_is_told(model, tmp_path):
+    with pytest.raises(ModelError, match="float input and output"):
+        quantize.run(settings(), {"model": model}, tmp_path / "out")
+    (tmp_path / "m.h5").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"takes \.onnx"):
+        quantize.run(settings(), {"model": tmp_path / "m.h5"}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
