@@ -115,7 +115,7 @@ def benchmark(config: Path, *overrides: Overrides) -> None:
 
 
 def demo(*, out: Path = Path("demo")) -> None:
-    """Make a data set of drawn people and run chain_tqeb on it; about five minutes.
+    """Make a data set of drawn people and run chain_tqeb on it; some minutes.
 
     Args:
         out: Folder for the data set and the experiment.
