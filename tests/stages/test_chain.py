@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from poseline.chains import run_chain
 from poseline.config.config import Config
@@ -10,6 +11,7 @@ from poseline.runtime import open_model
 from poseline.stages import evaluate, predict, train
 from poseline.store.manifest import Manifest
 
+SHARED = ROOT.parent / "shared" / "data" / "coco-mini"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning",
                                         "ignore::UserWarning")  # fmt: skip
 
@@ -144,3 +146,19 @@ def test_resume_training_from_keeps_the_original_settings(tiny, yolo, tmp_path, 
     history = result.summary["history"]
     assert [round(f["learning_rate"], 6) for f in history] == [0.002, 0.002]
     assert "keeps its setting" in "".join(capfd.readouterr())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real pictures are not beside the project")
+def test_real_pictures_need_no_special_case(tiny, tmp_path):
+    data = tiny.model_dump(mode="json")
+    data["dataset"] |= {"training_path": None, "validation_path": None, "validation_split": 0.25}
+    data["conversion"] = {
+        "path": str(SHARED), "pose": "multi", "outputdir": str(tmp_path / "sets"),
+    }  # fmt: skip
+    data["preprocessing"]["resizing"]["aspect_ratio"] = "padding"
+    data["training"] |= {"batch_size": 2}
+    experiment = run_chain(Config.model_validate(data))
+    assert experiment.results["convert"].metrics["train_kept"] == 4
+    assert experiment.results["evaluate-int8"].summary["pictures"] == 1
+    assert (experiment.folder / "report.html").is_file()
