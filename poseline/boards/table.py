@@ -1,4 +1,7 @@
-"""The boards of `benchmarking.board`, from their chips' data sheets and their user manuals."""
+"""The boards of `benchmarking.board`.
+
+The figures are to be checked against the data sheets of the chips before anything rests on them.
+"""
 
 from __future__ import annotations
 
