@@ -27,15 +27,17 @@ class PoselineError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault in a config: where it is, what was found, what is accepted."""
+    """One fault in a config: where it is (from 1), what was found, what is accepted."""
 
     path: str
     found: str
     accepted: str
     hint: str = ""
+    line: int | None = None
 
     def __str__(self) -> str:
-        text = f"{self.path}: found {self.found}; accepted: {self.accepted}"
+        place = f"{self.path} (line {self.line})" if self.line else self.path
+        text = f"{place}: found {self.found}; accepted: {self.accepted}"
         return f"{text} ({self.hint})" if self.hint else text
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
 
-from poseline.config.section import Integer, IntPair, Number, Pair, Section
+from poseline.config.rules import Rule, Unit
+from poseline.config.section import Integer, Number, Section, Tuple
 from poseline.config.values import parse_value
 
 Probability = Annotated[Number, Field(ge=0, le=1)]
@@ -24,7 +25,7 @@ def _symmetric(value: Any) -> Any:
     value = parse_value(value) if isinstance(value, str) else value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    return (-value, value)
+    return (-abs(value), abs(value))
 
 
 def _window(value: Any) -> Any:
@@ -33,14 +34,25 @@ def _window(value: Any) -> Any:
     return (value, value) if isinstance(value, int) else value
 
 
-def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError("the first value must not be above the second")
-    return pair
+_ORDERED = Rule(
+    "the first value must not be above the second",
+    lambda pair: pair[0] <= pair[1],
+    "size(self) != 2 || self[0] <= self[1]",
+)
+_MULTIPLES = Rule(
+    "each size must be a multiple of 32",
+    lambda sizes: all(side % 32 == 0 for size in sizes for side in size),
+    "self.all(size, size.all(side, side % 32 == 0))",
+)
 
-
-Factor = Annotated[Pair, BeforeValidator(_symmetric), AfterValidator(_ordered)]
-Window = Annotated[IntPair, BeforeValidator(_window), AfterValidator(_ordered)]
+Share = Annotated[float, Field(ge=-1, le=1)]
+Zoom = Annotated[float, Field(ge=-4, le=0.9)]
+Pixels = Annotated[int, Field(ge=1, le=64)]
+Side = Annotated[int, Field(ge=32, le=2048)]
+Factor = Annotated[tuple[Share, Share], Tuple, BeforeValidator(_symmetric), _ORDERED]
+ZoomFactor = Annotated[tuple[Zoom, Zoom], Tuple, BeforeValidator(_symmetric), _ORDERED]
+Window = Annotated[tuple[Pixels, Pixels], Tuple, BeforeValidator(_window), _ORDERED, Unit("px")]
+Size = Annotated[tuple[Side, Side], Tuple]
 
 
 class RandomContrast(Section):
@@ -82,7 +94,7 @@ class RandomFlip(Section):
 class RandomRotation(Section):
     """Rotate around the picture's centre; what comes in from outside is grey."""
 
-    factor: Factor = (-0.1, 0.1)
+    factor: Annotated[Factor, Unit("turns")] = (-0.1, 0.1)
     """Least and largest angle in turns: 0.1 is 36 degrees, positive is counter-clockwise. A
     number f means (-f, f)."""
     change_rate: Probability = 1.0
@@ -103,7 +115,7 @@ class RandomTranslation(Section):
 class RandomZoom(Section):
     """Scale around the centre; what comes in from outside is grey."""
 
-    factor: Factor = (-0.2, 0.2)
+    factor: ZoomFactor = (-0.2, 0.2)
     """Least and largest change of scale: -0.2 shows a fifth more, 0.2 a fifth less of the scene.
     A number f means (-f, f)."""
     change_rate: Probability = 1.0
@@ -113,14 +125,18 @@ class RandomZoom(Section):
 class RandomPeriodicResizing(Section):
     """Train at another input size from time to time."""
 
-    image_sizes: tuple[IntPair, ...] = Field(min_length=1)
+    image_sizes: Annotated[
+        tuple[Size, ...], Tuple, Field(min_length=1, max_length=32), _MULTIPLES, Unit("px")
+    ]
     """Heights and widths to draw from; each a multiple of 32."""
-    period: Annotated[Integer, Field(ge=1)] = 10
+    period: Annotated[Integer, Field(ge=1, le=1_000_000), Unit("batches")] = 10
     """Batches between two draws."""
 
 
 class Augmentation(Section):
     """One step: exactly one function with its settings."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     random_contrast: RandomContrast | None = None
     """Change the contrast."""
@@ -173,5 +189,5 @@ def in_order(data: Any) -> Any:
     return data
 
 
-Augmentations = Annotated[tuple[Augmentation, ...], BeforeValidator(in_order)]
+Augmentations = Annotated[tuple[Augmentation, ...], BeforeValidator(in_order), Field(max_length=32)]
 """Steps in order; a mapping of function to settings, or a list of such mappings."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from poseline.config.augmentation import Augmentations
 from poseline.config.dataset import Conversion, Dataset
@@ -68,9 +66,11 @@ class Config(Section):
     """Vendor tools."""
     benchmarking: Benchmarking | None = None
     """What is measured, and for which board."""
+    deployment: dict[str, Any] | None = None
+    """Read for compatibility: poseline stops at the benchmark."""
     mlflow: Mlflow = Mlflow()
     """Where runs are tracked."""
-    hydra: Annotated[Hydra, Field()] = Hydra()
+    hydra: Hydra = Hydra()
     """Where the experiment directory is made."""
 
     @property

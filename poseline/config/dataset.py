@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from poseline.config.section import Integer, Number, Section
+from poseline.config.section import Integer, Number, Section, whole
 
-Keypoints = Literal[13, 17, 21]
+Keypoints = Annotated[Literal[13, 17, 21], BeforeValidator(whole)]
 Pose = Literal["single", "multi"]
 Split = Annotated[Number, Field(gt=0, lt=1)]
 

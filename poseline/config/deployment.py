@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from poseline.config.rules import Rule, Unit
 from poseline.config.section import Integer, Section
 
 Board = Literal[
@@ -32,6 +33,15 @@ Backend = Literal["host", "estimate", "stedgeai", "cloud"]
 class Quantization(Section):
     """Post-training quantization to int8."""
 
+    rules = (
+        Rule(
+            "`optimize` needs `granularity: per_tensor`",
+            lambda q: not q.optimize or q.granularity == "per_tensor",
+            "!(has(self.optimize) && self.optimize) || "
+            "has(self.granularity) && self.granularity == 'per_tensor'",
+        ),
+    )
+
     quantizer: Literal["TFlite_converter", "litert_quantizer", "onnx_quantizer"] = (
         "TFlite_converter"
     )
@@ -51,12 +61,6 @@ class Quantization(Section):
     target_opset: Annotated[Integer, Field(ge=13, le=23)] = 17
     """ONNX opset (onnx_quantizer)."""
 
-    @model_validator(mode="after")
-    def _optimize_per_tensor(self) -> Quantization:
-        if self.optimize and self.granularity != "per_tensor":
-            raise ValueError("`optimize` needs `granularity: per_tensor`")
-        return self
-
 
 class _OnHost(Section):
     target: Literal["host"] = "host"
@@ -72,7 +76,7 @@ class Prediction(_OnHost):
 
     test_files_path: str
     """A picture, a folder of pictures, or a URI of either."""
-    seed: Annotated[Integer, Field(ge=0)] | None = None
+    seed: Annotated[Integer, Field(ge=0, lt=2**32)] | None = None
     """Read for compatibility."""
 
 
@@ -113,8 +117,8 @@ class Benchmarking(Section):
 
     board: Board
     """The board that the model is meant for."""
-    backends: tuple[Backend, ...] = ("host", "estimate")
+    backends: Annotated[tuple[Backend, ...], Field(max_length=4)] = ("host", "estimate")
     """`host` runs the model here, `estimate` computes flash, RAM and latency for every board,
     `stedgeai` and `cloud` ask ST's tool, locally or on its developer cloud."""
-    runs: Annotated[Integer, Field(ge=1, le=100000)] = 50
+    runs: Annotated[Integer, Field(ge=1, le=100_000), Unit("inferences")] = 50
     """Timed inferences on the host."""

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
+from poseline.config import overrides as changes
 from poseline.config.config import Config
 from poseline.config.general import HydraRun, OperationMode
 from poseline.config.problems import problems_of
 from poseline.config.requirements import missing
+from poseline.config.source import Source, read_file, read_text
 from poseline.errors import ConfigError, Problem
+
+_ATTEMPTS = 5  # to read the rest of a config without what is wrong, so as to check that, too
+_PLACEHOLDER = re.compile(r"<(?!unnamed>)[^<>]+>|\?\?\?")
 
 
 def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | None = None) -> Config:
@@ -36,15 +44,11 @@ def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | Non
     Raises:
         ConfigError: Anything is wrong with the file or the overrides; lists all of it.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not path.is_file():
         raise ConfigError(
             [Problem(str(path), "no such file", "a YAML file", _near(path))], "the command line"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), str(error), "a UTF-8 YAML file")]) from None
-    return parse(text, overrides, mode=mode, source=str(path))
+        )
+    return parse(read_file(path), overrides, mode=mode, source=str(path))
 
 
 def parse(
@@ -55,10 +59,16 @@ def parse(
     source: str = "config",
 ) -> Config:
     """Read, resolve and check the text of a config; as `load`."""
-    data = resolve(text, overrides, source=source)
+    written = read_text(text, source)
+    data = _resolved(written, overrides, source)
     if mode:
         data["operation_mode"] = mode
-    return check(data, source=source)
+    try:
+        return check(data, source=source)
+    except ConfigError as error:
+        keys = [override.lstrip("+").partition("=")[0].strip() for override in overrides]
+        found = [_placed(problem, written, keys) for problem in error.problems]
+        raise ConfigError(found, source) from None
 
 
 def check(data: dict[str, Any], *, source: str = "config") -> Config:
@@ -67,11 +77,20 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
     Raises:
         ConfigError: Lists every problem with its dotted path.
     """
-    try:
-        config = Config.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, Config, data), source) from None
-    if problems := missing(config):
+    problems = list(_unfit(data, ""))
+    read = data
+    for _ in range(_ATTEMPTS):
+        try:
+            config = Config.model_validate(read)
+        except ValidationError as error:
+            found = problems_of(error, Config, read)
+            problems += [p for p in found if not _told(p.path, problems)]
+            for problem in found:
+                read = _without(read, problem.path.split("."))
+            continue
+        problems += [p for p in missing(config) if not _told(p.path, problems)]
+        break
+    if problems:
         raise ConfigError(problems, source)
     return config
 
@@ -94,31 +113,7 @@ def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config")
     Raises:
         ConfigError: The text is no YAML mapping, or something in it cannot be resolved.
     """
-    _register_resolvers()
-    try:
-        loaded = OmegaConf.create(text) if text.strip() else OmegaConf.create({})
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else source
-        found = getattr(error, "problem", None) or str(error)
-        raise ConfigError([Problem(place, found, "valid YAML")], source) from None
-    if not isinstance(loaded, DictConfig):
-        raise ConfigError([Problem("<top>", "a list", "a mapping of sections")], source)
-    # Hydra's default has a ${now:…} of its own to resolve.
-    merged = OmegaConf.merge({"hydra": {"run": {"dir": HydraRun().dir}}}, loaded)
-    assert isinstance(merged, DictConfig)  # noqa: S101  both are
-    loaded = merged
-    for override in overrides:
-        _apply(loaded, override)
-    try:
-        plain = OmegaConf.to_container(loaded, resolve=True)
-    except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or "<top>"
-        message = str(error).splitlines()[0]
-        raise ConfigError(
-            [Problem(key, message, "an existing key, ${now:…} or ${env:NAME,default}")], source
-        ) from None
-    return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+    return _resolved(read_text(text, source), overrides, source)
 
 
 def find_config(folder: Path, name: str) -> Path:
@@ -134,30 +129,78 @@ def dump(config: BaseModel) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _apply(config: DictConfig, override: str) -> None:
-    accepted = "key=value, +key=value or ~key"
-    if override.startswith("~"):
-        parent, _, key = override[1:].rpartition(".")
-        node = OmegaConf.select(config, parent) if parent else config
-        if not isinstance(node, DictConfig) or key not in node:
-            raise ConfigError([Problem(override, "no such key", accepted)], "the overrides")
-        del node[key]
-        return
-    key, equals, value = override.lstrip("+").partition("=")
-    if not equals or not key.strip():
-        raise ConfigError([Problem(override, "no key=value", accepted)], "the overrides")
+def _resolved(written: Source, overrides: Sequence[str], source: str) -> dict[str, Any]:
+    _register_resolvers()
+    # Hydra's default has a ${now:…} of its own to resolve.
+    default = {"run": {"dir": HydraRun().dir}}
+    hydra = OmegaConf.select(written.data, "hydra", throw_on_resolution_failure=False)
+    loaded = written.data
+    if hydra is None:
+        loaded["hydra"] = default
+    elif OmegaConf.is_dict(hydra) and not OmegaConf.select(hydra, "run.dir"):
+        loaded = OmegaConf.merge({"hydra": default}, written.data)  # type: ignore[assignment]
+    wrong = [problem for one in overrides if (problem := changes.apply(loaded, one))]
+    if wrong:
+        raise ConfigError(wrong, "the overrides")
     try:
-        OmegaConf.update(config, key.strip(), yaml.safe_load(value), force_add=True)
-    except (yaml.YAMLError, OmegaConfBaseException, TypeError, AttributeError) as error:
-        raise ConfigError([Problem(override, str(error), accepted)], "the overrides") from None
+        plain = OmegaConf.to_container(loaded, resolve=True)
+    except (OmegaConfBaseException, RecursionError) as error:
+        key = getattr(error, "full_key", None) or "<top>"
+        found = "references without end" if isinstance(error, RecursionError) else str(error)
+        accepted = "an existing key, ${now:…} or ${env:NAME,default}"
+        problem = Problem(key, found.splitlines()[0], accepted, line=written.line(key))
+        raise ConfigError([problem], source) from None
+    return {str(key): _text_keys(value) for key, value in dict(plain).items()}  # type: ignore[arg-type]
 
 
-_NOW = datetime.now()
+def _text_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _text_keys(item) for key, item in value.items()}
+    return [_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _unfit(value: Any, path: str) -> Iterator[Problem]:
+    """Find what no key accepts: placeholders that were left, and numbers that are none."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unfit(item, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unfit(item, f"{path}.{index}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Problem(path, str(value), "a finite number")
+    elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip()):
+        yield Problem(path, repr(value), "a value of your own", "this is a placeholder")
+
+
+def _told(path: str, problems: Iterable[Problem]) -> bool:
+    """Tell whether a problem of this key, or of what it is in or has in it, is listed."""
+    return any(f"{path}.".startswith(f"{p.path}.") or f"{p.path}.".startswith(f"{path}.")
+               for p in problems)  # fmt: skip
+
+
+def _without(data: Any, path: Sequence[str]) -> Any:
+    """Return data without what a path names, or where it is not there, without what it is in."""
+    if not isinstance(data, dict) or path[0] not in data:
+        return None
+    inner = _without(data[path[0]], path[1:]) if len(path) > 1 else None
+    return {key: inner if key == path[0] else value for key, value in data.items()
+            if key != path[0] or inner is not None}  # fmt: skip
+
+
+def _placed(problem: Problem, written: Source, overridden: Iterable[str]) -> Problem:
+    """Add the line of the problem's key, unless it comes from an override."""
+    if any(problem.path == key or problem.path.startswith(f"{key}.") for key in overridden):
+        return problem
+    return replace(problem, line=written.line(problem.path))
 
 
 def _register_resolvers() -> None:
+    """Register `${now:…}` and `${env:…}`; every `now` of one config is the same moment."""
+    moment = datetime.now()
+
     def now(pattern: str = "%Y_%m_%d_%H_%M_%S") -> str:
-        return _NOW.strftime(pattern)
+        return moment.strftime(pattern)
 
     def env(name: str, default: str | None = None) -> str:
         value = os.environ.get(name, default)

@@ -19,9 +19,9 @@ Decoding = Literal["argmax", "quadratic", "dark"]
 class Rescaling(Section):
     """Out = scale · In + offset, In in [0, 255]."""
 
-    scale: Number = 1 / 127.5
+    scale: Annotated[Number, Field(gt=0, le=1000)] = 1 / 127.5
     """Factor; `1/127.5` maps to [-1, 1] with offset -1, `1/255` to [0, 1] with offset 0."""
-    offset: Number = -1.0
+    offset: Annotated[Number, Field(ge=-1000, le=1000)] = -1.0
     """What is added after scaling."""
 
 

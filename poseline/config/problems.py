@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from poseline.config.remarks import KEYS, VALUES
 from poseline.errors import Problem
 
 
@@ -32,11 +33,17 @@ def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> lis
 
 
 def _path(loc: tuple[int | str, ...], data: Any) -> list[str]:
-    """Drop the parts of pydantic's location that name a union's branch and not a key."""
+    """Drop the parts of pydantic's location that are not in the data.
+
+    These are the names of a union's branches, and the places of steps that were written as a
+    mapping and not as a list.
+    """
     path: list[str] = []
-    for part in loc:
+    for place, part in enumerate(loc):
         if isinstance(data, dict):
-            if part not in data and path and isinstance(part, str) and "[" in part:
+            if isinstance(part, int) or (part not in data and path and "[" in part):
+                continue
+            if part not in data and place + 1 < len(loc):
                 continue
             data = data.get(part)
         elif isinstance(data, list | tuple) and isinstance(part, int):
@@ -49,24 +56,32 @@ def _path(loc: tuple[int | str, ...], data: Any) -> list[str]:
 
 def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Problem:
     dotted = ".".join(path) or "<top>"
-    kind, context = item["type"], item.get("ctx", {})
+    kind, context, value = item["type"], item.get("ctx", {}), item.get("input")
+    found = _shorten(value)
     if kind == "extra_forbidden":
         known = _fields_at(root, path[:-1])
-        close = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
-        hint = f"did you mean `{close[0]}`?" if close else ""
+        hint = KEYS.get(dotted) or _did_you_mean(path[-1], known)
         return Problem(dotted, "an unknown key", ", ".join(known) or "no key here", hint)
     if kind == "missing":
+        if path and path[-1].isdigit():
+            return Problem(".".join(path[:-1]), found, "more values")
         return Problem(dotted, "nothing", "a value; this key is required")
-    found = _shorten(item.get("input"))
     if kind == "value_error":
         return Problem(dotted, found, str(context.get("error", item["msg"])))
     if kind == "literal_error":
         accepted = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
-        choices = accepted.split(", ")
-        close = difflib.get_close_matches(str(item.get("input")), choices, n=1)
-        return Problem(dotted, found, accepted, f"did you mean `{close[0]}`?" if close else "")
+        hint = VALUES.get((dotted, str(value))) or _did_you_mean(str(value), accepted.split(", "))
+        return Problem(dotted, found, accepted, hint)
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        known = _fields_at(root, path)
+        return Problem(dotted, found, f"a section: {', '.join(known)}" if known else "a mapping")
     message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return Problem(dotted, found, message)
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else ""
 
 
 def _fields_at(root: type[BaseModel], path: list[str]) -> list[str]:
@@ -93,5 +108,5 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _shorten(value: Any) -> str:
-    text = repr(value)
+    text = f"a mapping of {', '.join(map(str, value))}" if isinstance(value, dict) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,99 +1,281 @@
-"""What each mode needs to be set, beyond what every field checks of itself."""
+"""What each mode needs to be set, beyond what every field checks of itself.
+
+Each requirement is written twice, in Python for the CLI and in CEL for `kubectl apply`, with one
+message. In CEL, `$config` stands for the config and `$mode` for the mode.
+"""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from string import Template
 
-from poseline.config.config import Config
+from poseline.config.config import CHAINS, Config, Stage
 from poseline.errors import Problem
 
-_FLOAT_MODELS = (".h5", ".keras", ".onnx")
-_ANY_MODEL = (".h5", ".keras", ".tflite", ".onnx")
+_FLOAT_MODEL = r"(?i)\.(h5|keras|onnx)([?].*)?$"
+_ANY_MODEL = r"(?i)\.(h5|keras|tflite|onnx)([?].*)?$"
+_ONNX = r"(?i)\.onnx([?].*)?$"
+_CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What must hold of a config in its mode.
+
+    Attributes:
+        path: The key that is to be changed.
+        message: What is accepted.
+        found: Returns what was found where that is wrong, else None.
+        cel: The same check in CEL; true where it holds.
+    """
+
+    path: str
+    message: str
+    found: Callable[[Config], str | None]
+    cel: str
 
 
 def missing(config: Config) -> list[Problem]:
     """List what the config's mode needs and does not have, and what contradicts it."""
-    problems: list[Problem] = []
-    mode, stages = config.operation_mode, config.stages
-    data, model_path = config.dataset, config.general.model_path
-    trains = "train" in stages
-
-    def need(path: str, accepted: str, hint: str = "") -> None:
-        problems.append(Problem(path, "nothing", f"{accepted}; {mode} needs it", hint))
-
-    if trains:
-        problems += _training(config)
-    elif not model_path:
-        need("general.model_path", "the path or URI of a model file")
-    if model_path and not trains:
-        accepted = _FLOAT_MODELS if "quantize" in stages else _ANY_MODEL
-        suffix = PurePosixPath(model_path.partition("?")[0]).suffix.lower()
-        if suffix not in accepted:
-            problems.append(
-                Problem("general.model_path", repr(model_path), " or ".join(accepted) + " here")
-            )
-    if data.keypoints is None and {"convert", "train", "evaluate", "predict"} & set(stages):
-        need("dataset.keypoints", "13, 17 or 21")
-    if (
-        "evaluate" in stages
-        and not trains
-        and not config.conversion
-        and not (data.test_path or data.validation_path or data.training_path)
-    ):
-        need("dataset.test_path", "the folder or URI of a test set")
-    if "quantize" in stages and config.quantization is None:
-        need("quantization", "a section")
-    if "predict" in stages and config.prediction is None:
-        need("prediction.test_files_path", "a picture, a folder or a URI")
-    if "benchmark" in stages and config.benchmarking is None:
-        need("benchmarking.board", "the name of a board")
-    if config.general.model_type == "hand_spe" and data.keypoints not in (None, 21):
-        problems.append(Problem("dataset.keypoints", str(data.keypoints), "21 with hand_spe"))
-    return problems
+    return [
+        Problem(requirement.path, found, requirement.message)
+        for requirement in REQUIREMENTS
+        if (found := requirement.found(config)) is not None
+    ]
 
 
-def _training(config: Config) -> list[Problem]:
-    problems: list[Problem] = []
-    mode, training = config.operation_mode, config.training
-    if config.general.model_type != "heatmaps_spe":
-        problems.append(
-            Problem(
-                "general.model_type",
-                config.general.model_type,
-                "heatmaps_spe in a training; other types can be evaluated, quantized, predicted "
-                "and benchmarked",
-            )
-        )
-    if not (config.dataset.training_path or config.conversion):
-        problems.append(
-            Problem(
-                "dataset.training_path", "nothing", f"the folder or URI of a set; {mode} needs it"
-            )
-        )
-    if training is None:
-        return [*problems, Problem("training", "nothing", f"a section; {mode} needs it")]
-    sources = {
-        "training.model": training.model,
-        "training.resume_training_from": training.resume_training_from,
+def cel_rules(config: str = "self", mode: str | None = None) -> list[dict[str, str]]:
+    """Return the requirements as entries of `x-kubernetes-validations`.
+
+    Args:
+        config: The config in CEL, seen from where the rules are put: `self.config` in a spec.
+        mode: The mode in CEL; by default the config's own `operation_mode`.
+    """
+    own = f"(has({config}.operation_mode) ? {config}.operation_mode : 'chain_tqeb')"
+    prefix = config.removeprefix("self")
+    return [
+        {
+            "rule": Template(requirement.cel).substitute(config=config, mode=mode or own),
+            "message": f"{requirement.path}: {requirement.message}",
+            "fieldPath": f"{prefix}.{requirement.path.partition('.')[0]}",
+        }
+        for requirement in REQUIREMENTS
+    ]
+
+
+def _modes(stage: Stage) -> str:
+    return f"[{', '.join(repr(mode) for mode, stages in CHAINS.items() if stage in stages)}]"
+
+
+def _has(path: str) -> str:
+    """Return CEL that tells whether a dotted path is set."""
+    parts = path.split(".")
+    steps = [f"has($config.{'.'.join(parts[: end + 1])})" for end in range(len(parts))]
+    return f"({' && '.join(steps)})"
+
+
+def _get(path: str, default: str) -> str:
+    """Return CEL for the value of a dotted path, or for its default."""
+    return f"({_has(path)} ? $config.{path} : {default!r})"
+
+
+def _matches(path: str, pattern: str) -> str:
+    text = pattern.replace("\\", "\\\\").replace("$", "$$")
+    return f"$config.{path}.matches('{text}')"
+
+
+def _needed(
+    stage: Stage, path: str, what: str, given: Callable[[Config], bool], cel: str
+) -> Requirement:
+    """Return the requirement that something is set where the mode has a stage."""
+    return Requirement(
+        path,
+        f"{what}; the mode needs it",
+        lambda config: "nothing" if stage in config.stages and not given(config) else None,
+        f"!($mode in {_modes(stage)}) || {cel}",
+    )
+
+
+def _set_in_training(name: str, what: str) -> Requirement:
+    def given(config: Config) -> bool:
+        return config.training is None or name in config.training.model_fields_set
+
+    path = f"training.{name}"
+    return _needed("train", path, what, given, f"!has($config.training) || {_has(path)}")
+
+
+def _trains(config: Config) -> bool:
+    return "train" in config.stages
+
+
+def _model_type(config: Config) -> str | None:
+    kind = config.general.model_type
+    return kind if _trains(config) and kind != "heatmaps_spe" else None
+
+
+def _sources(config: Config) -> list[str]:
+    training = config.training
+    found = {
+        "training.model": training and training.model,
+        "training.resume_training_from": training and training.resume_training_from,
         "general.model_path": config.general.model_path,
     }
-    given = [name for name, value in sources.items() if value]
-    if len(given) != 1:
-        problems.append(
-            Problem(
-                " / ".join(sources),
-                " and ".join(given) or "none of them",
-                "exactly one: a new model, a training to resume, or a model to fine-tune",
-            )
-        )
-    if training.model:
-        channels = {"grayscale": 1, "rgb": 3, "rgba": 4}[config.preprocessing.color_mode]
-        if training.model.input_shape[2] != channels:
-            problems.append(
-                Problem(
-                    "training.model.input_shape",
-                    f"{training.model.input_shape[2]} channels",
-                    f"{channels} with color_mode {config.preprocessing.color_mode}",
-                )
-            )
-    return problems
+    return [name for name, value in found.items() if value]
+
+
+def _one_source(config: Config) -> str | None:
+    if not _trains(config) or config.training is None:
+        return None
+    given = _sources(config)
+    return None if len(given) == 1 else " and ".join(given) or "none of them"
+
+
+def _channels(config: Config) -> str | None:
+    model = config.training.model if config.training and _trains(config) else None
+    if model is None or model.input_shape[2] == _CHANNELS[config.preprocessing.color_mode]:
+        return None
+    return f"{model.input_shape[2]} channels with {config.preprocessing.color_mode}"
+
+
+def _model_file(config: Config, pattern: str, *, quantized: bool) -> str | None:
+    path, trains = config.general.model_path, _trains(config)
+    if not path or trains or ("quantize" in config.stages) != quantized:
+        return None
+    return None if re.search(pattern, path) else repr(path)
+
+
+def _onnx(config: Config) -> str | None:
+    path, settings = config.general.model_path, config.quantization
+    if not path or not settings or "quantize" not in config.stages or not re.search(_ONNX, path):
+        return None
+    return None if settings.quantizer == "onnx_quantizer" else settings.quantizer
+
+
+def _hand(config: Config) -> str | None:
+    keypoints = config.dataset.keypoints
+    wrong = config.general.model_type == "hand_spe" and keypoints not in (None, 21)
+    return str(keypoints) if wrong else None
+
+
+def _convertible(config: Config) -> str | None:
+    wrong = config.conversion is not None and config.dataset.keypoints == 21
+    return "21" if wrong else None
+
+
+def _evaluable(config: Config) -> bool:
+    data = config.dataset
+    paths = (data.test_path, data.validation_path, data.training_path, config.conversion)
+    return _trains(config) or any(paths)
+
+
+_NOT_TRAINING = f"$mode in {_modes('train')}"
+_WITH_KEYPOINTS: tuple[Stage, ...] = ("train", "evaluate", "predict")
+_SOURCES_CEL = " + ".join(
+    f"({_has(path)} ? 1 : 0)"
+    for path in ("training.model", "training.resume_training_from", "general.model_path")
+)
+_CHANNELS_CEL = f"{{{', '.join(f'{name!r}: {n}' for name, n in _CHANNELS.items())}}}"
+
+REQUIREMENTS: tuple[Requirement, ...] = (
+    _needed(
+        "train", "training", "a section",
+        lambda c: c.training is not None, "has($config.training)",
+    ),
+    _set_in_training("batch_size", "a number of pictures"),
+    _set_in_training("epochs", "a number of passes"),
+    _set_in_training("optimizer", "a Keras optimizer with its arguments"),
+    _needed(
+        "train", "dataset.training_path", "the folder or URI of a set, or a `conversion`",
+        lambda c: bool(c.dataset.training_path or c.conversion),
+        f"{_has('dataset.training_path')} || has($config.conversion)",
+    ),
+    Requirement(
+        "general.model_type",
+        "heatmaps_spe in a training; other types can be evaluated, quantized, predicted and "
+        "benchmarked",
+        _model_type,
+        f"!({_NOT_TRAINING}) || {_get('general.model_type', 'heatmaps_spe')} == 'heatmaps_spe'",
+    ),
+    Requirement(
+        "training.model / training.resume_training_from / general.model_path",
+        "exactly one: a new model, a training to resume, or a model to fine-tune",
+        _one_source,
+        f"!({_NOT_TRAINING}) || !has($config.training) || {_SOURCES_CEL} == 1",
+    ),
+    Requirement(
+        "training.model.input_shape",
+        "1 channel with color_mode grayscale, 3 with rgb, 4 with rgba",
+        _channels,
+        f"!({_NOT_TRAINING}) || !{_has('training.model.input_shape')} || "
+        "size($config.training.model.input_shape) != 3 || $config.training.model.input_shape[2] "
+        f"== {_CHANNELS_CEL}[{_get('preprocessing.color_mode', 'rgb')}]",
+    ),
+    Requirement(
+        "general.model_path",
+        "the path or URI of a model file; the mode needs it",
+        lambda c: None if _trains(c) or c.general.model_path else "nothing",
+        f"{_NOT_TRAINING} || {_has('general.model_path')}",
+    ),
+    Requirement(
+        "general.model_path",
+        ".h5, .keras or .onnx where it is to be quantized",
+        lambda c: _model_file(c, _FLOAT_MODEL, quantized=True),
+        f"{_NOT_TRAINING} || !($mode in {_modes('quantize')}) || !{_has('general.model_path')} || "
+        f"{_matches('general.model_path', _FLOAT_MODEL)}",
+    ),
+    Requirement(
+        "general.model_path",
+        ".h5, .keras, .tflite or .onnx",
+        lambda c: _model_file(c, _ANY_MODEL, quantized=False),
+        f"$mode in {_modes('quantize')} || {_NOT_TRAINING} || !{_has('general.model_path')} || "
+        f"{_matches('general.model_path', _ANY_MODEL)}",
+    ),
+    Requirement(
+        "quantization.quantizer",
+        "onnx_quantizer for an .onnx model",
+        _onnx,
+        f"!($mode in {_modes('quantize')}) || !has($config.quantization) || "
+        f"!{_has('general.model_path')} || !{_matches('general.model_path', _ONNX)} || "
+        f"{_get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer'",
+    ),
+    Requirement(
+        "dataset.keypoints",
+        "13, 17 or 21; the mode needs it",
+        lambda c: "nothing"
+        if c.dataset.keypoints is None and {"convert", *_WITH_KEYPOINTS} & set(c.stages)
+        else None,
+        f"!({' || '.join(f'$mode in {_modes(stage)}' for stage in _WITH_KEYPOINTS)} || "
+        f"has($config.conversion)) || {_has('dataset.keypoints')}",
+    ),
+    Requirement(
+        "dataset.keypoints", "21 with hand_spe", _hand,
+        f"{_get('general.model_type', '')} != 'hand_spe' || !{_has('dataset.keypoints')} || "
+        "$config.dataset.keypoints == 21",
+    ),
+    Requirement(
+        "dataset.keypoints", "13 or 17 with a `conversion`: COCO has no hands", _convertible,
+        f"!has($config.conversion) || !{_has('dataset.keypoints')} || "
+        "$config.dataset.keypoints != 21",
+    ),
+    _needed(
+        "evaluate", "dataset.test_path", "the folder or URI of a test set", _evaluable,
+        " || ".join(
+            [_NOT_TRAINING, "has($config.conversion)",
+             *(_has(f"dataset.{name}_path") for name in ("test", "validation", "training"))]
+        ),
+    ),
+    _needed(
+        "quantize", "quantization", "a section",
+        lambda c: c.quantization is not None, "has($config.quantization)",
+    ),
+    _needed(
+        "predict", "prediction.test_files_path", "a picture, a folder or a URI",
+        lambda c: c.prediction is not None, "has($config.prediction)",
+    ),
+    _needed(
+        "benchmark", "benchmarking.board", "the name of a board",
+        lambda c: c.benchmarking is not None, "has($config.benchmarking)",
+    ),
+)  # fmt: skip

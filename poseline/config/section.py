@@ -4,57 +4,80 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import core_schema
 
-from poseline.config.values import LayerRange, parse_number, parse_range, parse_value
+from poseline.config.rules import CEL, Rule
+from poseline.config.values import LayerSelection, parse_layers, parse_number, parse_value
 
 
 def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number")
     if isinstance(value, str):
-        try:
-            number = parse_number(value)
-        except ZeroDivisionError:
-            raise ValueError("a fraction must not have a zero denominator") from None
+        number = parse_number(value)
         return value if number is None else number
     return value
 
 
+def whole(value: Any) -> Any:
+    """Read a whole number that is text or a float; anything else stays as it is."""
+    number = _number(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 def _tuple(value: Any) -> Any:
-    return parse_value(value) if isinstance(value, str) else value
-
-
-def _range(value: Any) -> Any:
     if isinstance(value, str):
-        return parse_range(value) or value
-    if isinstance(value, list) and len(value) == 2:
-        return LayerRange(*value)
+        value = parse_value(value)
+    if isinstance(value, list | tuple):
+        return tuple(_number(item) for item in value)
     return value
 
 
-def _text(kind: str, example: str) -> dict[str, Any]:
-    """Mark in the JSON schema that text of this form is read, too."""
-    return {"x-poseline-text": kind, "examples": [example]}
+def _layers(value: Any) -> LayerSelection:
+    if isinstance(value, LayerSelection):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(item, int | str) for item in value):
+        value = f"({', '.join(map(str, value))})"
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    selection = parse_layers(value) if isinstance(value, str) else None
+    if selection is None:
+        raise ValueError("layers as Python indexes them: (0:154), (0:-1), (8, 110:121, -1)")
+    return selection
 
 
-Number = Annotated[float, BeforeValidator(_number, json_schema_input_type=float | str)]
+Number = Annotated[float, BeforeValidator(_number)]
 """A float; also written as a fraction, `1/127.5`."""
 
-Integer = Annotated[int, BeforeValidator(_number, json_schema_input_type=int)]
+Integer = Annotated[int, BeforeValidator(whole)]
 """An int; whole floats pass, since KFP's structs carry every number as a float."""
 
-Pair = Annotated[tuple[float, float], BeforeValidator(_tuple)]
-"""Two floats; also written as `(-0.1, 0.1)`."""
+Tuple = BeforeValidator(_tuple)
+"""Metadata of a tuple of numbers that may be text: `(-0.1, 0.1)`."""
 
-IntPair = Annotated[tuple[int, int], BeforeValidator(_tuple)]
-"""Two ints; also written as `(2, 4)`."""
-
-Shape = Annotated[tuple[int, int, int], BeforeValidator(_tuple)]
+Shape = Annotated[tuple[int, int, int], Tuple]
 """Height, width and channels; also written as `(192, 192, 3)`."""
 
-Layers = Annotated[LayerRange, BeforeValidator(_range)]
-"""A half-open range of layers, written as `(0:154)`."""
+LAYERS = r"^\s*\(?\s*-?\d*(:-?\d*)?(\s*,\s*-?\d*(:-?\d*)?)*\s*\)?\s*$"
+Layers = Annotated[
+    LayerSelection,
+    PlainValidator(_layers),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": LAYERS, "maxLength": 200}),
+]
+"""Layers by index and range, written as `(0:154)` or `(8, 110:121, -1)`."""
 
 
 class Section(BaseModel):
@@ -64,7 +87,16 @@ class Section(BaseModel):
     others get their default.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        coerce_numbers_to_str=True,
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """What must hold between the fields of the section."""
 
     @model_validator(mode="before")
     @classmethod
@@ -80,6 +112,22 @@ class Section(BaseModel):
                 continue
             read[key] = value
         return read
+
+    @model_validator(mode="after")
+    def _keep_rules(self) -> Self:
+        broken = [rule.message for rule in self.rules if not rule.holds(self)]
+        if broken:
+            raise ValueError("; ".join(broken))
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        made = handler.resolve_ref_schema(handler(schema))
+        if cls.rules:
+            made[CEL] = [entry for rule in cls.rules for entry in rule.validations]
+        return made
 
 
 def _optional(annotation: Any) -> bool:

@@ -4,7 +4,7 @@ Accepted beside plain YAML values:
 
     fraction   1/127.5   1./255   -1/2
     tuple      (192, 192, 3)   (-0.1,0.1)   [2, 4]   nested
-    range      (0:154)   (0:-1)
+    layers     (0:154)   (0:-1)   (50:)   (8, 110:121, -1)
     nothing    None   null   ~
     truth      True   False
 """
@@ -16,8 +16,11 @@ from typing import NamedTuple
 
 Value = None | bool | int | float | str | tuple["Value", ...]
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
-_INTEGER = re.compile(r"[+-]?\d+$")
+_LONGEST = 4096
+_DEEPEST = 16
+_NUMBER = re.compile(r"[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,5})?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_RANGE = re.compile(r"(-?\d{1,6})?\s*(:)?\s*(-?\d{1,6})?", re.ASCII)
 _WORDS: dict[str, bool | None] = {
     "None": None,
     "none": None,
@@ -34,11 +37,33 @@ _WORDS: dict[str, bool | None] = {
 class LayerRange(NamedTuple):
     """Layers `start` to `stop` of a model, as Python slices them: stop is not included."""
 
-    start: int
-    stop: int
+    start: int | None
+    stop: int | None
 
     def __str__(self) -> str:
-        return f"({self.start}:{self.stop})"
+        return f"{_end(self.start)}:{_end(self.stop)}"
+
+
+class LayerSelection(NamedTuple):
+    """Layers of a model by index and range; negative numbers count from the end."""
+
+    parts: tuple[int | LayerRange, ...]
+
+    def of(self, count: int) -> list[int]:
+        """Return the selected indices, ascending, of a model with `count` layers.
+
+        What lies outside of the model selects nothing, as in a slice.
+        """
+        layers, found = range(count), set[int]()
+        for part in self.parts:
+            if isinstance(part, LayerRange):
+                found.update(layers[part.start : part.stop])
+            elif -count <= part < count:
+                found.add(part % count)
+        return sorted(found)
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.parts))})"
 
 
 def parse_number(text: str) -> int | float | None:
@@ -48,36 +73,60 @@ def parse_number(text: str) -> int | float | None:
         The number, or None where the text is none.
 
     Raises:
-        ZeroDivisionError: The fraction's denominator is zero.
+        ValueError: The fraction's denominator is zero.
     """
-    parts = text.strip().split("/")
-    if len(parts) > 2 or not all(_NUMBER.match(part.strip()) for part in parts):
+    if len(text) > _LONGEST:
+        return None
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) > 2 or not all(_NUMBER.fullmatch(part) for part in parts):
         return None
     if len(parts) == 2:
+        if float(parts[1]) == 0:
+            raise ValueError("a fraction must not have a zero denominator")
         return float(parts[0]) / float(parts[1])
-    return int(parts[0]) if _INTEGER.match(parts[0].strip()) else float(parts[0])
+    return int(parts[0]) if _INTEGER.fullmatch(parts[0]) else float(parts[0])
 
 
-def parse_range(text: str) -> LayerRange | None:
-    """Read `(start:stop)`; the brackets may be missing, as may either end."""
-    match = re.fullmatch(r"\s*[(\[]?\s*(-?\d*)\s*:\s*(-?\d*)\s*[)\]]?\s*", text)
-    if not match or match[0].strip(" ()[]") == ":":
-        return None
-    return LayerRange(int(match[1] or 0), int(match[2] or -1))
+def parse_layers(text: str) -> LayerSelection | None:
+    """Read layers as `(8, 110:121, -1)`; the brackets may be missing. None where it is no such."""
+    stripped = text.strip()
+    if len(stripped) >= 2 and stripped[0] + stripped[-1] in ("()", "[]"):
+        stripped = stripped[1:-1]
+    parts: list[int | LayerRange] = []
+    for item in stripped.removesuffix(",").split(","):
+        match = _RANGE.fullmatch(item.strip())
+        if not match or not item.strip():
+            return None
+        start, colon, stop = match.groups()
+        if colon:
+            parts.append(LayerRange(*(int(n) if n else None for n in (start, stop))))
+        elif start and not stop:
+            parts.append(int(start))
+        else:
+            return None
+    return LayerSelection(tuple(parts))
 
 
 def parse_value(text: str) -> Value:
-    """Read text as the nearest of nothing, truth, number, fraction and tuple; else as itself."""
+    """Read text as the nearest of nothing, truth, number, fraction and tuple; else as itself.
+
+    Raises:
+        ValueError: A fraction's denominator is zero.
+    """
+    return text if len(text) > _LONGEST else _parse(text, 0)
+
+
+def _parse(text: str, depth: int) -> Value:
     stripped = text.strip()
     if stripped in _WORDS:
         return _WORDS[stripped]
     number = parse_number(stripped)
     if number is not None:
         return number
-    if len(stripped) >= 2 and stripped[0] + stripped[-1] in ("()", "[]"):
+    if depth < _DEEPEST and len(stripped) >= 2 and stripped[0] + stripped[-1] in ("()", "[]"):
         items = _split(stripped[1:-1])
         if items is not None:
-            return tuple(parse_value(item) for item in items)
+            return tuple(_parse(item, depth + 1) for item in items)
     return text
 
 
@@ -99,3 +148,7 @@ def _split(text: str) -> list[str] | None:
     if text[start:].strip():
         items.append(text[start:])
     return items
+
+
+def _end(number: int | None) -> str:
+    return "" if number is None else str(number)

@@ -182,18 +182,18 @@ def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
 def _freeze(model: keras.Model, training: Training) -> None:
     if training.frozen_layers is None:
         return
-    start, stop = training.frozen_layers
-    if not model.layers[start:stop]:
+    frozen = training.frozen_layers.of(len(model.layers))
+    if not frozen:
         raise ConfigError(
             [
                 Problem(
                     "training.frozen_layers", str(training.frozen_layers),
-                    f"a range within the model's {len(model.layers)} layers",
+                    f"some of the model's {len(model.layers)} layers",
                 )
             ]
         )  # fmt: skip
-    for layer in model.layers[start:stop]:
-        layer.trainable = False
+    for index in frozen:
+        model.layers[index].trainable = False
 
 
 def _trainer(config: Config, start: _Start, steps: int) -> Trainer:

@@ -1,0 +1,36 @@
+"""What is said of keys and values that the vendor's zoo has and poseline does not."""
+
+from __future__ import annotations
+
+_STOPS = "poseline stops at the benchmark: nothing is flashed to a board"
+_HOST = "models run on this machine; flash, RAM and time on the board come from benchmarking"
+_DUMPS = "tensors are not dumped; predict writes predictions.json"
+
+KEYS: dict[str, str] = {
+    "custom_data_augmentation": "functions of your own are not loaded from a config; list those of "
+    "poseline under data_augmentation",
+    "parameters": "evaluation on a connected board is not done by poseline",
+    "general.config_path": "the config of a model is its sidecar, <model file>.json",
+    "general.dataset_path": "use dataset.test_path",
+    "evaluation.gen_npy_input": _DUMPS,
+    "evaluation.gen_npy_output": _DUMPS,
+    "evaluation.npy_in_name": _DUMPS,
+    "evaluation.npy_out_name": _DUMPS,
+    "tools.stedgeai.path_to_loader": _HOST,
+}
+"""Dotted path of an unknown key to what to do instead."""
+
+VALUES: dict[tuple[str, str], str] = {
+    ("operation_mode", "deployment"): _STOPS,
+    ("operation_mode", "chain_qd"): f"{_STOPS}; chain_qb quantizes and benchmarks",
+    ("evaluation.target", "stedgeai_host"): _HOST,
+    ("evaluation.target", "stedgeai_n6"): _HOST,
+    ("prediction.target", "stedgeai_host"): _HOST,
+    ("prediction.target", "stedgeai_n6"): _HOST,
+    ("preprocessing.resizing.aspect_ratio", "crop"): "crop is what the camera of a deployed "
+    "application does; use fit or padding",
+    ("preprocessing.color_mode", "bgr"): "poseline reads pictures as rgb",
+    ("quantization.quantization_type", "QAT"): "quantization-aware training is not done by "
+    "poseline",
+}
+"""Dotted path and unknown value to what to do instead."""
