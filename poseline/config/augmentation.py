@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from poseline.config.rules import Rule, Unit
+from poseline.config.rules import Rule, also, unit
 from poseline.config.section import Integer, Number, Section, Tuple
 from poseline.config.values import parse_value
 
@@ -49,9 +49,15 @@ Share = Annotated[float, Field(ge=-1, le=1)]
 Zoom = Annotated[float, Field(ge=-4, le=0.9)]
 Pixels = Annotated[int, Field(ge=1, le=64)]
 Side = Annotated[int, Field(ge=32, le=2048)]
-Factor = Annotated[tuple[Share, Share], Tuple, BeforeValidator(_symmetric), _ORDERED]
-ZoomFactor = Annotated[tuple[Zoom, Zoom], Tuple, BeforeValidator(_symmetric), _ORDERED]
-Window = Annotated[tuple[Pixels, Pixels], Tuple, BeforeValidator(_window), _ORDERED, Unit("px")]
+Factor = Annotated[
+    tuple[Share, Share], Tuple, BeforeValidator(_symmetric), _ORDERED, also("number")
+]
+ZoomFactor = Annotated[
+    tuple[Zoom, Zoom], Tuple, BeforeValidator(_symmetric), _ORDERED, also("number")
+]
+Window = Annotated[
+    tuple[Pixels, Pixels], Tuple, BeforeValidator(_window), _ORDERED, also("number"), unit("px")
+]
 Size = Annotated[tuple[Side, Side], Tuple]
 
 
@@ -94,7 +100,7 @@ class RandomFlip(Section):
 class RandomRotation(Section):
     """Rotate around the picture's centre; what comes in from outside is grey."""
 
-    factor: Annotated[Factor, Unit("turns")] = (-0.1, 0.1)
+    factor: Annotated[Factor, unit("turns")] = (-0.1, 0.1)
     """Least and largest angle in turns: 0.1 is 36 degrees, positive is counter-clockwise. A
     number f means (-f, f)."""
     change_rate: Probability = 1.0
@@ -126,10 +132,10 @@ class RandomPeriodicResizing(Section):
     """Train at another input size from time to time."""
 
     image_sizes: Annotated[
-        tuple[Size, ...], Tuple, Field(min_length=1, max_length=32), _MULTIPLES, Unit("px")
+        tuple[Size, ...], Tuple, Field(min_length=1, max_length=32), _MULTIPLES, unit("px")
     ]
     """Heights and widths to draw from; each a multiple of 32."""
-    period: Annotated[Integer, Field(ge=1, le=1_000_000), Unit("batches")] = 10
+    period: Annotated[Integer, Field(ge=1, le=1_000_000), unit("batches")] = 10
     """Batches between two draws."""
 
 
@@ -189,5 +195,7 @@ def in_order(data: Any) -> Any:
     return data
 
 
-Augmentations = Annotated[tuple[Augmentation, ...], BeforeValidator(in_order), Field(max_length=32)]
+Augmentations = Annotated[
+    tuple[Augmentation, ...], BeforeValidator(in_order), Field(max_length=32), also("mapping")
+]
 """Steps in order; a mapping of function to settings, or a list of such mappings."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from poseline.config.rules import Rule, Unit
+from poseline.config.rules import Rule, unit
 from poseline.config.section import Integer, Section
 
 Board = Literal[
@@ -120,5 +120,5 @@ class Benchmarking(Section):
     backends: Annotated[tuple[Backend, ...], Field(max_length=4)] = ("host", "estimate")
     """`host` runs the model here, `estimate` computes flash, RAM and latency for every board,
     `stedgeai` and `cloud` ask ST's tool, locally or on its developer cloud."""
-    runs: Annotated[Integer, Field(ge=1, le=100_000), Unit("inferences")] = 50
+    runs: Annotated[Integer, Field(ge=1, le=100_000), unit("inferences")] = 50
     """Timed inferences on the host."""

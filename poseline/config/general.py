@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from poseline.config.rules import Unit
+from poseline.config.rules import unit
 from poseline.config.section import Integer, Number, Section
 
 OperationMode = Literal[
@@ -39,9 +39,9 @@ class General(Section):
     """What the model puts out: heatmaps, one person's coordinates, a hand's, or YOLOv8-pose."""
     deterministic_ops: bool = False
     """Use only operations of TensorFlow whose results repeat; slower."""
-    num_threads_tflite: Annotated[Integer, Field(ge=1, le=256), Unit("threads")] = 1
+    num_threads_tflite: Annotated[Integer, Field(ge=1, le=256), unit("threads")] = 1
     """CPU threads of the LiteRT interpreter."""
-    gpu_memory_limit: Annotated[Number, Field(gt=0, le=4096), Unit("GB")] | None = None
+    gpu_memory_limit: Annotated[Number, Field(gt=0, le=4096), unit("GB")] | None = None
     """Most memory in GB that TensorFlow takes on the first GPU; not set: no limit."""
     global_seed: Annotated[Integer, Field(ge=0, lt=2**32)] | None = 123
     """Seed of the Python, NumPy and TensorFlow generators; `None` leaves them unseeded."""

@@ -22,6 +22,7 @@ from poseline.config.config import Config
 from poseline.config.general import HydraRun, OperationMode
 from poseline.config.problems import problems_of
 from poseline.config.requirements import missing
+from poseline.config.section import Section
 from poseline.config.source import Source, read_file, read_text
 from poseline.errors import ConfigError, Problem
 
@@ -127,6 +128,22 @@ def find_config(folder: Path, name: str) -> Path:
 def dump(config: BaseModel) -> str:
     """Return a config as YAML that `load` reads back to the same config."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def normal_form(config: Config) -> dict[str, Any]:
+    """Return a config as a custom resource and Helm values hold it: without what is not set."""
+    return _set_alone(config)
+
+
+def _set_alone(section: Section) -> dict[str, Any]:
+    fields, data = type(section).model_fields, section.model_dump(mode="json")
+    made: dict[str, Any] = {}
+    for name, value in data.items():
+        inner = getattr(section, name)
+        if value is None and (name not in fields or fields[name].default is None):
+            continue
+        made[name] = _set_alone(inner) if isinstance(inner, Section) else value
+    return made
 
 
 def _resolved(written: Source, overrides: Sequence[str], source: str) -> dict[str, Any]:

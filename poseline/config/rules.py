@@ -10,6 +10,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 CEL = "x-kubernetes-validations"
+UNIT = "x-unit"
+ALSO = "x-also"
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,23 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Unit:
-    """The unit of a number, for the reference; metadata of an annotation."""
+class Note:
+    """A further key in the JSON schema of a field; metadata of an annotation."""
 
-    name: str
+    key: str
+    value: str
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "x-unit": self.name}
+        return {**handler(schema), self.key: self.value}
+
+
+def unit(name: str) -> Note:
+    """Return the unit of a field, for the reference."""
+    return Note(UNIT, name)
+
+
+def also(kind: str) -> Note:
+    """Return what a field reads besides its type, for editors: `number`, `string` or `mapping`."""
+    return Note(ALSO, kind)

@@ -3,133 +3,158 @@
 from __future__ import annotations
 
 import json
-import types
-import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from poseline.config.config import Config
+from poseline.config.reference import reference
+from poseline.config.requirements import cel_rules
+from poseline.config.rules import ALSO, CEL, UNIT
+from poseline.config.strict import Schema, strict_schema, transform
 from poseline.store.manifest import write_atomic
 
+__all__ = ["OUTPUTS", "cel_rules", "crd_schema", "editor_schema", "generate", "values_schema"]
 
-def json_schema() -> str:
-    """Return the JSON Schema of the config, for editors."""
-    schema = Config.model_json_schema(mode="validation")
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "poseline config"
-    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+_LONGEST_TEXT = 4096
+_OPEN = "x-kubernetes-preserve-unknown-fields"
 
-
-def reference() -> str:
-    """Return the reference of every key as Markdown tables, section by section."""
-    lines = ["# Config reference", "", "Generated from the models in `poseline/config/`.", ""]
-    for name, field in Config.model_fields.items():
-        model = _model_in(field.annotation)
-        if model is None:
-            lines += [f"## `{name}`", "", _flat(field.description), ""]
-            continue
-        lines += _section(name, model)
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _section(path: str, model: type[BaseModel]) -> list[str]:
-    lines = [f"## `{path}`", "", _flat((model.__doc__ or "").split("\n\n")[0]), ""]
-    lines += ["| key | accepted | default | meaning |", "|---|---|---|---|"]
-    nested = []
-    for name, field in model.model_fields.items():
-        inner = _model_in(field.annotation)
-        if inner is not None:
-            nested.append((f"{path}.{name}", inner))
-        accepted = _accepted(field.annotation, field.metadata)
-        text = f"| `{name}` | {accepted} | {_default(field)} | {_flat(field.description)} |"
-        lines.append(text)
-    lines.append("")
-    for inner_path, inner in nested:
-        lines += _section(inner_path, inner)
-    return lines
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_TEXTS: dict[str, Schema] = {
+    "reference": {
+        "description": "An interpolation: another key, ${now:…} or ${env:NAME,default}.",
+        "type": "string",
+        "pattern": r"\$\{.+\}",
+    },
+    "nothing": {
+        "description": "Not set: the default.",
+        "enum": [None, "None", "none", "null", ""],
+    },
+    "fraction": {
+        "description": "A number or a fraction as text, such as 1/127.5.",
+        "type": "string",
+        "pattern": rf"^\s*{_NUMBER}(\s*/\s*{_NUMBER})?\s*$",
+    },
+    "tuple": {
+        "description": "Numbers as text, such as (192, 192, 3).",
+        "type": "string",
+        "pattern": r"^\s*[(\[].*[)\]]\s*$",
+    },
+    "truth": {"enum": ["True", "False", "true", "false"]},
+}
 
 
-def _accepted(annotation: Any, metadata: list[Any]) -> str:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _accepted(arguments[0], list(arguments[1:]))
-    if origin is typing.Literal:
-        return ", ".join(f"`{value}`" for value in arguments)
-    if origin in (typing.Union, types.UnionType):
-        rest = [a for a in arguments if a is not type(None)]
-        text = " or ".join(_accepted(a, metadata) for a in rest)
-        return f"{text}, `None`" if len(rest) < len(arguments) else text
-    if origin is tuple:
-        if arguments[-1] is ...:
-            return f"list of {_accepted(arguments[0], [])}"
-        return f"{len(arguments)} × {_accepted(arguments[0], [])}"
-    if origin is dict:
-        return "name: settings"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "section"
-    names = {float: "number", int: "integer", str: "text", bool: "`True`, `False`"}
-    return names.get(annotation, getattr(annotation, "__name__", "any")) + _bounds(metadata)
+def editor_schema() -> Schema:
+    """Return the JSON Schema of the YAML as people write it, textual quirks included; draft-07."""
+    made = transform(strict_schema(Config), _loosened)
+    tools = made["properties"]["tools"]["properties"]
+    tools["stm32ai"] = {"description": "Former name of `stedgeai`.", "type": "object"}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "urn:poseline:config",
+        "title": "poseline config",
+        "definitions": _TEXTS,
+        **made,
+    }
 
 
-def _bounds(metadata: list[Any]) -> str:
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    found = []
-    for entry in (m for item in metadata for m in (getattr(item, "metadata", None) or [item])):
-        found += [
-            f" {sign} {value:g}"
-            for name, sign in signs.items()
-            if (value := getattr(entry, name, None)) is not None
-        ]
-    return ",".join(found)
+def values_schema() -> Schema:
+    """Return the strict draft-07 schema of a config in its normal form, for Helm values."""
+    return transform(strict_schema(Config), _draft_07)
 
 
-def _default(field: Any) -> str:
-    if field.is_required():
-        return "**required**"
-    default = field.get_default(call_default_factory=True)
-    if default is PydanticUndefined or isinstance(default, BaseModel):
-        return ""
-    if isinstance(default, float):
-        return f"`{default:.6g}`"
-    return f"`{default}`"
+def crd_schema() -> Schema:
+    """Return the structural OpenAPI v3 schema of a config, for a custom resource.
+
+    Types are strict: fractions are numbers, shapes are lists, and `data_augmentation` is a list
+    of steps, since a JSON object has no order. Only `frozen_layers` is text. What is not set is
+    left out; null is for the few keys whose default is a value. There are no defaults, so that a
+    later version may have others. `cel_rules` has the rules that depend on the mode.
+    """
+    return transform(strict_schema(Config), _structural)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in typing.get_args(annotation):
-        if found := _model_in(argument):
-            return found
-    return None
+def _draft_07(node: Schema) -> Schema:
+    made = {key: value for key, value in node.items() if not key.startswith("x-")}
+    if made.pop("nullable", False) and "type" in made:
+        made["type"] = [made["type"], "null"]
+        if "enum" in made:
+            made["enum"] = [*made["enum"], None]
+    return made
 
 
-def _flat(text: str | None) -> str:
-    return " ".join((text or "").split()).replace("|", "\\|")
+def _structural(node: Schema) -> Schema:
+    made = {key: value for key, value in node.items() if key not in (UNIT, ALSO, "default")}
+    if node.get("default") is None:
+        made.pop("nullable", None)
+    if made.get("additionalProperties") is False:
+        del made["additionalProperties"]
+    if made.get("additionalProperties") is True or "type" not in made:
+        made.pop("additionalProperties", None)
+        made[_OPEN] = True
+    if made.get("type") == "string" and "enum" not in made:
+        made.setdefault("maxLength", _LONGEST_TEXT)
+    for end in ("Minimum", "Maximum"):
+        if f"exclusive{end}" in made:
+            made[end.lower()] = made[f"exclusive{end}"]
+            made[f"exclusive{end}"] = True
+    return made
 
 
-OUTPUTS: dict[str, Callable[[], str]] = {
-    "docs/reference/config.schema.json": json_schema,
+def _loosened(node: Schema) -> Schema:
+    """Let a part of the schema take what the loader takes besides its type."""
+    shared = {key: node[key] for key in ("description", "default") if key in node}
+    left_out = {*shared, UNIT, ALSO, CEL, "nullable"}
+    made = {key: value for key, value in node.items() if key not in left_out}
+    kind, extra = made.get("type"), node.get(ALSO)
+    if kind is None:
+        return shared | made
+    if kind == "object" and extra is None:
+        return shared | made | {"type": ["object", "null"]}
+    if kind == "string" and not {"enum", "pattern"} & set(made):
+        return shared | made | {"type": ["string", "number", "null"]}
+    branches = [made]
+    if "enum" in made:
+        del made["type"]
+        made["enum"] = [*made["enum"], *(str(v) for v in made["enum"] if not isinstance(v, str))]
+    elif kind == "string":  # layers
+        branches += [{"type": "integer"}, {"type": "array"}]
+    if extra == "mapping":
+        steps = made["items"]["properties"]
+        branches.append({"type": "object", "properties": steps, "additionalProperties": False})
+    elif extra:
+        branches.append({"type": extra})
+    own = {"number": "fraction", "integer": "fraction", "boolean": "truth", "array": "tuple"}
+    texts = ["reference", "nothing", *([own[kind]] if kind in own and "enum" not in made else [])]
+    return shared | {"anyOf": branches + [{"$ref": f"#/definitions/{name}"} for name in texts]}
+
+
+def _json(schema: Schema) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+OUTPUTS: Mapping[str, Callable[[], str]] = {
+    "docs/reference/config.schema.json": lambda: _json(editor_schema()),
     "docs/reference/config.md": reference,
 }
 """Path in the project to what makes it."""
 
 
-def generate(root: Path, *, check: bool = False) -> list[Path]:
+def generate(
+    root: Path, *, check: bool = False, outputs: Mapping[str, Callable[[], str]] = OUTPUTS
+) -> list[Path]:
     """Write what is generated, or compare it with what is there.
 
     Args:
         root: The project's folder.
         check: Compare alone.
+        outputs: Path in the project to what makes it; a room above this one adds its own:
+            `{**OUTPUTS, **more}`.
 
     Returns:
         The files that were written, or are stale.
     """
     changed = []
-    for name, make in OUTPUTS.items():
+    for name, make in outputs.items():
         path, content = root / name, make()
         if path.is_file() and path.read_text(encoding="utf-8") == content:
             continue

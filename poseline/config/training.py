@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from poseline.config.rules import Rule, Unit
+from poseline.config.rules import Rule, also, unit
 from poseline.config.section import Integer, Layers, Number, Section, Shape
 from poseline.config.values import parse_value
 
@@ -42,7 +42,7 @@ def _adam() -> dict[str, dict[str, Any]]:
     return {"Adam": {}}
 
 
-Named = Annotated[dict[str, dict[str, Any]], BeforeValidator(_by_name)]
+Named = Annotated[dict[str, dict[str, Any]], BeforeValidator(_by_name), also("string")]
 
 
 class Model(Section):
@@ -52,7 +52,7 @@ class Model(Section):
     """Architecture."""
     alpha: Annotated[Number, Field(ge=0.1, le=2)] = 1.0
     """Width multiplier of the MobileNetV2 backbone."""
-    input_shape: Annotated[Shape, _SIDES, _CHANNELS, Unit("px, px, channels")] = (192, 192, 3)
+    input_shape: Annotated[Shape, _SIDES, _CHANNELS, unit("px, px, channels")] = (192, 192, 3)
     """Height, width and channels of the input; height and width are multiples of 32."""
     pretrained_weights: str | None = "imagenet"
     """Backbone weights: `imagenet`, a path or a URI; `None` starts from random ones."""
@@ -63,7 +63,7 @@ class Heatmaps(Section):
 
     target: Literal["gaussian", "one_hot"] = "gaussian"
     """`gaussian` draws a blob at the keypoint, `one_hot` sets its cell alone."""
-    sigma: Annotated[Number, Field(gt=0, le=10), Unit("cells")] = 1.0
+    sigma: Annotated[Number, Field(gt=0, le=10), unit("cells")] = 1.0
     """Standard deviation of the blob in cells."""
 
 
@@ -91,12 +91,13 @@ class Training(Section):
     """A new model; not with `general.model_path` or `resume_training_from`."""
     resume_training_from: str | None = None
     """`last_trained_model.h5` of an interrupted training, or its experiment directory."""
-    batch_size: Annotated[Integer, Field(ge=1, le=65536), Unit("pictures")] = 64
-    """Pictures of one step."""
+    batch_size: Annotated[Integer, Field(ge=1, le=65536), unit("pictures")] = 64
+    """Pictures of one step. Mandatory in a training."""
     epochs: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
-    """Passes over the training set."""
+    """Passes over the training set. Mandatory in a training."""
     optimizer: Annotated[Named, Field(min_length=1, max_length=1)] = Field(default_factory=_adam)
-    """A Keras optimizer by name, with its arguments: `Adam: {learning_rate: 0.001}`."""
+    """A Keras optimizer by name, with its arguments: `Adam: {learning_rate: 0.001}`. Mandatory in
+    a training."""
     callbacks: Annotated[Named, Field(max_length=32)] = Field(default_factory=dict)
     """Keras callbacks or learning-rate schedulers by name, with their arguments. ModelCheckpoint
     may set `monitor` and `mode` alone; TensorBoard is built in."""
