@@ -219,7 +219,7 @@ def _register_resolvers() -> None:
     def now(pattern: str = "%Y_%m_%d_%H_%M_%S") -> str:
         return moment.strftime(pattern)
 
-    def env(name: str, default: str | None = None) -> str:
+    def env(name: str, default: Any = None) -> Any:
         value = os.environ.get(name, default)
         if value is None:
             raise ValueError(f"environment variable {name} is not set")

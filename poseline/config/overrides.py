@@ -44,9 +44,9 @@ def apply(config: DictConfig, override: str) -> Problem | None:
 
 
 def read_value(text: str) -> Any:
-    """Read the right side of an override: YAML, with `{a:1}` as Hydra writes it."""
+    """Read the right side of an override: YAML, with `{a:1, b:(1,2)}` as Hydra takes it."""
     stripped = text.strip()
-    return yaml.safe_load(_spaced(stripped) if stripped[:1] in ("{", "[") else stripped)
+    return yaml.safe_load(_as_yaml(stripped) if stripped[:1] in ("{", "[") else stripped)
 
 
 def _delete(config: DictConfig, override: str) -> Problem | None:
@@ -58,10 +58,12 @@ def _delete(config: DictConfig, override: str) -> Problem | None:
     return Problem(override, "no such key in the file", _ACCEPTED)
 
 
-def _spaced(text: str) -> str:
-    """Put the space that YAML wants after the colon of each key in braces."""
+def _as_yaml(text: str) -> str:
+    """Put the space that YAML wants after a key's colon in braces, and quotes around tuples."""
     made, quote, stack, awaits_key = "", "", "", False
     for index, char in enumerate(text):
+        if char == "(" and not quote and "(" not in stack:
+            made += '"'
         made += char
         if quote:
             quote = "" if char == quote else quote
@@ -71,6 +73,7 @@ def _spaced(text: str) -> str:
             stack, awaits_key = stack + char, char == "{"
         elif char in "}])":
             stack, awaits_key = stack[:-1], False
+            made += '"' if char == ")" and "(" not in stack else ""
         elif char == ",":
             awaits_key = stack.endswith("{")
         elif char == ":" and awaits_key:

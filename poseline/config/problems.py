@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from poseline.config.remarks import KEYS, VALUES
 from poseline.errors import Problem
 
+_CUT = "within braces YAML cuts a tuple at its comma: quote it"
+
 
 def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> list[Problem]:
     """Translate each error: dotted path, what was found, what is accepted, a did-you-mean.
@@ -76,7 +78,8 @@ def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Pr
         known = _fields_at(root, path)
         return Problem(dotted, found, f"a section: {', '.join(known)}" if known else "a mapping")
     message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return Problem(dotted, found, message)
+    cut = isinstance(value, str) and value.startswith("(") and ")" not in value
+    return Problem(dotted, found, message, _CUT if cut else "")
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

@@ -170,7 +170,7 @@ def _evaluable(config: Config) -> bool:
     return _trains(config) or any(paths)
 
 
-_NOT_TRAINING = f"$mode in {_modes('train')}"
+_TRAINING = f"$mode in {_modes('train')}"
 _WITH_KEYPOINTS: tuple[Stage, ...] = ("train", "evaluate", "predict")
 _SOURCES_CEL = " + ".join(
     f"({_has(path)} ? 1 : 0)"
@@ -196,40 +196,41 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "heatmaps_spe in a training; other types can be evaluated, quantized, predicted and "
         "benchmarked",
         _model_type,
-        f"!({_NOT_TRAINING}) || {_get('general.model_type', 'heatmaps_spe')} == 'heatmaps_spe'",
+        f"!({_TRAINING}) || {_get('general.model_type', 'heatmaps_spe')} == 'heatmaps_spe'",
     ),
     Requirement(
         "training.model / training.resume_training_from / general.model_path",
         "exactly one: a new model, a training to resume, or a model to fine-tune",
         _one_source,
-        f"!({_NOT_TRAINING}) || !has($config.training) || {_SOURCES_CEL} == 1",
+        f"!({_TRAINING}) || !has($config.training) || {_SOURCES_CEL} == 1",
     ),
     Requirement(
         "training.model.input_shape",
         "1 channel with color_mode grayscale, 3 with rgb, 4 with rgba",
         _channels,
-        f"!({_NOT_TRAINING}) || !{_has('training.model.input_shape')} || "
-        "size($config.training.model.input_shape) != 3 || $config.training.model.input_shape[2] "
+        f"!({_TRAINING}) || !{_has('training.model')} || ({_has('training.model.input_shape')} "
+        "&& size($config.training.model.input_shape) == 3 ? "
+        "$config.training.model.input_shape[2] : 3) "
         f"== {_CHANNELS_CEL}[{_get('preprocessing.color_mode', 'rgb')}]",
     ),
     Requirement(
         "general.model_path",
         "the path or URI of a model file; the mode needs it",
         lambda c: None if _trains(c) or c.general.model_path else "nothing",
-        f"{_NOT_TRAINING} || {_has('general.model_path')}",
+        f"{_TRAINING} || {_has('general.model_path')}",
     ),
     Requirement(
         "general.model_path",
         ".h5, .keras or .onnx where it is to be quantized",
         lambda c: _model_file(c, _FLOAT_MODEL, quantized=True),
-        f"{_NOT_TRAINING} || !($mode in {_modes('quantize')}) || !{_has('general.model_path')} || "
+        f"{_TRAINING} || !($mode in {_modes('quantize')}) || !{_has('general.model_path')} || "
         f"{_matches('general.model_path', _FLOAT_MODEL)}",
     ),
     Requirement(
         "general.model_path",
         ".h5, .keras, .tflite or .onnx",
         lambda c: _model_file(c, _ANY_MODEL, quantized=False),
-        f"$mode in {_modes('quantize')} || {_NOT_TRAINING} || !{_has('general.model_path')} || "
+        f"$mode in {_modes('quantize')} || {_TRAINING} || !{_has('general.model_path')} || "
         f"{_matches('general.model_path', _ANY_MODEL)}",
     ),
     Requirement(
@@ -262,7 +263,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     _needed(
         "evaluate", "dataset.test_path", "the folder or URI of a test set", _evaluable,
         " || ".join(
-            [_NOT_TRAINING, "has($config.conversion)",
+            [_TRAINING, "has($config.conversion)",
              *(_has(f"dataset.{name}_path") for name in ("test", "validation", "training"))]
         ),
     ),

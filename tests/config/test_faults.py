@@ -176,6 +176,14 @@ def test_lists_and_mappings_in_overrides():
     assert steps[-1].image_sizes == ((64, 64), (96, 96))
 
 
+def test_a_tuple_that_yaml_cut_is_told():
+    text = TINY.replace(
+        "{mode: horizontal}", "{mode: horizontal}\n  random_zoom: {factor: (0,0.1)}"
+    )
+    found = problems(text, "dataset.training_path=x")
+    assert "quote it" in found["data_augmentation.random_zoom.factor"]
+
+
 def test_a_line_is_not_given_for_what_an_override_set():
     found = problems(EVALUATION, "dataset.keypoints=3")
     assert "line" not in found["dataset.keypoints"]
