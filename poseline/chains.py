@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from poseline.stages.task import run_task
 from poseline.store.manifest import Manifest, write_atomic
 
 if TYPE_CHECKING:
-    from poseline.tracking.tracker import StageRun, Tracker
+    from poseline.tracking import StageRun, Tracker
 
 CONFIG = "config.yaml"
 REPORT = "report.html"
@@ -173,25 +172,19 @@ def run_chain(config: Config) -> Experiment:
         PoselineError: A step cannot do its work; what was finished is kept.
     """
     from poseline import report
-    from poseline.tracking.tracker import Tracker
+    from poseline.tracking import open_tracker
 
     experiment = Experiment(Path(config.hydra.run.dir), config)
     write_atomic(experiment.folder / CONFIG, load.dump(config))
-    tracker = Tracker(
-        config.mlflow.uri, config.general.project_name, experiment.folder.resolve().as_posix()
-    )
-    tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
-    try:
+    outbox = experiment.folder / config.general.logs_dir / "mlflow"
+    with open_tracker(config.mlflow.uri, config.general.project_name, outbox) as tracker:
+        tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
         sources = _run_steps(experiment, tracker)
-    except BaseException:
-        tracker.end("FAILED")
-        raise
-    folders = {name: result.out for name, result in experiment.results.items()}
-    page = experiment.folder / REPORT
-    test = store.fetch(sources.test) if sources.test else None
-    report.write(folders, load.dump(config), config.general.project_name, page, test)
-    tracker.parent.artifacts({"report": page})
-    tracker.end()
+        folders = {name: result.out for name, result in experiment.results.items()}
+        page = experiment.folder / REPORT
+        test = store.fetch(sources.test) if sources.test else None
+        report.write(folders, load.dump(config), config.general.project_name, page, test)
+        tracker.parent.artifacts({"report": page})
     return experiment
 
 
@@ -222,7 +215,13 @@ def _run_steps(experiment: Experiment, tracker: Tracker) -> Sources:
 def _track(run: StageRun, tracker: Tracker, step: Step, result: StageResult) -> None:
     """Log what a stage left; the chain's own run gets the figures that runs are compared by."""
     run.params({"config_hash": Manifest.read(result.out).config_hash})
-    run.metrics(result.metrics, int(result.metrics.get("epochs", 1)) - 1)
+    if history := result.summary.get("history"):
+        for epoch, figures in enumerate(history):
+            run.metrics(figures, epoch)  # what an interrupted attempt could not log
+        figures = {f"best_{name}": result.metrics[name] for name in history[0]}
+        run.metrics(figures | {"best_epoch": result.metrics["best_epoch"]}, len(history) - 1)
+    else:
+        run.metrics(result.metrics)
     run.artifacts({role: path for role, path in result.files.items() if role != "last_model"})
     names = {"evaluate-float": {"oks": "oks_float"}, "evaluate-int8": {"oks": "oks_int8"}}
     shown = names.get(step.name, {name: name for name in ("fits", "latency_ms_estimate")})
@@ -230,7 +229,4 @@ def _track(run: StageRun, tracker: Tracker, step: Step, result: StageResult) -> 
         {new: result.metrics[k] for k, new in shown.items() if k in result.metrics}
     )
     if model := result.files.get("model"):
-        from poseline.tracking import pyfunc
-
-        with tempfile.TemporaryDirectory() as folder:
-            run.artifacts({"mlflow_model": pyfunc.save(model, Path(folder) / "mlflow_model")})
+        run.model(model)

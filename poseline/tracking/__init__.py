@@ -1,1 +1,6 @@
-"""MLflow; nothing else imports it."""
+"""MLflow; nothing else imports it, and importing this room does not either."""
+
+from poseline.tracking.sender import sync
+from poseline.tracking.tracker import StageRun, Tracker, open_tracker
+
+__all__ = ["StageRun", "Tracker", "open_tracker", "sync"]

@@ -2,155 +2,178 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+from poseline.errors import PoselineError
 from poseline.log import get_logger
+from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
+from poseline.tracking.sender import Sender, brief
 
+MODEL = "mlflow_model"
+"""Artifact path of a run's model: `runs:/<run id>/mlflow_model`."""
+_PATIENCE_S = 30.0
+_STOPPED = 143
 _log = get_logger(__name__)
-_CHAIN, _STAGE, _PARENT = "poseline.chain_id", "poseline.stage", "mlflow.parentRunId"
-_MOST_PARAMS = 100
 
 
-def tracking_uri(uri: str) -> str:
-    """Return what MLflow takes for the config's `mlflow.uri`.
-
-    MLflow no longer takes a plain directory, as existing files have it: such a one gets a SQLite
-    store, `mlflow.db`, inside.
-    """
-    if "://" in uri:
-        return uri
-    folder = Path(uri).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def artifact_location(uri: str) -> str | None:
-    """Return where artifacts of a directory's store go: beside it; else what the server says."""
-    return None if "://" in uri else (Path(uri).resolve() / "artifacts").as_uri()
-
-
-@dataclass
 class StageRun:
-    """An open run of MLflow; a fault of the tracking is logged and never raised."""
+    """The run of one stage, or of the chain. Logging never raises and never waits.
 
-    client: Any
-    run_id: str
+    Args:
+        name: The stage's step, or `CHAIN`.
+        outbox: Where entries are put.
+        sender: Who is told of them.
+    """
+
+    def __init__(self, name: str, outbox: Outbox, sender: Sender) -> None:
+        self._name, self._outbox, self._sender = name, outbox, sender
 
     def params(self, params: Mapping[str, Any]) -> None:
-        """Log settings; those of an attempt before keep their value."""
-        from mlflow.entities import Param
-
-        with _forgiving("params"):
-            known = self.client.get_run(self.run_id).data.params
-            new = [Param(k, str(v)[:500]) for k, v in flatten(params).items() if k not in known]
-            for start in range(0, len(new), _MOST_PARAMS):
-                self.client.log_batch(self.run_id, params=new[start : start + _MOST_PARAMS])
+        """Log settings, nested ones by dotted path; a setting keeps its first value."""
+        if flat := flatten(params):
+            self.add("params", {name: str(value) for name, value in flat.items()})
 
     def metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log figures at a step."""
-        import time
+        """Log figures at a step; what is already there with the same value is not repeated."""
+        if metrics:
+            self.add("metrics", {name: float(value) for name, value in metrics.items()}, step)
 
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        with _forgiving("metrics"):
-            entries = [Metric(k, float(v), now, step) for k, v in metrics.items() if v == v]
-            self.client.log_batch(self.run_id, metrics=entries)
-
-    def tag(self, key: str, value: str) -> None:
-        """Set a tag."""
-        with _forgiving("tag"):
-            self.client.set_tag(self.run_id, key, value)
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        self.add("tags", tags)
 
     def artifacts(self, files: Mapping[str, Path]) -> None:
-        """Log files and folders under their role's name."""
-        with _forgiving("artifacts"):
-            for role, path in files.items():
-                if path.is_dir():
-                    self.client.log_artifacts(self.run_id, str(path), role)
-                elif path.is_file():
-                    self.client.log_artifact(self.run_id, str(path))
+        """Log files and folders; a folder goes under its role's name.
+
+        They are read when they are delivered: leave them where they are.
+        """
+        for role, path in files.items():
+            self.add("artifact", {"path": str(path.resolve()), "role": role})
+
+    def model(self, model: Path) -> None:
+        """Log a model file such that `mlflow.pyfunc.load_model` opens it."""
+        from poseline.tracking import pyfunc
+
+        folder = self._outbox.folder / "models" / self._name / MODEL
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            self.artifacts({MODEL: pyfunc.save(model, folder)})
+        except Exception as error:  # MLflow's own, OSError, a model of a kind without shapes
+            _log.warning("the model is not tracked", model=str(model), reason=brief(error))
+
+    def add(self, kind: Kind, values: Mapping[str, Any], step: int = 0) -> None:
+        """Put an entry in the outbox."""
+        now = time.time_ns() // 1_000_000
+        try:
+            self._outbox.add(Entry(self._name, kind, now, dict(values), step))
+        except OSError as error:
+            _log.warning("not tracked", run=self._name, what=kind, reason=brief(error))
+        self._sender.wake()
 
 
 class Tracker:
-    """The runs of one chain.
+    """The runs of one chain; a context that ends the chain's run with the status it left with.
 
     Args:
-        uri: `mlflow.uri` of the config; `MLFLOW_TRACKING_URI` wins.
-        experiment: Name of the MLflow experiment.
-        chain_id: What ties the chain's runs together, across pods and retries.
+        outbox: With its address set.
+        patience: Most seconds that leaving waits for a server.
     """
 
-    def __init__(self, uri: str, experiment: str, chain_id: str) -> None:
-        from mlflow.tracking import MlflowClient
-
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        uri = os.environ.get("MLFLOW_TRACKING_URI", uri)
-        self._client = MlflowClient(tracking_uri(uri))
-        self._chain_id = chain_id
-        found = self._client.get_experiment_by_name(experiment)
-        self._experiment = (
-            found.experiment_id
-            if found
-            else self._client.create_experiment(experiment, artifact_location(uri))
-        )
-        self.parent = StageRun(self._client, self._run("chain", None))
+    def __init__(self, outbox: Outbox, patience: float) -> None:
+        self._outbox, self._patience = outbox, patience
+        self._sender = Sender(outbox)
+        self.parent = self._start(CHAIN)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[StageRun]:
         """Give the nested run of a stage; taken up again where an attempt before left it."""
-        run_id = self._run(name, self.parent.run_id)
+        run = self._start(name)
         try:
-            yield StageRun(self._client, run_id)
-        except BaseException:
-            self._end(run_id, "FAILED")
+            yield run
+        except BaseException as error:
+            run.add("end", {"status": _status(error)})
             raise
-        self._end(run_id, "FINISHED")
+        run.add("end", {"status": "FINISHED"})
 
-    def end(self, status: str = "FINISHED") -> None:
-        """End the chain's run."""
-        self._end(self.parent.run_id, status)
+    def close(self) -> None:
+        """Wait for the delivery, within limits; what is left is delivered later."""
+        if left := self._sender.close(self._patience):
+            _log.warning(
+                "MLflow did not take everything; `poseline mlflow sync` delivers it later",
+                entries=left, outbox=str(self._outbox.folder),
+            )  # fmt: skip
 
-    def _run(self, stage: str, parent: str | None) -> str:
-        """Find the run of a stage by its tags, or create it."""
-        query = f"tags.`{_CHAIN}` = '{self._chain_id}' and tags.`{_STAGE}` = '{stage}'"
-        found = self._client.search_runs([self._experiment], query, max_results=1)
-        if found:
-            run_id = str(found[0].info.run_id)
-            self._client.update_run(run_id, "RUNNING")
-            return run_id
-        tags = {_CHAIN: self._chain_id, _STAGE: stage}
-        if parent:
-            tags[_PARENT] = parent
-        name = stage if parent else self._chain_id
-        return str(self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id)
+    def __enter__(self) -> Tracker:
+        return self
 
-    def _end(self, run_id: str, status: str) -> None:
-        with _forgiving("end"):
-            self._client.set_terminated(run_id, status)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.parent.add("end", {"status": _status(error) if error else "FINISHED"})
+        self.close()
+
+    def _start(self, name: str) -> StageRun:
+        run = StageRun(name, self._outbox, self._sender)
+        run.add("start", {})
+        return run
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings by dotted path; empty ones are left out."""
+def open_tracker(
+    uri: str,
+    experiment: str,
+    folder: Path,
+    *,
+    chain_id: str | None = None,
+    patience: float = _PATIENCE_S,
+) -> Tracker:
+    """Begin to track a chain, or go on with it.
+
+    Nothing here waits for MLflow: entries go through an outbox, and a server that is away gets
+    them when it is back, from this process, from the next one that opens the same folder, or
+    from `sync`.
+
+    Args:
+        uri: `mlflow.uri` of the config; `MLFLOW_TRACKING_URI` wins.
+        experiment: Name of the MLflow experiment.
+        folder: Folder of the outbox, inside the experiment directory.
+        chain_id: What ties the chain's runs together across pods and retries; None: an id that
+            is kept in `folder`.
+        patience: Most seconds that the end waits for a server.
+    """
+    outbox = Outbox(folder)
+    before = outbox.address
+    known = chain_id or (before.chain_id if before else uuid.uuid4().hex[:16])
+    outbox.address = Address(uri, experiment, known)
+    return Tracker(outbox, patience)
+
+
+def flatten(values: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted path; empty ones are left out.
+
+    The items of a list of mappings are numbered from 0; any other list is a value.
+    """
     flat: dict[str, Any] = {}
-    for key, value in values.items():
+    items = values.items() if isinstance(values, Mapping) else enumerate(values)
+    for key, value in items:
         path = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        nested = isinstance(value, list) and value and isinstance(value[0], Mapping)
+        if isinstance(value, Mapping) or nested:
             flat |= flatten(value, f"{path}.")
-        elif value not in (None, [], {}):
+        elif value is not None and value not in ([], {}, ()):
             flat[path] = value
     return flat
 
 
-@contextmanager
-def _forgiving(what: str) -> Iterator[None]:
-    """Log a fault of the tracking instead of raising it: no training fails for its records."""
-    try:
-        yield
-    except Exception as error:  # MLflow raises its own, requests', urllib3's and SQLAlchemy's
-        _log.warning("not tracked", what=what, reason=str(error).splitlines()[0][:200])
+def _status(error: BaseException) -> str:
+    stopped = isinstance(error, PoselineError) and error.exit_code == _STOPPED
+    return "KILLED" if stopped or isinstance(error, KeyboardInterrupt) else "FAILED"

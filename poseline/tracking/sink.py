@@ -1,0 +1,208 @@
+"""Entries into MLflow such that a second delivery changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from poseline.tracking.outbox import CHAIN, Address, Entry
+from poseline.tracking.places import artifact_location, tracking_uri
+
+CHAIN_TAG, STAGE_TAG = "poseline.chain_id", "poseline.stage"
+_PARENT_TAG = "mlflow.parentRunId"
+_PARAMS, _METRICS = 100, 1000
+"""MLflow's limits of one request."""
+_LONGEST_VALUE, _LONGEST_KEY = 6000, 250
+_SETTLE_S = 1.0
+_GONE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
+_REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", *_GONE)
+
+
+def client(uri: str) -> Any:
+    """Return a client of `mlflow.uri`, or of `MLFLOW_TRACKING_URI` where that is set.
+
+    Its own retries are few, since an outbox has its own.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri(effective(uri)))
+
+
+def effective(uri: str) -> str:
+    """Return the URI that is used: `MLFLOW_TRACKING_URI` wins over the config's."""
+    return os.environ.get("MLFLOW_TRACKING_URI", uri)
+
+
+def refused(error: Exception) -> bool:
+    """Tell whether the server will never take what it was sent; else trying again may help."""
+    if isinstance(error, FileNotFoundError):
+        return True  # an artifact that was removed since
+    return getattr(error, "error_code", None) in _REFUSED
+
+
+class Sink:
+    """Delivers the entries of one chain.
+
+    Args:
+        address: Where they go.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address, self._client = address, client(address.uri)
+        self._remote = effective(address.uri).startswith(("http://", "https://"))
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is known of the server's state; it is asked again."""
+        self._experiment: str | None = None
+        self._runs: dict[str, str] = {}
+        self._created: set[str] = set()
+        self._seen: dict[tuple[str, str], set[tuple[int, str]]] = {}
+        self._params: dict[str, set[str]] = {}
+
+    def deliver(self, entries: Sequence[Entry]) -> None:
+        """Deliver entries of one run and one kind; several only of `metrics`.
+
+        Raises:
+            Exception: Whatever MLflow, requests or SQLAlchemy raise; see `refused`.
+        """
+        first = entries[0]
+        run = self._run(first.run, first.time)
+        match first.kind:
+            case "start":
+                if run not in self._created:
+                    self._client.update_run(run, "RUNNING")
+            case "params":
+                self._log_params(run, first.values)
+            case "metrics":
+                self._log_metrics(run, entries)
+            case "tags":
+                for key, value in first.values.items():
+                    self._client.set_tag(run, key, value)
+            case "artifact":
+                self._log_artifact(run, Path(first.values["path"]), first.values["role"])
+            case "end":
+                self._client.set_terminated(run, first.values["status"], first.time)
+
+    def _log_params(self, run: str, values: Mapping[str, Any]) -> None:
+        """Log the parameters that have no value yet: MLflow refuses to change one."""
+        from mlflow.entities import Param
+
+        if run not in self._params:
+            self._params[run] = set(self._client.get_run(run).data.params)
+        new = {
+            name[:_LONGEST_KEY]: str(value)[:_LONGEST_VALUE]
+            for name, value in values.items()
+            if name[:_LONGEST_KEY] not in self._params[run]
+        }
+        for names in _chunks(list(new), _PARAMS):
+            self._client.log_batch(run, params=[Param(name, new[name]) for name in names])
+        self._params[run] |= set(new)
+
+    def _log_metrics(self, run: str, entries: Iterable[Entry]) -> None:
+        """Log figures that are not there yet with the same step and value."""
+        from mlflow.entities import Metric
+
+        new = []
+        for entry in entries:
+            for key, value in entry.values.items():
+                point = (entry.step, _stored(value))
+                if point not in self._points(run, key):
+                    new.append((key, point, Metric(key, value, entry.time, entry.step)))
+        for part in _chunks(new, _METRICS):
+            self._client.log_batch(run, metrics=[metric for _, _, metric in part])
+            for key, point, _ in part:
+                self._seen[run, key].add(point)
+
+    def _points(self, run: str, key: str) -> set[tuple[int, str]]:
+        if (run, key) not in self._seen:
+            history = [] if run in self._created else self._client.get_metric_history(run, key)
+            self._seen[run, key] = {(point.step, _stored(point.value)) for point in history}
+        return self._seen[run, key]
+
+    def _log_artifact(self, run: str, path: Path, role: str) -> None:
+        if path.is_dir():
+            self._client.log_artifacts(run, str(path), role)
+        elif path.is_file():
+            self._client.log_artifact(run, str(path))
+        else:
+            raise FileNotFoundError(f"{path} was removed before it was delivered")
+
+    def _run(self, name: str, start: int) -> str:
+        """Return the id of a run: found by its tags, or created once whoever else tries to."""
+        if name not in self._runs:
+            parent = None if name == CHAIN else self._run(CHAIN, start)
+            found = self._search(name)
+            self._runs[name] = found[0] if found else self._create(name, parent, start)
+        return self._runs[name]
+
+    def _create(self, name: str, parent: str | None, start: int) -> str:
+        tags = {CHAIN_TAG: self._chain_id, STAGE_TAG: name}
+        if parent:
+            tags[_PARENT_TAG] = parent
+        before = time.monotonic()
+        run = self._client.create_run(
+            self._experiment_id(), start, tags, name if parent else self._chain_id
+        ).info.run_id
+        if self._remote and not parent:
+            # Pods that begin together may each have found none. All wait until each sees the
+            # others' runs, and keep the same one.
+            time.sleep(max(_SETTLE_S, 3 * (time.monotonic() - before)))
+            first = self._search(name)[0]
+            if first != run:
+                self._client.delete_run(run)
+                return first
+        self._created.add(run)
+        return str(run)
+
+    def _search(self, name: str) -> list[str]:
+        query = f"tags.`{CHAIN_TAG}` = '{self._chain_id}' and tags.`{STAGE_TAG}` = '{name}'"
+        found = self._client.search_runs([self._experiment_id()], query)
+        return [
+            str(run.info.run_id)
+            for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+        ]
+
+    @property
+    def _chain_id(self) -> str:
+        return quote(self._address.chain_id, safe="/ :.@+-_")  # no quote ends the query's string
+
+    def _experiment_id(self) -> str:
+        if self._experiment is None:
+            name, uri = self._address.experiment, effective(self._address.uri)
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                try:
+                    self._experiment = self._client.create_experiment(name, artifact_location(uri))
+                except Exception as error:
+                    if getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
+                        raise
+                    found = self._client.get_experiment_by_name(name)
+            if found is not None:
+                if found.lifecycle_stage == "deleted":
+                    self._client.restore_experiment(found.experiment_id)
+                self._experiment = str(found.experiment_id)
+        assert self._experiment is not None  # noqa: S101  found or created
+        return self._experiment
+
+
+def _stored(value: float) -> str:
+    """Return a figure as the database keeps it: infinity becomes the largest number."""
+    if math.isinf(value):
+        value = math.copysign(1.7976931348623157e308, value)
+    return repr(float(value))
+
+
+def _chunks(items: list[Any], size: int) -> Iterable[list[Any]]:
+    return (items[i : i + size] for i in range(0, len(items), size))
