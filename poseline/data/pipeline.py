@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from poseline.config.augmentation import RandomPeriodicResizing
 from poseline.config.config import Config
 from poseline.config.preprocessing import Preprocessing, Rescaling
-from poseline.data.augment import Scene, augment
+from poseline.data.augment import Augmenter, Scene
 from poseline.data.augment.periodic import size_of_batch
 from poseline.data.decode_jpeg import CHANNELS
 from poseline.data.keypoints import keypoint_set
@@ -71,12 +71,12 @@ class TrainingSet:
         self._batch_size = min(batch_size, len(samples))
         self._seed = seed
         self._parallel = parallel
-        self._steps = config.data_augmentation
-        settings = [step.random_periodic_resizing for step in self._steps]
+        settings = [step.random_periodic_resizing for step in config.data_augmentation]
         self._resizing: RandomPeriodicResizing | None = next(filter(None, settings), None)
         self._sizes = self._resizing.image_sizes if self._resizing else (input_shape[:2],)
         keypoints = config.dataset.keypoints or 17
-        self._flip = keypoint_set(keypoints).flip
+        self._keypoints = keypoints
+        self._augmenter = Augmenter(config.data_augmentation, keypoint_set(keypoints).flip)
         self._pictures = Pictures(
             samples, config.preprocessing, keypoints, self._sizes, cache_bytes
         )
@@ -105,7 +105,7 @@ class TrainingSet:
             tf.data.Dataset.range(epoch * len(self), (epoch + epochs) * len(self)),
             self.batch,
             (self._batch_size, *size, CHANNELS[self._config.preprocessing.color_mode]),
-            len(self._flip),
+            self._keypoints,
             self._parallel,
         )
 
@@ -148,7 +148,7 @@ class TrainingSet:
         self, epoch: int, index: int, image: NDArray[np.uint8], person: Person
     ) -> tuple[NDArray[np.uint8], Person]:
         scene = Scene(image, person.keypoints[None], person.box[None], np.array([person.area]))
-        augment(scene, self._steps, self._flip, self._generator(epoch, _PICTURE, index))
+        self._augmenter(scene, self._generator(epoch, _PICTURE, index))
         moved = Person(
             scene.keypoints[0], scene.boxes[0], float(scene.areas[0]), person.picture_size
         )

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from poseline.config.augmentation import Augmentation
-from poseline.data.augment import Scene, augment
+from poseline.data.augment import Augmenter, Scene
 from poseline.data.keypoints import keypoint_set
 
 FLIP = keypoint_set(17).flip
@@ -21,7 +21,7 @@ def scene(width=120, height=80, at=(0.6, 0.4)):
 
 def apply(target, *steps, seed=0):
     made = [Augmentation.model_validate(step) for step in steps]
-    augment(target, made, FLIP, np.random.default_rng(seed))
+    Augmenter(made, FLIP)(target, np.random.default_rng(seed))
     return target
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -19,43 +18,50 @@ from poseline.config.augmentation import (
 from poseline.data.augment.scene import GREY, Matrix, Scene
 
 Size = tuple[int, int]
-Draw = Callable[[Any, np.random.Generator, Size], Matrix]
+Movement = RandomFlip | RandomRotation | RandomTranslation | RandomZoom
+
+_FILL = (GREY, GREY, GREY, 255)
+# OpenCV's positions count from the centre of the first pixel, ours from its corner.
+_CORNERS = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
+_CENTRES = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1.0]])
 
 
-def draw_flip(settings: RandomFlip, generator: np.random.Generator, size: Size) -> Matrix:
-    """Mirror; `horizontal_and_vertical` draws one of the two or both."""
+def draw(settings: Movement, generator: np.random.Generator, size: Size) -> Matrix:
+    """Draw one movement of a picture.
+
+    Args:
+        settings: Kind and limits of the movement.
+        generator: Source of the draws.
+        size: Height and width in px.
+    """
     height, width = size
-    horizontal, vertical = settings.mode == "horizontal", settings.mode == "vertical"
-    if settings.mode == "horizontal_and_vertical":
-        choice = generator.integers(1, 4)
-        horizontal, vertical = bool(choice & 1), bool(choice & 2)
-    x, y = -1.0 if horizontal else 1.0, -1.0 if vertical else 1.0
-    return np.array(
-        [[x, 0, width if horizontal else 0], [0, y, height if vertical else 0], [0, 0, 1.0]]
-    )
+    match settings:
+        case RandomFlip():
+            x, y = _directions(settings, generator)
+            matrix = np.diag([x, y, 1.0])
+            matrix[:2, 2] = width * (x < 0), height * (y < 0)
+            return matrix
+        case RandomRotation():
+            angle = generator.uniform(*settings.factor) * 2 * math.pi
+            cos, sin = math.cos(angle), math.sin(angle)
+            # Counter-clockwise as one sees it, with y pointing down.
+            return _around_centre(np.array([[cos, sin], [-sin, cos]]), size)
+        case RandomTranslation():
+            matrix = np.eye(3)
+            matrix[0, 2] = generator.uniform(*settings.width_factor) * width
+            matrix[1, 2] = generator.uniform(*settings.height_factor) * height
+            return matrix
+        case RandomZoom():
+            return _around_centre(np.eye(2) / (1 - generator.uniform(*settings.factor)), size)
 
 
-def draw_rotation(settings: RandomRotation, generator: np.random.Generator, size: Size) -> Matrix:
-    """Rotate around the centre; positive angles turn counter-clockwise as one sees it."""
-    angle = generator.uniform(*settings.factor) * 2 * math.pi
-    cos, sin = math.cos(angle), math.sin(angle)
-    return _around_centre(np.array([[cos, sin], [-sin, cos]]), size)
-
-
-def draw_translation(
-    settings: RandomTranslation, generator: np.random.Generator, size: Size
-) -> Matrix:
-    """Shift to the right and down by shares of the width and height."""
-    height, width = size
-    matrix = np.eye(3)
-    matrix[0, 2] = generator.uniform(*settings.width_factor) * width
-    matrix[1, 2] = generator.uniform(*settings.height_factor) * height
-    return matrix
-
-
-def draw_zoom(settings: RandomZoom, generator: np.random.Generator, size: Size) -> Matrix:
-    """Scale around the centre so that 1 - factor of the scene's width and height is in view."""
-    return _around_centre(np.eye(2) / (1 - generator.uniform(*settings.factor)), size)
+def _directions(settings: RandomFlip, generator: np.random.Generator) -> tuple[int, int]:
+    """Return -1 for x and y where they are mirrored; where both may be, at least one is."""
+    if settings.mode == "horizontal":
+        return -1, 1
+    if settings.mode == "vertical":
+        return 1, -1
+    return ((-1, 1), (1, -1), (-1, -1))[int(generator.integers(3))]
 
 
 def _around_centre(linear: NDArray[np.float64], size: Size) -> Matrix:
@@ -78,75 +84,72 @@ def move(scene: Scene, matrices: Sequence[Matrix], flip: Sequence[int]) -> None:
         matrices: The movements in order.
         flip: Mirror partner of each keypoint; they change places where a movement mirrors.
     """
+    height, width = scene.image.shape[:2]
+    to_px = np.array([width, height, 1.0])
     for matrix in matrices:
-        _move_poses(scene, matrix, flip)
+        _move_poses(scene, matrix / to_px[:, None] * to_px, flip)
     scene.image = _move_image(scene.image, matrices)
 
 
 def _move_poses(scene: Scene, matrix: Matrix, flip: Sequence[int]) -> None:
-    height, width = scene.image.shape[:2]
-    size = np.array([width, height], np.float64)
+    """Move keypoints and boxes by a matrix that is in shares of the picture, too."""
     linear, offset = matrix[:2, :2], matrix[:2, 2]
-    determinant = float(np.linalg.det(linear))
+    (a, b), (c, d) = linear.tolist()
+    determinant = a * d - b * c
 
-    points = (scene.keypoints[..., :2] * size) @ linear.T + offset
-    points /= size
-    inside = np.all((points >= 0) & (points <= 1), axis=-1)
-    scene.keypoints = np.concatenate(
-        [points, (scene.keypoints[..., 2] * inside)[..., None]], axis=-1
-    )
-    if determinant < 0:
-        scene.keypoints = scene.keypoints[:, list(flip)]
+    keypoints = scene.keypoints.copy()
+    points = keypoints[..., :2] @ linear.T + offset
+    keypoints[..., :2] = points
+    keypoints[..., 2] *= ((points >= 0) & (points <= 1)).all(axis=-1)
+    scene.keypoints = keypoints if determinant > 0 else keypoints[:, list(flip)]
 
-    centres, halves = scene.boxes[:, :2] * size, scene.boxes[:, 2:] * size / 2
-    centres, halves = centres @ linear.T + offset, halves @ np.abs(linear).T
-    low = np.clip((centres - halves) / size, 0, 1)
-    high = np.clip((centres + halves) / size, 0, 1)
+    centres = scene.boxes[:, :2] @ linear.T + offset
+    halves = scene.boxes[:, 2:] @ np.abs(linear).T / 2
+    low, high = (centres - halves).clip(0, 1), (centres + halves).clip(0, 1)
     scene.boxes = np.concatenate([(low + high) / 2, high - low], axis=1)
     scene.areas = scene.areas * abs(determinant)
 
 
 def _move_image(image: NDArray[np.uint8], matrices: Sequence[Matrix]) -> NDArray[np.uint8]:
     height, width, channels = image.shape
-    product = np.eye(3)
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    if all(_mirrors(matrix, width, height) for matrix in matrices):
+        x, y = np.prod([np.diag(matrix)[:2] for matrix in matrices], axis=0).astype(int)
+        return np.ascontiguousarray(image[::y, ::x])
+    product = _CORNERS
     for matrix in matrices:
         product = matrix @ product
-    if np.array_equal(np.abs(product[:2, :2]), np.eye(2)) and all(map(_is_flip, matrices)):
-        return _mirror(image, product)
-    # OpenCV counts from the pixels' centres.
-    to_centres = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1.0]])
-    to_corners = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
-    fill = (GREY, GREY, GREY, 255)
+    # Four channels are warped in less time than three.
+    source = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) if channels == 3 else image
     moved = cv2.warpAffine(
-        image,
-        (to_centres @ product @ to_corners)[:2],
+        source,
+        (_CENTRES @ product)[:2],
         (width, height),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=fill,
+        borderValue=_FILL,
     )
-    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    if channels == 3:
+        moved = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
     later = np.eye(3)
-    for matrix in reversed(matrices[1:]):
+    for before, matrix in zip(matrices[-2::-1], matrices[:0:-1], strict=True):
         later = later @ matrix
-        _fill_outside(moved, frame @ later[:2, :2].T + later[:2, 2], frame, fill)
+        # A flip leaves nothing outside of its frame that had been inside.
+        if not _mirrors(before, width, height) and not _mirrors(later, width, height):
+            _fill_outside(moved, frame @ later[:2, :2].T + later[:2, 2], frame)
     return np.asarray(moved).reshape(height, width, channels)
 
 
-def _is_flip(matrix: Matrix) -> bool:
-    return np.array_equal(np.abs(matrix[:2, :2]), np.eye(2)) and np.linalg.det(matrix[:2, :2]) != 1
-
-
-def _mirror(image: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
-    rows, columns = slice(None, None, int(matrix[1, 1])), slice(None, None, int(matrix[0, 0]))
-    return np.ascontiguousarray(image[rows, columns])
+def _mirrors(matrix: Matrix, width: int, height: int) -> bool:
+    """Tell whether a movement is a flip or none, which maps the picture's frame on itself."""
+    (a, b, x), (c, d, y) = matrix[:2].tolist()
+    return b == c == 0 and (a, x) in ((1, 0), (-1, width)) and (d, y) in ((1, 0), (-1, height))
 
 
 def _fill_outside(
     image: NDArray[np.uint8],
     corners: NDArray[np.float64],
     frame: NDArray[np.float64],
-    fill: tuple[int, ...],
 ) -> None:
     """Paint everything outside of a parallelogram, edge by edge."""
     centre = corners.mean(axis=0)
@@ -169,4 +172,4 @@ def _fill_outside(
         # Positions count from pixel centres here too; four binary digits of a pixel are kept, and
         # half a pixel is left to the picture, since the outline itself is painted.
         fixed = np.rint((quad + outward * 0.5 - 0.5) * 16).astype(np.int32)
-        cv2.fillConvexPoly(image, fixed, fill, shift=4)
+        cv2.fillConvexPoly(image, fixed, _FILL, shift=4)
