@@ -1,5 +1,5 @@
-"""Where files are: local, S3, manifests, whole-or-nothing outputs."""
+"""Where files are: local, S3, HTTP, manifests, whole-or-nothing outputs."""
 
-from poseline.store.uri import fetch
+from poseline.store.transfer import exists, fetch, publish
 
-__all__ = ["fetch"]
+__all__ = ["exists", "fetch", "publish"]

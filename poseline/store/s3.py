@@ -1,132 +1,345 @@
-"""S3-compatible storage; the only module that imports boto3.
+"""S3-compatible storage; boto3 is imported here and nowhere else.
 
 Endpoint, region, credentials and CA come from boto3's own chain: AWS_ENDPOINT_URL_S3, AWS_REGION,
-AWS_ACCESS_KEY_ID, AWS_CA_BUNDLE, a mounted web identity token, ….
+AWS_ACCESS_KEY_ID, a profile, AWS_CA_BUNDLE, a web identity token (IRSA), …; or the keys come from
+the files of a mounted secret, in the folder that POSELINE_S3_SECRET names.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
-from typing import Any
-
-from tqdm import tqdm
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 from poseline.errors import StoreError
+from poseline.store.cache import Cache, disk_errors
+from poseline.store.manifest import MANIFEST, Manifest
+from poseline.store.progress import bar
+from poseline.store.uri import safe_key
+
+T = TypeVar("T")
 
 _THREADS = 16
+_CHUNK = 1 << 20
+_RETRIES = 3  # of one request
+_ATTEMPTS = 6  # to get on with an object, without a byte of progress
+_PAUSE_S = 0.1  # before the second, twice as long before each later one
+_SECRET_FILES = {
+    "aws_access_key_id": ("AWS_ACCESS_KEY_ID", "accesskey"),
+    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY", "secretkey"),
+    "aws_session_token": ("AWS_SESSION_TOKEN",),
+}
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object as it was listed.
+
+    Attributes:
+        key: Its key.
+        etag: What S3 calls its content.
+        size: Bytes.
+        modified: Time of the last change, s since 1970.
+    """
+
+    key: str
+    etag: str
+    size: int
+    modified: float
+
+    @classmethod
+    def of(cls, key: str, entry: Mapping[str, Any]) -> Object:
+        """Read an entry of a listing, or the answer to a HEAD."""
+        changed: datetime = entry["LastModified"]
+        size = entry["Size"] if "Size" in entry else entry["ContentLength"]
+        return cls(key, entry["ETag"], size, changed.timestamp())
 
 
 def client() -> Any:
-    """Return an S3 client: path-style addresses, bounded waiting, botocore's own retries."""
+    """Return an S3 client: bounded waiting, and path-style addresses for an endpoint of one's own.
+
+    Raises:
+        StoreError: The mounted secret is incomplete.
+    """
     import boto3
     from botocore.config import Config
 
+    own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     settings = Config(
-        s3={"addressing_style": "path"}, retries={"max_attempts": 5, "mode": "standard"},
-        connect_timeout=10, read_timeout=60, max_pool_connections=2 * _THREADS,
-    )  # fmt: skip
-    return boto3.client("s3", config=settings)
+        s3={"addressing_style": "path" if own else "auto"},
+        retries={"total_max_attempts": 1 + _RETRIES, "mode": "standard"},
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=2 * _THREADS,
+        # Newer checksums only where a request demands them: not every storage knows them.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = boto3.Session(**_mounted())
+    region = session.region_name or "us-east-1"
+    return session.client("s3", config=settings, region_name=region)
 
 
-def download(bucket: str, key: str, target: Path) -> Path:
-    """Fetch an object, or every object below a prefix; those that are there already stay.
+def download(bucket: str, key: str, cache: Cache, *, progress: bool = True) -> Path:
+    """Fetch an object with its sidecar, or every object below a prefix.
 
-    An object that is there with the same size and ETag is not fetched again; each appears whole
-    or not at all.
+    Args:
+        bucket: The bucket.
+        key: Key of an object, or a prefix without its last slash.
+        cache: Where it is kept; only what is not there is fetched.
+        progress: Show a bar.
+
+    Returns:
+        The file, or the folder, read-only.
 
     Raises:
-        StoreError: There is nothing, or it may not be read; names the cause.
+        StoreError: Names what is missing, denied, changed, damaged or full.
     """
-    found = _errors(bucket, key, lambda: _list(bucket, key))
-    if not found:
-        raise StoreError(f"s3://{bucket}/{key} holds nothing", "check the bucket and the key")
-    jobs = [(entry, target / name if name else target) for name, entry in found.items()]
-    s3 = client()
-    bar = tqdm(total=sum(e["Size"] for e, _ in jobs), unit="B", unit_scale=True, leave=False,
-               desc=f"s3://{bucket}", disable=not sys.stderr.isatty())  # fmt: skip
+    shown = f"s3://{bucket}/{key}"
+    with told(shown), disk_errors(shown, cache.folder):
+        s3 = client()
+        single, found = _find(s3, bucket, key)
+        identity = (s3.meta.endpoint_url, bucket)
+        blobs = {name: cache.blob(*identity, o.key, o.etag, o.size) for name, o in found.items()}
+        wanted = [name for name in found if not blobs[name].exists()]
+        total = sum(found[name].size for name in wanted)
+        cache.need(total, shown)
+        with bar(total, shown, show=progress) as shown_bar:
 
-    def one(job: tuple[dict[str, Any], Path]) -> None:
-        entry, path = job
-        mark = path.with_name(f".{path.name}.etag")
-        if path.is_file() and mark.is_file() and mark.read_text() == entry["ETag"]:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        s3.download_file(bucket, entry["Key"], str(partial))
-        partial.replace(path)
-        mark.write_text(entry["ETag"])
-        bar.update(entry["Size"])
+            def get(name: str) -> None:
+                target = found[name]
+                receive = _receiver(s3, bucket, target, shown_bar.update)
+                cache.obtain(blobs[name], receive, target.modified)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        _errors(bucket, key, lambda: list(pool.map(one, jobs)))
-    bar.close()
-    return target
+            _in_parallel(get, wanted)
+        view = cache.view(blobs, *identity, key)
+        if MANIFEST in found and not single:
+            _verify(view, blobs, wanted)
+        return view / key.rpartition("/")[2] if single else view
 
 
-def upload(path: Path, bucket: str, key: str) -> None:
+def upload(path: Path, bucket: str, key: str, *, progress: bool = True) -> None:
     """Put a file, or every file of a folder below a prefix; a manifest goes last.
 
+    What is there with the same content is left; an interrupted multipart upload goes on.
+
     Raises:
-        StoreError: The bucket is missing or may not be written.
+        StoreError: The bucket is missing or may not be written, or a link leads out of the folder.
     """
-    s3 = client()
-    if path.is_file():
-        _errors(bucket, key, lambda: s3.upload_file(str(path), bucket, key))
-        return
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    last = [p for p in files if p.name == "manifest.json"]
+    from poseline.store import multipart
 
-    def put(file: Path) -> None:
-        s3.upload_file(str(file), bucket, f"{key.rstrip('/')}/{file.relative_to(path).as_posix()}")
+    shown = f"s3://{bucket}/{key}"
+    with told(shown), disk_errors(str(path), path.parent):
+        files = {key: path} if path.is_file() else dict(_below(path, key))
+        s3 = client()
+        listed = _list(s3, bucket, key) if path.is_dir() else filter(None, [_head(s3, bucket, key)])
+        there = {entry.key: entry for entry in listed}
+        with bar(sum(f.stat().st_size for f in files.values()), shown, show=progress) as shown_bar:
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        _errors(bucket, key, lambda: list(pool.map(put, [p for p in files if p not in last])))
-    _errors(bucket, key, lambda: list(map(put, last)))
+            def put(name: str) -> None:
+                old = there.get(name)
+                known = (old.etag, old.size) if old else None
+                multipart.put(s3, files[name], bucket, name, known, shown_bar.update)
+
+            last = [name for name in files if name.endswith(f"/{MANIFEST}")]
+            _in_parallel(put, [name for name in files if name not in last])
+            _in_parallel(put, last)
 
 
-def _list(bucket: str, key: str) -> dict[str, dict[str, Any]]:
-    """Return the objects by their place below the key; the empty place is the key itself."""
-    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-    found = {}
-    for page in pages:
+def exists(bucket: str, key: str) -> bool:
+    """Tell whether there is an object of that key, or anything below that prefix."""
+    with told(f"s3://{bucket}/{key}"):
+        s3 = client()
+        if key and _head(s3, bucket, key):
+            return True
+        prefix = f"{key}/" if key else ""
+        answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+        return bool(answer.get("KeyCount"))
+
+
+def _find(s3: Any, bucket: str, key: str) -> tuple[bool, dict[str, Object]]:
+    """Return whether the key is an object, and what is to be fetched by relative path."""
+    if key and (found := _head(s3, bucket, key)):
+        name = key.rpartition("/")[2]
+        sidecar = _head(s3, bucket, f"{key}.json")
+        return True, {name: found} | ({f"{name}.json": sidecar} if sidecar else {})
+    prefix = f"{key}/" if key else ""
+    below = {o.key.removeprefix(prefix): o for o in _list(s3, bucket, key)}
+    if not below:
+        raise StoreError(f"s3://{bucket}/{key} holds nothing", "check the bucket and the key")
+    for name, entry in below.items():
+        safe_key(name, f"s3://{bucket}/{entry.key}")
+    return False, below
+
+
+def _head(s3: Any, bucket: str, key: str) -> Object | None:
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        # 403 is what a missing key gives without the right to list; the listing tells.
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            return None
+        raise
+    directory = answer.get("ContentType") == "httpd/unix-directory"
+    return None if directory else Object.of(key, answer)
+
+
+def _list(s3: Any, bucket: str, key: str) -> Iterator[Object]:
+    prefix = f"{key}/" if key else ""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
-            name = entry["Key"].removeprefix(key)
-            if name and not key.endswith("/") and not name.startswith("/") and key:
-                continue  # another key that begins alike
-            name = name.lstrip("/")
-            if ".." in PurePosixPath(name).parts or "\\" in name:
-                raise StoreError(f"s3://{bucket}/{entry['Key']} leaves its prefix")
             if not entry["Key"].endswith("/"):
-                found[name] = entry
+                yield Object.of(entry["Key"], entry)
+
+
+def _receiver(
+    s3: Any, bucket: str, wanted: Object, count: Callable[[int], Any]
+) -> Callable[[BinaryIO, int], None]:
+    """Return what fetches the rest of an object, over as many connections as it takes."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    def receive(file: BinaryIO, offset: int) -> None:
+        if offset > wanted.size:
+            file.truncate(offset := 0)
+        count(offset)
+        idle = 0
+        while offset < wanted.size:
+            start = offset
+            try:
+                body = s3.get_object(
+                    Bucket=bucket, Key=wanted.key, Range=f"bytes={offset}-", IfMatch=wanted.etag
+                )["Body"]
+                for chunk in body.iter_chunks(_CHUNK):
+                    file.write(chunk)
+                    offset += len(chunk)
+                    count(len(chunk))
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 412, 416):
+                    file.truncate(0)
+                    raise StoreError(
+                        f"s3://{bucket}/{wanted.key} changed while it was fetched", "run it again"
+                    ) from None
+                raise
+            except BotoCoreError:
+                if offset == start and idle >= _ATTEMPTS:
+                    raise
+            idle = idle + 1 if offset == start else 0
+            if idle > _ATTEMPTS:
+                raise StoreError(
+                    f"s3://{bucket}/{wanted.key} ends after {offset} of {wanted.size} bytes",
+                    "the storage or what is between cuts it off; run it again",
+                )
+            if idle:
+                time.sleep(min(_PAUSE_S * 2**idle, 5))
+
+    return receive
+
+
+def _verify(view: Path, blobs: Mapping[str, Path], fetched: Iterable[str]) -> None:
+    """Compare what was fetched with the folder's manifest; what differs is fetched anew next."""
+    entries, new = Manifest.read(view).files, set(fetched)
+
+    def check(name: str) -> None:
+        try:
+            Manifest("", "", files={name: entries[name]}).verify(view)
+        except StoreError:
+            if name in blobs:
+                blobs[name].unlink(missing_ok=True)
+            raise
+
+    missing = [name for name in entries if name not in blobs]
+    _in_parallel(check, [name for name in entries if name in new] + missing)
+
+
+def _below(folder: Path, key: str) -> Iterator[tuple[str, Path]]:
+    """Yield the key and path of each file of a folder."""
+    root = folder.resolve()
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise StoreError(f"{path} leads out of {folder}", "replace the link by what it names")
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            yield (f"{key}/{safe_key(name, str(path))}" if key else name), path
+
+
+def _in_parallel(work: Callable[[str], T], names: list[str]) -> None:
+    """Do work for each name; the first error ends it, once what runs has ended."""
+    with ThreadPoolExecutor(min(_THREADS, len(names) or 1)) as pool:
+        jobs = [pool.submit(work, name) for name in names]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _mounted() -> dict[str, str]:
+    """Return the credentials of a mounted secret, read anew since a secret may rotate."""
+    folder = os.environ.get("POSELINE_S3_SECRET")
+    if not folder:
+        return {}
+    found = {}
+    for argument, names in _SECRET_FILES.items():
+        files = [path for name in names if (path := Path(folder) / name).is_file()]
+        if files:
+            found[argument] = files[0].read_text(encoding="utf-8").strip()
+    if len(found) < 2:
+        needed = ", ".join(" or ".join(names) for names in list(_SECRET_FILES.values())[:2])
+        raise StoreError(f"the secret in {folder} is incomplete", f"it needs the files {needed}")
     return found
 
 
-def _errors(bucket: str, key: str, call: Any) -> Any:
-    from botocore.exceptions import BotoCoreError, ClientError
+_REASONS = {
+    "NoSuchBucket": ("the bucket does not exist", "check its name and the endpoint"),
+    "NoSuchKey": ("there is no such object", "check the key"),
+    "AccessDenied": ("access is denied", "check the credentials and the bucket's policy"),
+    "403": ("access is denied", "check the credentials and the bucket's policy"),
+    "InvalidAccessKeyId": ("the access key is unknown", "check AWS_ACCESS_KEY_ID"),
+    "SignatureDoesNotMatch": ("the secret key is wrong", "check AWS_SECRET_ACCESS_KEY"),
+    "ExpiredToken": ("the session token has expired", "sign in again"),
+    "404": ("there is no such object", "check the key"),
+}
 
-    place = f"s3://{bucket}/{key}"
+
+@contextmanager
+def told(place: str) -> Iterator[None]:
+    """Turn what boto3 raises into a StoreError that names the cause and never a secret."""
+    from boto3.exceptions import Boto3Error
+    from botocore import exceptions as boto
+
     try:
-        return call()
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        reasons = {
-            "NoSuchBucket": ("the bucket does not exist", "check its name and the endpoint"),
-            "AccessDenied": ("access is denied", "check the credentials and the bucket's policy"),
-            "InvalidAccessKeyId": ("the access key is unknown", "check AWS_ACCESS_KEY_ID"),
-            "SignatureDoesNotMatch": ("the secret key is wrong", "check AWS_SECRET_ACCESS_KEY"),
-            "403": ("access is denied", "check the credentials and the bucket's policy"),
-            "404": ("there is no such object", "check the key"),
-        }
-        reason, remedy = reasons.get(code, (f"{code} {error}", ""))
+        yield
+    except boto.ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        reason, remedy = _REASONS.get(code, (f"the storage answered {code}", "run it again"))
         raise StoreError(f"{place}: {reason}", remedy) from None
-    except BotoCoreError as error:
+    except (boto.NoCredentialsError, boto.PartialCredentialsError):
         raise StoreError(
-            f"{place}: {error}",
-            "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for a storage of your own, "
-            "AWS_ENDPOINT_URL_S3",
+            f"{place}: no credentials",
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, POSELINE_S3_SECRET, or "
+            "a service account with a role",
         ) from None
-    except OSError as error:
-        raise StoreError(f"{place}: {error}", "check the room on the disk") from None
+    except boto.SSLError as error:
+        raise StoreError(f"{place}: {_first(error)}", "set AWS_CA_BUNDLE to your CA's file")\
+            from None  # fmt: skip
+    except (boto.EndpointConnectionError, boto.ConnectTimeoutError) as error:
+        raise StoreError(
+            f"{place}: the endpoint cannot be reached: {_first(error)}",
+            "check AWS_ENDPOINT_URL_S3 and the network",
+        ) from None
+    except (boto.BotoCoreError, Boto3Error) as error:
+        raise StoreError(f"{place}: {_first(error)}", "check the endpoint and run it again")\
+            from None  # fmt: skip
+
+
+def _first(error: Exception) -> str:
+    return str(error).splitlines()[0]

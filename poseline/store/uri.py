@@ -1,67 +1,85 @@
-"""URIs: what may be one, and how it becomes a local path."""
+"""URIs: what may be one."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import urllib.request
-from pathlib import Path, PurePosixPath
-from urllib.error import URLError
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from poseline.errors import StoreError
 
-SCHEMES = ("file", "s3", "http", "https")
-_TIMEOUT_S = 30
-_MOST_BYTES = 2 * 1024**3
+Scheme = Literal["file", "s3", "http", "https"]
+
+_ACCEPTED = "a path, file:///…, s3://bucket/key or http(s)://…"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
-def fetch(uri: str, cache: Path | None = None) -> Path:
-    """Return a local path of what a URI names.
+@dataclass(frozen=True)
+class Location:
+    """Where something is.
 
-    Args:
-        uri: A path, or file://, s3:// (a file or a folder), http(s):// (a file).
-        cache: Folder of what was fetched; `POSELINE_CACHE` or ~/.cache/poseline by default.
+    Attributes:
+        scheme: `file` for plain paths, too.
+        uri: As it was given.
+        path: A local path; for s3 the key, without a slash at its ends.
+        bucket: The bucket of an s3 URI.
+        sha256: What the content is promised to be, from a fragment `#sha256=…`, in hex.
+    """
+
+    scheme: Scheme
+    uri: str
+    path: str
+    bucket: str = ""
+    sha256: str | None = None
+
+
+def parse(uri: str) -> Location:
+    """Read a path or a URI.
 
     Raises:
-        StoreError: It is not there, may not be read, or has an unknown scheme.
+        StoreError: The scheme is unknown, or the key could lead out of its prefix.
     """
     parts = urlsplit(uri)
-    if len(parts.scheme) < 2:  # a path, or a Windows drive
-        return Path(uri).expanduser()
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    if parts.scheme not in SCHEMES:
+    scheme = parts.scheme.lower()
+    if len(scheme) < 2:  # a path, or a Windows drive
+        return Location("file", uri, str(Path(uri).expanduser()))
+    if scheme == "file":
+        if parts.netloc not in ("", "localhost"):
+            raise StoreError(f"{uri}: a file of another host", f"use {_ACCEPTED}")
+        return Location("file", uri, unquote(parts.path))
+    if scheme == "s3":
+        if not _BUCKET.fullmatch(parts.netloc):
+            raise StoreError(f"{uri}: {parts.netloc!r} is no bucket", f"use {_ACCEPTED}")
+        # A key may hold ? and #, which split a URI of any other scheme.
+        key = uri[len("s3://") + len(parts.netloc) :].strip("/")
+        return Location("s3", uri, safe_key(key, uri), parts.netloc)
+    if scheme in ("http", "https"):
+        promise = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", parts.fragment)
+        if parts.fragment and not promise:
+            raise StoreError(f"{uri}: {parts.fragment!r} is no checksum", "use #sha256=<64 digits>")
+        checksum = promise[1].lower() if promise else None
+        address = uri.partition("#")[0]
+        return Location(scheme, address, unquote(parts.path), sha256=checksum)  # type: ignore[arg-type]
+    raise StoreError(f"{uri}: unknown scheme {scheme}", f"use {_ACCEPTED}")
+
+
+def safe_key(key: str, shown: str) -> str:
+    """Return a key or a name below a prefix, once it is sure to stay below any folder.
+
+    Raises:
+        StoreError: It is absolute, or has `..`, an empty part, a backslash or a control character.
+    """
+    parts = key.split("/")
+    if key and (
+        any(part in ("", ".", "..") for part in parts)
+        or "\\" in key
+        or any(ord(char) < 32 or ord(char) == 127 for char in key)
+        or any(len(part.encode()) > 240 for part in parts)
+    ):
         raise StoreError(
-            f"{uri}: unknown scheme {parts.scheme}", f"use a path or {', '.join(SCHEMES)}"
+            f"{shown}: the key {key!r} leaves its prefix or is no path",
+            "use keys without `..`, backslashes, empty parts and control characters",
         )
-    folder = cache or cache_folder()
-    digest = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    name = PurePosixPath(unquote(parts.path)).name or "root"
-    target = folder / digest / name
-    if parts.scheme == "s3":
-        from poseline.store import s3
-
-        return s3.download(parts.netloc, unquote(parts.path).lstrip("/"), target)
-    return target if target.is_file() else _download(uri, target)
-
-
-def cache_folder() -> Path:
-    """Return where fetched files are kept on this machine."""
-    return Path(os.environ.get("POSELINE_CACHE") or "~/.cache/poseline").expanduser()
-
-
-def _download(uri: str, target: Path) -> Path:
-    from poseline.store.manifest import write_atomic
-
-    try:
-        with urllib.request.urlopen(uri, timeout=_TIMEOUT_S) as answer:  # noqa: S310  http(s) alone
-            content = answer.read(_MOST_BYTES + 1)
-    except (URLError, OSError, TimeoutError) as error:
-        raise StoreError(
-            f"{uri} cannot be fetched: {error}", "fetch it and give its path"
-        ) from None
-    if len(content) > _MOST_BYTES:
-        raise StoreError(f"{uri} is larger than 2 GB", "fetch it and give its path")
-    write_atomic(target, content)
-    return target
+    return key

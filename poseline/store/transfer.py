@@ -1,0 +1,108 @@
+"""From a URI to a local path and back."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from poseline.errors import StoreError
+from poseline.store.cache import Cache, disk_errors
+from poseline.store.manifest import sha256_of
+from poseline.store.uri import parse
+
+
+def fetch(
+    uri: str, *, cache: Path | None = None, progress: bool = True, sha256: str | None = None
+) -> Path:
+    """Return a local path of what a URI names; read it, do not write to it.
+
+    Args:
+        uri: A path or file://, which pass untouched; s3:// of a file or a folder; http(s):// of a
+            file, where `#sha256=…` may follow. A model comes with its sidecar.
+        cache: Folder of what was fetched; `POSELINE_CACHE` or ~/.cache/poseline by default.
+        progress: Show a bar where there is a terminal.
+        sha256: What a file's content must be, in hex.
+
+    Raises:
+        StoreError: It is not there, may not be read, changed underway, does not fit the disk, or
+            differs from its checksum.
+    """
+    place = parse(uri)
+    if place.scheme == "file":
+        path = Path(place.path)
+    elif place.scheme == "s3":
+        from poseline.store import s3
+
+        path = s3.download(place.bucket, place.path, Cache(cache), progress=progress)
+    else:
+        from poseline.store import web
+
+        path = web.download(place, Cache(cache), progress=progress)
+    if sha256 and (found := sha256_of(path)) != sha256.lower():
+        raise StoreError(
+            f"{uri} has the sha256 {found[:16]}…, and not {sha256[:16]}…",
+            "it was damaged or replaced; check where it comes from",
+        )
+    return path
+
+
+def publish(path: Path, uri: str, *, progress: bool = True) -> None:
+    """Put a file or a folder where a URI says; a folder's manifest last.
+
+    What is there already with the same content is not sent again. A file appears whole or not at
+    all; a folder is whole once its manifest is there.
+
+    Args:
+        path: A file or a folder.
+        uri: A path, file:// or s3://.
+        progress: Show a bar where there is a terminal.
+
+    Raises:
+        StoreError: It may not be written there, or there is nothing to put.
+    """
+    place = parse(uri)
+    if not path.exists():
+        raise StoreError(f"{path} is not there", "nothing was put")
+    if place.scheme == "s3":
+        from poseline.store import s3
+
+        s3.upload(path, place.bucket, place.path, progress=progress)
+    elif place.scheme == "file":
+        _copy(path, Path(place.path))
+    else:
+        raise StoreError(f"{uri}: nothing can be put there", "use a path or s3://bucket/key")
+
+
+def exists(uri: str) -> bool:
+    """Tell whether there is a file, or anything in a folder.
+
+    Raises:
+        StoreError: It cannot be told.
+    """
+    place = parse(uri)
+    if place.scheme == "file":
+        return Path(place.path).exists()
+    if place.scheme == "s3":
+        from poseline.store import s3
+
+        return s3.exists(place.bucket, place.path)
+    from poseline.store import web
+
+    return web.exists(place)
+
+
+def _copy(path: Path, target: Path) -> None:
+    if target.resolve() == path.resolve():
+        return
+    with disk_errors(f"{path} → {target}", target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            made = work / target.name
+            shutil.copytree(path, made) if path.is_dir() else shutil.copy2(path, made)
+            if target.is_dir():
+                target.replace(work / "old")
+            made.replace(target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
