@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from poseline.errors import StoreError
+from poseline.store.manifest import sha256_of
 
 Write = Callable[[BinaryIO, int], None]
 """Appends to a file from a given offset on, until it is whole."""
@@ -91,6 +92,20 @@ class Cache:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         return target
+
+    def check(self, blob: Path, sha256: str, what: str) -> None:
+        """Compare a blob with its checksum, and drop it where it differs.
+
+        Raises:
+            StoreError: It differs.
+        """
+        found = sha256_of(blob)
+        if found != sha256.lower():
+            blob.unlink(missing_ok=True)
+            raise StoreError(
+                f"{what} has the sha256 {found[:16]}…, and not {sha256[:16]}…",
+                "it was damaged or replaced; check where it comes from",
+            )
 
     def need(self, size: int, what: str) -> None:
         """Tell before a transfer that it will not fit.

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -24,6 +25,9 @@ from poseline.store.progress import bar
 from poseline.store.uri import safe_key
 
 T = TypeVar("T")
+Pairs = tuple[tuple[str, str], ...]
+
+_MODELS = (".h5", ".keras", ".tflite", ".onnx")
 
 _THREADS = 16
 _CHUNK = 1 << 20
@@ -64,16 +68,24 @@ class Object:
 def client() -> Any:
     """Return an S3 client: bounded waiting, and path-style addresses for an endpoint of one's own.
 
+    It is made anew where the environment or the mounted secret changed.
+
     Raises:
         StoreError: The mounted secret is incomplete.
     """
+    aws = sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))
+    return _client(os.getpid(), _RETRIES, tuple(aws), tuple(_mounted().items()))
+
+
+@lru_cache(maxsize=2)
+def _client(_process: int, retries: int, aws: Pairs, credentials: Pairs) -> Any:
     import boto3
     from botocore.config import Config
 
-    own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    own = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} & {name for name, _ in aws}
     settings = Config(
         s3={"addressing_style": "path" if own else "auto"},
-        retries={"total_max_attempts": 1 + _RETRIES, "mode": "standard"},
+        retries={"total_max_attempts": 1 + retries, "mode": "standard"},
         connect_timeout=5,
         read_timeout=30,
         max_pool_connections=2 * _THREADS,
@@ -81,19 +93,22 @@ def client() -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    session = boto3.Session(**_mounted())
+    session = boto3.Session(**dict(credentials))
     region = session.region_name or "us-east-1"
     return session.client("s3", config=settings, region_name=region)
 
 
-def download(bucket: str, key: str, cache: Cache, *, progress: bool = True) -> Path:
-    """Fetch an object with its sidecar, or every object below a prefix.
+def download(
+    bucket: str, key: str, cache: Cache, *, progress: bool = True, sha256: str | None = None
+) -> Path:
+    """Fetch an object, a model with its sidecar, or every object below a prefix.
 
     Args:
         bucket: The bucket.
         key: Key of an object, or a prefix without its last slash.
         cache: Where it is kept; only what is not there is fetched.
         progress: Show a bar.
+        sha256: What the content of an object must be; a blob that differs is not kept.
 
     Returns:
         The file, or the folder, read-only.
@@ -118,6 +133,8 @@ def download(bucket: str, key: str, cache: Cache, *, progress: bool = True) -> P
                 cache.obtain(blobs[name], receive, target.modified)
 
             _in_parallel(get, wanted)
+        if sha256 and single:
+            cache.check(blobs[key.rpartition("/")[2]], sha256, shown)
         view = cache.view(blobs, *identity, key)
         if MANIFEST in found and not single:
             _verify(view, blobs, wanted)
@@ -167,7 +184,7 @@ def _find(s3: Any, bucket: str, key: str) -> tuple[bool, dict[str, Object]]:
     """Return whether the key is an object, and what is to be fetched by relative path."""
     if key and (found := _head(s3, bucket, key)):
         name = key.rpartition("/")[2]
-        sidecar = _head(s3, bucket, f"{key}.json")
+        sidecar = _head(s3, bucket, f"{key}.json") if name.endswith(_MODELS) else None
         return True, {name: found} | ({f"{name}.json": sidecar} if sidecar else {})
     prefix = f"{key}/" if key else ""
     below = {o.key.removeprefix(prefix): o for o in _list(s3, bucket, key)}

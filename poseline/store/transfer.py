@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from poseline.errors import StoreError
 from poseline.store.cache import Cache, disk_errors
-from poseline.store.manifest import sha256_of
 from poseline.store.uri import parse
 
 
@@ -22,7 +22,7 @@ def fetch(
             file, where `#sha256=…` may follow. A model comes with its sidecar.
         cache: Folder of what was fetched; `POSELINE_CACHE` or ~/.cache/poseline by default.
         progress: Show a bar where there is a terminal.
-        sha256: What a file's content must be, in hex.
+        sha256: What the content of a fetched file must be, in hex.
 
     Raises:
         StoreError: It is not there, may not be read, changed underway, does not fit the disk, or
@@ -30,21 +30,16 @@ def fetch(
     """
     place = parse(uri)
     if place.scheme == "file":
-        path = Path(place.path)
-    elif place.scheme == "s3":
+        return Path(place.path)
+    if place.scheme == "s3":
         from poseline.store import s3
 
-        path = s3.download(place.bucket, place.path, Cache(cache), progress=progress)
-    else:
-        from poseline.store import web
+        return s3.download(place.bucket, place.path, Cache(cache), progress=progress, sha256=sha256)
+    from poseline.store import web
 
-        path = web.download(place, Cache(cache), progress=progress)
-    if sha256 and (found := sha256_of(path)) != sha256.lower():
-        raise StoreError(
-            f"{uri} has the sha256 {found[:16]}…, and not {sha256[:16]}…",
-            "it was damaged or replaced; check where it comes from",
-        )
-    return path
+    if sha256:
+        place = replace(place, sha256=sha256.lower())
+    return web.download(place, Cache(cache), progress=progress)
 
 
 def publish(path: Path, uri: str, *, progress: bool = True) -> None:

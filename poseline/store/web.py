@@ -39,13 +39,8 @@ def download(place: Location, cache: Cache, *, progress: bool = True) -> Path:
         if not (known and blob.exists() and (promised or _fresh(place.uri, known))):
             blob, known = _get(place, cache, progress=progress)
             write_atomic(note, json.dumps(known))
-        if place.sha256 and known["sha256"] != place.sha256:
-            note.unlink(missing_ok=True)
-            blob.unlink(missing_ok=True)
-            raise StoreError(
-                f"{place.uri} has the sha256 {known['sha256'][:16]}…, and not {place.sha256[:16]}…",
-                "it was damaged or replaced; check where it comes from",
-            )
+        if place.sha256:
+            cache.check(blob, place.sha256, place.uri)
         return cache.view({name: blob}, place.uri) / name
 
 

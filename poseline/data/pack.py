@@ -1,0 +1,77 @@
+"""From a YOLO set to tar shards and their index."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from poseline.data.shard_index import INDEX, Entry, Index, Shard
+from poseline.data.yolo import Sample, list_samples, parse_label
+from poseline.errors import DataError
+from poseline.store.manifest import sha256_of, write_atomic
+from poseline.store.outputs import output_folder
+from poseline.store.uri import safe_key
+
+
+def pack(folder: Path, out: Path, shard_mb: int = 64) -> Index:
+    """Pack a YOLO set; the same set gives the same bytes.
+
+    Args:
+        folder: Pictures with a .txt beside each.
+        out: Folder to make; it appears whole or not at all.
+        shard_mb: Size of a shard in MB; the last picture may exceed it.
+
+    Returns:
+        The index.
+
+    Raises:
+        DataError: There are no labelled pictures, or a label is damaged.
+    """
+    if shard_mb < 1:
+        raise DataError(f"a shard of {shard_mb} MB", "give at least 1")
+    samples = list_samples(folder)
+    keypoints, persons = _keypoints(samples), 0
+    shards: list[Shard] = []
+    with output_folder(out) as work:
+        waiting = iter(samples)
+        sample = next(waiting, None)
+        while sample:
+            path = work / f"shard-{len(shards):05d}.tar"
+            entries: list[Entry] = []
+            with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
+                while sample and tar.offset < shard_mb * 10**6:
+                    name = sample.image.relative_to(folder).as_posix()
+                    label = sample.label.read_bytes()
+                    persons += len(parse_label(label.decode(), keypoints, str(sample.label)))
+                    text = _add(tar, str(PurePosixPath(name).with_suffix(".txt")), label)
+                    entries.append((name, *_add(tar, name, sample.image.read_bytes()), *text))
+                    sample = next(waiting, None)
+            shards.append(Shard(name=path.name, sha256=sha256_of(path), size=path.stat().st_size,
+                                samples=tuple(entries)))  # fmt: skip
+        index = Index(
+            keypoints=keypoints, pictures=len(samples), persons=persons, shards=tuple(shards)
+        )
+        write_atomic(work / INDEX, index.model_dump_json() + "\n")
+    return index
+
+
+def _keypoints(samples: Sequence[Sample]) -> int:
+    """Return the keypoints of a set from its first labelled person."""
+    for sample in samples:
+        numbers = len(sample.label.read_text(encoding="utf-8").split("\n", 1)[0].split())
+        if numbers:
+            count, rest = divmod(numbers - 5, 3)
+            if rest or count < 1:
+                raise DataError(f"{sample.label}: {numbers} numbers are no person and keypoints")
+            return count
+    raise DataError("no picture of the set has a person", "convert the set again")
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> tuple[int, int]:
+    """Add a file with nothing of the machine in its header; return its offset and size."""
+    info = tarfile.TarInfo(safe_key(name, name))
+    info.size, info.mode = len(content), 0o644
+    tar.addfile(info, io.BytesIO(content))
+    return tar.offset - -(-len(content) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE, len(content)
