@@ -11,7 +11,7 @@ import psutil
 from numpy.typing import NDArray
 
 from poseline.config.preprocessing import Preprocessing
-from poseline.data.decode_jpeg import CHANNELS, read_picture
+from poseline.data.decode_jpeg import CHANNELS, read_reduced
 from poseline.data.preprocess import Transform, resize
 from poseline.data.yolo import Sample, read_label
 
@@ -103,9 +103,13 @@ class Pictures:
         if person is not None:
             return cache[index], person
         sample = self._samples[index]
-        picture = read_picture(sample.image, self._preprocessing.color_mode)
-        image = resize(picture, size, self._preprocessing.resizing)
-        person = self._person(sample, (picture.shape[1], picture.shape[0]), size)
+        resizing = self._preprocessing.resizing
+        averages = resizing.interpolation == "area" and resizing.aspect_ratio == "fit"
+        picture, factor = read_reduced(
+            sample.image, self._preprocessing.color_mode, size if averages else None
+        )
+        image = resize(picture, size, resizing)
+        person = self._person(sample, (picture.shape[1] * factor, picture.shape[0] * factor), size)
         if index < len(cache):
             cache[index] = image
             self._persons[size, index] = person  # last: its presence says that the image is there

@@ -21,7 +21,7 @@ from poseline.config.config import Config
 from poseline.config.preprocessing import Preprocessing, Rescaling
 from poseline.data.augment import Augmenter, Scene
 from poseline.data.augment.periodic import size_of_batch
-from poseline.data.decode_jpeg import CHANNELS
+from poseline.data.buffers import Buffers
 from poseline.data.keypoints import keypoint_set
 from poseline.data.labels import pack
 from poseline.data.pictures import Person, Pictures, Size
@@ -67,19 +67,22 @@ class TrainingSet:
             parallel: Batches in the making at once; None: one for each core.
         """
         self._config = config
-        self._shape = input_shape
         self._batch_size = min(batch_size, len(samples))
         self._seed = seed
         self._parallel = parallel
         settings = [step.random_periodic_resizing for step in config.data_augmentation]
         self._resizing: RandomPeriodicResizing | None = next(filter(None, settings), None)
-        self._sizes = self._resizing.image_sizes if self._resizing else (input_shape[:2],)
+        self._sizes = (
+            self._resizing.image_sizes if self._resizing else ((input_shape[0], input_shape[1]),)
+        )
         keypoints = config.dataset.keypoints or 17
         self._keypoints = keypoints
         self._augmenter = Augmenter(config.data_augmentation, keypoint_set(keypoints).flip)
         self._pictures = Pictures(
             samples, config.preprocessing, keypoints, self._sizes, cache_bytes
         )
+        largest = max(height * width for height, width in self._sizes)
+        self._buffers = Buffers(self._batch_size * largest * self._pictures.channels)
         self._order = lru_cache(maxsize=4)(self._shuffle)
 
     def __len__(self) -> int:
@@ -98,13 +101,11 @@ class TrainingSet:
         Returns:
             (images (B, H, W, C), labels (B, K + 1, 3)), float32, images rescaled.
         """
-        size = self._shape[:2] if self._resizing is None else (None, None)
-        if self._resizing is None or len(set(self._sizes)) == 1:
-            size = self._sizes[0]
+        size = self._sizes[0] if len(set(self._sizes)) == 1 else (None, None)
         return _dataset(
             tf.data.Dataset.range(epoch * len(self), (epoch + epochs) * len(self)),
             self.batch,
-            (self._batch_size, *size, CHANNELS[self._config.preprocessing.color_mode]),
+            (self._batch_size, *size, self._pictures.channels),
             self._keypoints,
             self._parallel,
         )
@@ -112,7 +113,7 @@ class TrainingSet:
     def size(self, number: int) -> Size:
         """Return height and width of a batch's pictures."""
         if self._resizing is None:
-            return self._shape[0], self._shape[1]
+            return self._sizes[0]
         return size_of_batch(self._resizing, number, self._seed)
 
     def batch(self, number: int) -> Batch:
@@ -131,6 +132,7 @@ class TrainingSet:
         order = self._order(epoch)[place * self._batch_size : (place + 1) * self._batch_size]
         return _assemble(
             self._pictures,
+            self._buffers,
             order,
             self.size(number),
             self._config.preprocessing.rescaling,
@@ -192,24 +194,28 @@ def evaluation_batches(
     """
     size = input_shape[0], input_shape[1]
     pictures = Pictures(samples, preprocessing, keypoints, [size], cache_bytes)
+    buffers = Buffers(batch_size * size[0] * size[1] * pictures.channels)
 
     def batch(number: int) -> Batch:
         order = np.arange(number * batch_size, min((number + 1) * batch_size, len(samples)))
-        return _assemble(pictures, order, size, preprocessing.rescaling, lambda _, *sample: sample)
+        return _assemble(
+            pictures, buffers, order, size, preprocessing.rescaling, lambda _, *sample: sample
+        )
 
-    shape = (None, *size, CHANNELS[preprocessing.color_mode])
+    shape = (None, *size, pictures.channels)
     numbers = tf.data.Dataset.range(-(-len(samples) // batch_size))
     return _dataset(numbers, batch, shape, keypoints, parallel)
 
 
 def _assemble(
     pictures: Pictures,
+    buffers: Buffers,
     order: NDArray[np.int64],
     size: Size,
     rescaling: Rescaling,
     change: Callable[[int, NDArray[np.uint8], Person], tuple[NDArray[np.uint8], Person]],
 ) -> Batch:
-    images = np.empty((len(order), *size, pictures.channels), np.float32)
+    images = buffers.take((len(order), *size, pictures.channels))
     labels = []
     for place, index in enumerate(order):
         image, person = change(int(index), *pictures.read(int(index), size))
