@@ -8,7 +8,9 @@ order; how many at once changes nothing in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +29,7 @@ from poseline.data.labels import pack
 from poseline.data.pictures import Person, Pictures, Size
 from poseline.data.preprocess import rescale
 from poseline.data.yolo import Sample
+from poseline.errors import ConfigError, DataError, Problem
 
 Shape = tuple[int, int, int]
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -64,7 +67,10 @@ class TrainingSet:
                 one batch is one smaller batch.
             seed: Seed of order, draws and sizes.
             cache_bytes: Memory for resized pictures; None: a quarter of what is free.
-            parallel: Batches in the making at once; None: one for each core.
+            parallel: Batches in the making at once; None: as tf.data finds best.
+
+        Raises:
+            ConfigError: `dataset.keypoints` is not set.
         """
         self._config = config
         self._batch_size = min(batch_size, len(samples))
@@ -75,8 +81,10 @@ class TrainingSet:
         self._sizes = (
             self._resizing.image_sizes if self._resizing else ((input_shape[0], input_shape[1]),)
         )
-        keypoints = config.dataset.keypoints or 17
-        self._keypoints = keypoints
+        keypoints = config.dataset.keypoints
+        if keypoints is None:
+            raise ConfigError([Problem("dataset.keypoints", "nothing", "13, 17 or 21")])
+        self._keypoints: int = keypoints
         self._augmenter = Augmenter(config.data_augmentation, keypoint_set(keypoints).flip)
         self._pictures = Pictures(
             samples, config.preprocessing, keypoints, self._sizes, cache_bytes
@@ -157,6 +165,24 @@ class TrainingSet:
         return scene.image, moved
 
 
+@contextmanager
+def data_errors() -> Iterator[None]:
+    """Raise the DataError that stopped a dataset, not TensorFlow's error that wraps it.
+
+    To be put around what goes through the batches.
+
+    Raises:
+        DataError: A picture or its label cannot be read.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(rf"{DataError.__name__}: (.*?)\nTraceback ", error.message, re.DOTALL)
+        if found is None:
+            raise
+        raise DataError(*found[1].strip().split("\n  → ", 1)) from None
+
+
 def training_batches(
     samples: Sequence[Sample],
     config: Config,
@@ -187,7 +213,7 @@ def evaluation_batches(
         keypoints: Keypoints of a pose.
         batch_size: Pictures of a batch; the last one may have fewer.
         cache_bytes: Memory for resized pictures, for a set that is gone through again and again.
-        parallel: Batches in the making at once; None: one for each core.
+        parallel: Batches in the making at once; None: as tf.data finds best.
 
     Returns:
         (images (B, H, W, C), labels (B, K + 1, 3)), float32, images rescaled.
