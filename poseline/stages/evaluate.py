@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from poseline.config.config import Config
 from poseline.data.keypoints import KeypointSet, keypoint_set
 from poseline.data.pipeline import evaluation_batches
 from poseline.data.preprocess import Transform
-from poseline.data.yolo import Poses, Sample, list_samples, read_label, split
+from poseline.data.shards import samples_of
+from poseline.data.yolo import Poses, Sample, read_label, split
 from poseline.log import get_logger
 from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
@@ -49,7 +51,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
         ModelError: The model cannot be loaded, or does not fit what the config declares.
     """
     points = keypoint_set(config.dataset.keypoints or 17)
-    samples = list_samples(inputs["test"])
+    samples = samples_of(inputs["test"])
     if part == "validation":
         _, samples = split(samples, config.dataset.validation_split, config.dataset.seed)
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
@@ -101,7 +103,7 @@ class _Seen:
 
 
 def _look(
-    config: Config, runtime: Runtime, root: Path, samples: list[Sample], points: KeypointSet
+    config: Config, runtime: Runtime, root: Path, samples: Sequence[Sample], points: KeypointSet
 ) -> _Seen:
     decoder = Decoder(runtime, config)
     batches = evaluation_batches(

@@ -17,7 +17,8 @@ from poseline.config.deployment import Quantization
 from poseline.data.decode_jpeg import read_picture
 from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import rescale, resize
-from poseline.data.yolo import list_samples, split
+from poseline.data.shards import samples_of
+from poseline.data.yolo import split
 from poseline.errors import ModelError
 from poseline.log import get_logger
 from poseline.models.metadata import ModelMetadata
@@ -87,7 +88,7 @@ def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Cali
                 yield random.uniform(low, high, (1, *shape)).astype(np.float32)
 
         return noise, 0
-    samples = list_samples(inputs["calibration"])
+    samples = samples_of(inputs["calibration"])
     share = config.dataset.quantization_split
     if share and share < 1 and len(samples) > 1:
         _, samples = split(samples, share, config.dataset.seed)

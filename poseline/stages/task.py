@@ -41,13 +41,20 @@ def run_task(
     Returns:
         The stage's result.
     """
-    local = {name: store.fetch(str(uri)) for name, uri in inputs.items()}
+    local = {name: _local(str(uri)) for name, uri in inputs.items()}
     if finished(step, config, local, out):
         _log.info("unchanged, taken as it is", step=step.name, out=str(out))
         return StageResult.load(out)
     _log.info("started", step=step.name)
     stage = importlib.import_module(f"poseline.stages.{step.stage}")
     return cast(Callable[..., StageResult], stage.run)(config, local, out, **options)
+
+
+def _local(uri: str) -> Path:
+    """Fetch an input; a packed set on S3 is announced alone, its shards come when they are read."""
+    from poseline.data.shards import attach
+
+    return attach(uri) or store.fetch(uri)
 
 
 def finished(step: Step, config: Config, inputs: Mapping[str, Path], out: Path) -> bool:

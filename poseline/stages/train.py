@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ from poseline.config.preprocessing import Decoding
 from poseline.config.training import Training
 from poseline.data.keypoints import keypoint_set
 from poseline.data.pipeline import TrainingSet, evaluation_batches
-from poseline.data.yolo import Sample, list_samples, split
+from poseline.data.shards import samples_of
+from poseline.data.yolo import Sample, split
 from poseline.errors import ConfigError, ModelError, PoselineError, Problem
 from poseline.log import get_logger
 from poseline.models import movenet
@@ -115,10 +116,10 @@ class _Start:
     checkpoint: Path | None = None
 
 
-def _samples(config: Config, inputs: Inputs) -> tuple[list[Sample], list[Sample]]:
-    samples = list_samples(inputs["training"])
+def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    samples = samples_of(inputs["training"])
     if "validation" in inputs:
-        return samples, list_samples(inputs["validation"])
+        return samples, samples_of(inputs["validation"])
     return split(samples, config.dataset.validation_split, config.dataset.seed)
 
 

@@ -243,3 +243,21 @@ def test_the_pipeline_reads_shards_as_it_reads_files(yolo, tmp_path):
         assert (image == same_image).all()
         assert (person.keypoints == same_person.keypoints).all()
     packed.close()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras
+def test_a_training_on_shards_from_s3_equals_one_on_files(proxy, yolo, tiny, tmp_path):
+    from poseline.config.chain import Step
+    from poseline.models.loading import load_keras
+    from poseline.stages.task import run_task
+
+    for part in ("train", "val"):
+        shards.pack(yolo / part, tmp_path / part)
+        publish(tmp_path / part, f"s3://poses/trained/{part}")
+    weights = []
+    for place in (str(yolo), "s3://poses/trained"):
+        inputs = {"training": f"{place}/train", "validation": f"{place}/val"}
+        result = run_task(Step("train", "train"), tiny, inputs, tmp_path / f"out{len(weights)}")
+        weights.append(load_keras(result.files["last_model"]).get_weights())
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(*weights, strict=True))
