@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -129,15 +130,25 @@ class Outbox:
             file.write(json.dumps({"reason": reason, **asdict(entry)}) + "\n")
 
     @contextmanager
-    def delivering(self) -> Iterator[bool]:
-        """Tell whether this process may deliver: one at a time does."""
+    def delivering(self, wait: float = 0.0) -> Iterator[bool]:
+        """Tell whether this process may deliver: one at a time does.
+
+        Args:
+            wait: Most seconds to wait for the one that does.
+        """
+        end = time.monotonic() + wait
         with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() < end:
+                        time.sleep(0.05)
+                        continue
+                    yield False
+                else:
+                    yield True
+                return
 
     def _delivered(self) -> int:
         try:

@@ -9,7 +9,11 @@ import mlflow.pyfunc
 import numpy as np
 from mlflow.models import set_model
 
+from poseline.config.config import Config
+from poseline.config.preprocessing import Rescaling
 from poseline.runtime import open_model
+from poseline.runtime.decode import decode_heatmaps
+from poseline.runtime.poses import Decoder
 
 
 class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -17,9 +21,22 @@ class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Open the model."""
-        self._runtime = open_model(Path(context.artifacts["model"]) / "model" / self._file(context))
+        folder = Path(context.artifacts["model"])
+        self._runtime = open_model(next(p for p in folder.iterdir() if p.suffix != ".json"))
+        metadata = self._runtime.metadata
+        self._rescaling = Rescaling()
+        self._decoder: Decoder | None = None
+        if metadata:
+            self._rescaling = Rescaling(scale=metadata.scale, offset=metadata.offset)
+            self._points = len(metadata.keypoints)
+            config = {
+                "general": {"model_type": metadata.model_type},
+                "dataset": {"keypoints": self._points},
+            }
+            self._decoder = Decoder(self._runtime, Config.model_validate(config))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+    # The type tells MLflow that the signature says what goes in.
+    def predict(self, context, model_input: np.ndarray, params=None):  # type: ignore[no-untyped-def]
         """Return keypoints.
 
         Args:
@@ -28,23 +45,24 @@ class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             params: Not used.
 
         Returns:
-            (N, K, 3) float32: x, y as shares of the input, confidence, for a heatmap model; else
-            the model's first output.
+            (N, K, 3) float32: x and y as shares of the input, confidence; of the surest person,
+            NaN where none is seen. A model without a sidecar: decoded heatmaps, or else its first
+            output as it is.
         """
         del context, params
-        from poseline.runtime.decode import decode_heatmaps
-
-        metadata = self._runtime.metadata
-        scale, offset = (metadata.scale, metadata.offset) if metadata else (1 / 127.5, -1.0)
-        outputs = self._runtime.predict(np.asarray(model_input, np.float32) * scale + offset)[0]
-        if outputs.ndim != 4:
-            return outputs
-        return decode_heatmaps(outputs, (metadata and metadata.decoding) or "argmax")
-
-    @staticmethod
-    def _file(context: Any) -> str:
-        folder = Path(context.artifacts["model"]) / "model"
-        return next(p.name for p in folder.iterdir() if p.suffix != ".json")
+        rescaling = self._rescaling
+        images = np.asarray(model_input, np.float32) * rescaling.scale + rescaling.offset
+        outputs = self._runtime.predict(images.astype(np.float32))
+        if self._decoder is None:
+            first = outputs[0]
+            return decode_heatmaps(first) if first.ndim == 4 else first
+        nobody = np.full((self._points, 3), np.nan, np.float32)
+        return np.stack(
+            [
+                found.keypoints[int(np.argmax(found.scores))] if len(found.scores) else nobody
+                for found in self._decoder.decode(outputs)
+            ]
+        ).astype(np.float32)
 
 
 set_model(PoseModel())

@@ -5,38 +5,55 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import mlflow.pyfunc
 import numpy as np
 
 from poseline.models.metadata import sidecar_path
 from poseline.runtime import open_model
+from poseline.tracking import library
 
 
 def save(model: Path, out: Path) -> Path:
-    """Write an MLflow model that `mlflow.pyfunc.load_model` opens.
+    """Write an MLflow model that `mlflow.pyfunc.load_model` opens where poseline is installed.
+
+    It takes float32 pictures (N, H, W, C) of the model's size with values in [0, 255], and
+    returns keypoints (N, K, 3).
 
     Args:
-        model: A model file; its sidecar goes along.
+        model: A .h5, .keras, .tflite or .onnx file; its sidecar goes along.
         out: Folder to make.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ModelError: The model cannot be opened.
     """
+    library.prepare()
+    import mlflow.pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     runtime = open_model(model)
-    bundle = out.with_name(f".{out.name}.bundle")
-    (bundle / "model").mkdir(parents=True, exist_ok=True)
-    shutil.copy2(model, bundle / "model")
-    if sidecar_path(model).is_file():
-        shutil.copy2(sidecar_path(model), bundle / "model")
-    points = len(runtime.metadata.keypoints) if runtime.metadata else -1
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *runtime.input_shape))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, points, 3))]),
-    )
-    mlflow.pyfunc.save_model(
-        str(out), python_model=str(Path(__file__).with_name("pose_model.py")),
-        artifacts={"model": str(bundle)}, signature=signature,
-        pip_requirements=["poseline[ml]"],
-    )  # fmt: skip
-    shutil.rmtree(bundle)
+    folder = out.with_name(f".{out.name}.files") / "model"
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        shutil.copy2(model, folder)
+        if sidecar_path(model).is_file():
+            shutil.copy2(sidecar_path(model), folder)
+        points = len(runtime.metadata.keypoints) if runtime.metadata else -1
+        pictures, keypoints = (-1, *runtime.input_shape), (-1, points, 3)
+        mlflow.pyfunc.save_model(
+            str(out),
+            python_model=str(Path(__file__).with_name("pose_model.py")),
+            artifacts={"model": str(folder)},
+            signature=ModelSignature(
+                inputs=Schema([TensorSpec(np.dtype(np.float32), pictures)]),
+                outputs=Schema([TensorSpec(np.dtype(np.float32), keypoints)]),
+            ),
+            input_example=np.full((1, *runtime.input_shape), 127, np.float32),
+            pip_requirements=["poseline[ml]"],
+        )
+    finally:
+        shutil.rmtree(folder.parent, ignore_errors=True)
     return out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 from poseline.errors import BackendError
@@ -12,7 +11,7 @@ from poseline.tracking.outbox import Entry, Outbox
 from poseline.tracking.sink import Sink, refused
 
 _log = get_logger(__name__)
-_FIRST_WAIT_S, _LONGEST_WAIT_S, _LAST_WAIT_S = 0.5, 30.0, 1.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _LAST_WAIT_S = 0.5, 30.0, 2.0
 
 
 class Sender:
@@ -24,7 +23,7 @@ class Sender:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._news, self._closing = threading.Event(), threading.Event()
+        self._news, self._closing, self._given_up = (threading.Event() for _ in range(3))
         self._told = False
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
@@ -38,6 +37,7 @@ class Sender:
         self._closing.set()
         self._news.set()
         self._thread.join(patience)
+        self._given_up.set()
         return len(self._outbox.pending())
 
     def _work(self) -> None:
@@ -61,8 +61,8 @@ class Sender:
                     self._tell(error)
                     # No news shortens this wait: they come with every epoch.
                     self._closing.wait(wait)
-                    if last:
-                        time.sleep(_LAST_WAIT_S)
+                    if last and self._given_up.wait(_LAST_WAIT_S):
+                        return
                     wait = min(2 * wait, _LONGEST_WAIT_S)
 
     def _tell(self, error: Exception) -> None:
@@ -111,7 +111,7 @@ def sync(folder: Path) -> int:
     address = outbox.address
     if address is None or not outbox.pending():
         return 0
-    with outbox.delivering() as allowed:
+    with outbox.delivering(wait=_LAST_WAIT_S) as allowed:
         if not allowed:
             raise BackendError(f"{folder} is being delivered by a running chain", "wait for it")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from poseline.tracking import library
 from poseline.tracking.outbox import CHAIN, Address, Entry
 from poseline.tracking.places import artifact_location, tracking_uri
 
@@ -25,17 +25,10 @@ _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS",
 
 
 def client(uri: str) -> Any:
-    """Return a client of `mlflow.uri`, or of `MLFLOW_TRACKING_URI` where that is set.
-
-    Its own retries are few, since an outbox has its own.
-    """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    """Return a client of `mlflow.uri`, or of `MLFLOW_TRACKING_URI` where that is set."""
+    library.prepare()
     from mlflow.tracking import MlflowClient
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     return MlflowClient(tracking_uri(effective(uri)))
 
 

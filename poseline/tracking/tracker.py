@@ -13,6 +13,7 @@ from typing import Any
 
 from poseline.errors import PoselineError
 from poseline.log import get_logger
+from poseline.tracking import library, pyfunc
 from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
 from poseline.tracking.sender import Sender, brief
 
@@ -59,8 +60,6 @@ class StageRun:
 
     def model(self, model: Path) -> None:
         """Log a model file such that `mlflow.pyfunc.load_model` opens it."""
-        from poseline.tracking import pyfunc
-
         folder = self._outbox.folder / "models" / self._name / MODEL
         try:
             shutil.rmtree(folder, ignore_errors=True)
@@ -150,6 +149,8 @@ def open_tracker(
             is kept in `folder`.
         patience: Most seconds that the end waits for a server.
     """
+    # In this thread: an import beside TensorFlow's in another could see half of a module.
+    library.prepare()
     outbox = Outbox(folder)
     before = outbox.address
     known = chain_id or (before.chain_id if before else uuid.uuid4().hex[:16])
