@@ -37,7 +37,8 @@ def configure(level: str | None = None, json: bool | None = None) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping().get(name, logging.INFO)
         ),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        # Looked up at each call: whoever replaces stderr may close it later.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 
