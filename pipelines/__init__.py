@@ -1,0 +1,1 @@
+"""The chains as compiled KFP pipelines, over one builder."""

@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines: its REST API, compiled packages and schedules; without its SDK."""
