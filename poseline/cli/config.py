@@ -49,9 +49,10 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
         check: Write nothing; exit 1 and list what is stale.
         root: The project's folder.
     """
-    from poseline.config.schema import generate
+    from poseline.config import chart
+    from poseline.config.schema import OUTPUTS, generate
 
-    stale = generate(root, check=check)
+    stale = generate(root, check=check, outputs={**OUTPUTS, **chart.OUTPUTS})
     for path in stale:
         Console(stderr=True).print(f"{'stale' if check else 'wrote'}: {path}")
     return 1 if check and stale else 0

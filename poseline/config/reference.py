@@ -35,7 +35,7 @@ def reference() -> str:
     lines += [f"| `{mode}` | {', '.join(stages)} |" for mode, stages in CHAINS.items()]
     lines += ["", "A `conversion` adds the stage convert before them.", ""]
     lines += ["## Rules between sections", "", "| key | accepted |", "|---|---|"]
-    lines += [f"| `{rule.path}` | {_cell(rule.message)} |" for rule in REQUIREMENTS]
+    lines += [f"| `{rule.path}` | {cell(rule.message)} |" for rule in REQUIREMENTS]
     return "\n".join(lines) + "\n"
 
 
@@ -50,29 +50,30 @@ def _part(path: str, node: Schema) -> list[str]:
         for name, field in fields.items():
             default = "**required**" if name in required else _default(field)
             lines.append(
-                f"| `{name}` | {_accepted(field)} | {field.get(UNIT, '')} | {default} | "
-                f"{_cell(field.get('description', ''))} |"
+                f"| `{name}` | {accepted(field)} | {field.get(UNIT, '')} | {default} | "
+                f"{cell(field.get('description', ''))} |"
             )
         lines.append("")
         lines += [f"- {rule['message']}" for rule in node.get(CEL, [])]
         lines += [""] if node.get(CEL) else []
     else:
-        return [*lines, f"Accepted: {_accepted(node)}. Default: {_default(node) or 'not set'}.", ""]
+        return [*lines, f"Accepted: {accepted(node)}. Default: {_default(node) or 'not set'}.", ""]
     for name, field in fields.items():
         if "properties" in field:
             lines += _part(f"{path}.{name}", field)
     return lines
 
 
-def _accepted(node: Schema) -> str:
+def accepted(node: Schema) -> str:
+    """Return what a field takes, as a cell of a table."""
     if "enum" in node:
         text = ", ".join(f"`{value}`" for value in node["enum"])
     elif node.get("type") == "array":
         most, least = node.get("maxItems"), node.get("minItems")
-        count = f"{most} × " if most == least else "list of "
-        text = count + _accepted(node["items"])
+        count = f"{most} × " if most is not None and most == least else "list of "
+        text = count + accepted(node["items"])
     elif node.get("type") == "object":
-        text = "section" if "properties" in node else "mapping of name to settings"
+        text = "section" if "properties" in node else _mapping(node)
     else:
         names = {"number": "number", "integer": "integer", "boolean": "`True`, `False`"}
         text = names.get(node.get("type", ""), "text") + _bounds(node)
@@ -81,7 +82,13 @@ def _accepted(node: Schema) -> str:
         f"; {rule['message']}" for rule in node.get(CEL, []) if "properties" not in node
     )
     null = ", `None`" if node.get("nullable") and node.get("default") is not None else ""
-    return _cell(text + null + rules)
+    return cell(text + null + rules)
+
+
+def _mapping(node: Schema) -> str:
+    values = node.get("additionalProperties")
+    strings = isinstance(values, dict) and values.get("type") == "string"
+    return f"mapping of name to {'text' if strings else 'settings'}"
 
 
 def _bounds(node: Schema) -> str:
@@ -96,5 +103,6 @@ def _default(node: Schema) -> str:
     return f"`{default:.6g}`" if isinstance(default, float) else f"`{default}`"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Return text that does not end a cell of a table."""
     return text.replace("|", "\\|")

@@ -59,7 +59,7 @@ def editor_schema() -> Schema:
 
 def values_schema() -> Schema:
     """Return the strict draft-07 schema of a config in its normal form, for Helm values."""
-    return transform(strict_schema(Config), _draft_07)
+    return transform(strict_schema(Config), draft_07)
 
 
 def crd_schema() -> Schema:
@@ -73,7 +73,8 @@ def crd_schema() -> Schema:
     return transform(strict_schema(Config), _structural)
 
 
-def _draft_07(node: Schema) -> Schema:
+def draft_07(node: Schema) -> Schema:
+    """Return a part of the plain schema as draft-07 has it, which Helm reads."""
     made = {key: value for key, value in node.items() if not key.startswith("x-")}
     if made.pop("nullable", False) and "type" in made:
         made["type"] = [made["type"], "null"]
