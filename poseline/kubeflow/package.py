@@ -1,0 +1,205 @@
+"""Compiled packages: the settings of a cluster put into them, and their names.
+
+A package is what KFP's compiler writes: the pipeline, and the Kubernetes part of it. The compiler
+sets nothing of what `configure` does, so that configuring twice is configuring once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+import yaml
+
+from poseline.config.platform import Platform, Resources, Toleration
+from poseline.errors import ConfigError, Problem
+
+CHAIN_ID = "POSELINE_CHAIN_ID"
+_LIGHT = ("resolve",)
+_ONCE = ("resolve", "gate", "finish")
+_RUN_ID = "metadata.labels['pipeline/runid']"
+_S3_SECRET, _CA, _CACHE = "/etc/poseline/s3", "/etc/poseline/ca", "/var/cache/poseline"
+_MLFLOW = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_SOURCE = "the compiled pipeline"
+
+
+def configure(package: str, platform: Platform) -> str:
+    """Return a package that runs as a platform says.
+
+    Images, resources, attempts and environment go into the pipeline; everything that KFP hands to
+    the pod as it is goes into its Kubernetes part. The root file system of the pods may be
+    read-only: /tmp is theirs, and their home.
+
+    Args:
+        package: Text of a compiled pipeline.
+        platform: How its tasks run.
+
+    Raises:
+        ConfigError: The text is no compiled pipeline, or has a task that the platform does not
+            know.
+    """
+    spec = _read(package)
+    kubernetes: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for label, executor in spec["deploymentSpec"]["executors"].items():
+        if container := executor.get("container"):
+            names[label] = task = task_of(label)
+            container["image"] = _image(task, platform)
+            container["env"] = [{"name": k, "value": v} for k, v in _env(platform).items()]
+            container["resources"] = _resources(task, platform)
+            kubernetes[label] = _pod(task, platform)
+    for entry, component in _tasks(spec):
+        entry.pop("retryPolicy", None)
+        name = names.get(component.get("executorLabel", ""))
+        if name and name not in _ONCE and platform.retries.limit:
+            entry["retryPolicy"] = _retries(platform)
+    comment = "".join(re.findall(r"^#.*\n", package, re.MULTILINE))
+    second = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": kubernetes}}}}
+    return comment + yaml.safe_dump(spec) + "---\n" + yaml.safe_dump(second)
+
+
+def version_name(package: str) -> str:
+    """Return the name of a package's version: 12 hex digits of its sha256."""
+    return hashlib.sha256(package.encode()).hexdigest()[:12]
+
+
+def pipeline_name(package: str) -> str:
+    """Return the name of a package's pipeline.
+
+    Raises:
+        ConfigError: The text is no compiled pipeline.
+    """
+    return str(_read(package)["pipelineInfo"]["name"])
+
+
+def task_of(executor: str) -> str:
+    """Return what an executor of KFP is in `Platform.resources`: `exec-train-2` is `train`.
+
+    Raises:
+        ConfigError: There is no such task.
+    """
+    name = re.sub(r"^exec-|-\d+$", "", executor)
+    task = "convert" if name == "dataset-convert" else name
+    known = type(Platform().resources).model_fields
+    if task not in known:
+        raise ConfigError([Problem(f"task {name}", "unknown", ", ".join(known))], _SOURCE)
+    return task
+
+
+def _read(package: str) -> dict[str, Any]:
+    try:
+        spec = next(yaml.safe_load_all(package), None)
+    except yaml.YAMLError as error:
+        raise ConfigError([Problem("package", str(error), "YAML")], _SOURCE) from None
+    needed = ("pipelineInfo", "deploymentSpec", "root")
+    if not isinstance(spec, dict) or any(key not in spec for key in needed):
+        raise ConfigError([Problem("package", "something else", "what KFP compiles")], _SOURCE)
+    return cast(dict[str, Any], spec)
+
+
+def _tasks(spec: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield every task of every graph of a pipeline, with its component."""
+    components: dict[str, Any] = spec.get("components", {})
+    for graph in (spec["root"], *components.values()):
+        for task in graph.get("dag", {}).get("tasks", {}).values():
+            yield task, components[task["componentRef"]["name"]]
+
+
+def _image(task: str, platform: Platform) -> str:
+    return platform.images.pipelines if task in _LIGHT else platform.images.ml
+
+
+def _env(platform: Platform) -> dict[str, str]:
+    s3 = platform.s3
+    found = {
+        "HOME": "/tmp",  # noqa: S108  a volume of the pod's own
+        "POSELINE_LOG_JSON": "1",
+        "POSELINE_CACHE": _CACHE if platform.cache_claim else "/tmp/poseline",  # noqa: S108
+        "AWS_ENDPOINT_URL_S3": s3.endpoint,
+        "AWS_REGION": s3.region,
+        "POSELINE_S3_SECRET": _S3_SECRET if s3.secret_name else "",
+        "AWS_CA_BUNDLE": f"{_CA}/ca.crt" if s3.ca_config_map else "",
+        "MLFLOW_TRACKING_URI": platform.mlflow.tracking_uri,
+    }
+    return {name: value for name, value in found.items() if value} | platform.env
+
+
+def _resources(task: str, platform: Platform) -> dict[str, Any]:
+    wanted: Resources = getattr(platform.resources, task)
+    found: dict[str, Any] = {
+        "resourceCpuRequest": wanted.requests.cpu,
+        "resourceMemoryRequest": wanted.requests.memory,
+        "resourceCpuLimit": wanted.limits.cpu,
+        "resourceMemoryLimit": wanted.limits.memory,
+    }
+    if task == "train" and (gpu := platform.gpu).count:
+        found["accelerator"] = {"resourceType": gpu.resource, "resourceCount": str(gpu.count)}
+    return {name: value for name, value in found.items() if value}
+
+
+def _retries(platform: Platform) -> dict[str, Any]:
+    return {
+        "maxRetryCount": platform.retries.limit,
+        "backoffDuration": f"{platform.retries.backoff_seconds}s",
+        "backoffFactor": platform.retries.backoff_factor,
+        "backoffMaxDuration": "600s",
+    }
+
+
+def _pod(task: str, platform: Platform) -> dict[str, Any]:
+    """Return the Kubernetes part of a task, in the terms of kfp-kubernetes."""
+    selector, tolerations = dict(platform.node_selector), list(platform.tolerations)
+    if task == "train" and platform.gpu.count:
+        selector |= platform.gpu.node_selector
+        tolerations += platform.gpu.tolerations
+    s3, mlflow, images = platform.s3, platform.mlflow, platform.images
+    labels = {"app.kubernetes.io/part-of": "poseline", "app.kubernetes.io/component": task}
+    found: dict[str, Any] = {
+        "podMetadata": {
+            "labels": labels | platform.labels,
+            "annotations": dict(platform.annotations),
+        },
+        "imagePullPolicy": images.pull_policy,
+        "imagePullSecret": [_named("secretName", name) for name in images.pull_secrets],
+        "fieldPathAsEnv": [{"name": CHAIN_ID, "fieldPath": _RUN_ID}],
+        "nodeSelector": {"labels": selector} if selector else {},
+        "tolerations": [_toleration(toleration) for toleration in tolerations],
+        "securityContext": platform.security_context.model_dump(by_alias=True, exclude_none=True),
+        "emptyDirMounts": _volumes(platform),
+    }
+    if s3.secret_name:
+        found["secretAsVolume"] = [_named("secretName", s3.secret_name) | {"mountPath": _S3_SECRET}]
+    if s3.ca_config_map:
+        found["configMapAsVolume"] = [_named("configMapName", s3.ca_config_map)
+                                      | {"mountPath": _CA}]  # fmt: skip
+    if mlflow.secret_name:
+        keys = [{"secretKey": name, "envVar": name} for name in _MLFLOW]
+        found["secretAsEnv"] = [_named("secretName", mlflow.secret_name)
+                                | {"keyToEnv": keys, "optional": True}]  # fmt: skip
+    if platform.cache_claim:
+        claim = {"runtimeValue": {"constant": platform.cache_claim}}
+        found["pvcMount"] = [{"pvcNameParameter": claim, "constant": platform.cache_claim,
+                              "mountPath": _CACHE}]  # fmt: skip
+    return {name: value for name, value in found.items() if value}
+
+
+def _named(key: str, name: str) -> dict[str, Any]:
+    """Return a name both ways: as text for KFP before 2.5, and as the parameter that it is now."""
+    return {key: name, f"{key}Parameter": {"runtimeValue": {"constant": name}}}
+
+
+def _toleration(toleration: Toleration) -> dict[str, Any]:
+    return {k: v for k, v in toleration.model_dump(by_alias=True).items() if v not in ("", None)}
+
+
+def _volumes(platform: Platform) -> list[dict[str, str]]:
+    scratch = {"volumeName": "tmp", "mountPath": "/tmp"}  # noqa: S108
+    if platform.scratch:
+        scratch["sizeLimit"] = platform.scratch
+    found = [scratch]
+    if platform.shared_memory:
+        found.append({"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory",  # noqa: S108
+                      "sizeLimit": platform.shared_memory})  # fmt: skip
+    return found
