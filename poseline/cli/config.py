@@ -51,8 +51,10 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
     """
     from poseline.config import chart
     from poseline.config.schema import OUTPUTS, generate
+    from poseline.operator import crd
 
-    stale = generate(root, check=check, outputs={**OUTPUTS, **chart.OUTPUTS})
+    outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS}
+    stale = generate(root, check=check, outputs=outputs)
     for path in stale:
         Console(stderr=True).print(f"{'stale' if check else 'wrote'}: {path}")
     return 1 if check and stale else 0

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from poseline.config.config import Config
 from poseline.config.reference import reference
 from poseline.config.requirements import cel_rules
@@ -62,15 +64,18 @@ def values_schema() -> Schema:
     return transform(strict_schema(Config), draft_07)
 
 
-def crd_schema() -> Schema:
+def crd_schema(model: type[BaseModel] = Config) -> Schema:
     """Return the structural OpenAPI v3 schema of a config, for a custom resource.
 
     Types are strict: fractions are numbers, shapes are lists, and `data_augmentation` is a list
     of steps, since a JSON object has no order. Only `frozen_layers` is text. What is not set is
     left out; null is for the few keys whose default is a value. There are no defaults, so that a
     later version may have others. `cel_rules` has the rules that depend on the mode.
+
+    Args:
+        model: The whole config, or another model that a custom resource holds.
     """
-    return transform(strict_schema(Config), _structural)
+    return transform(strict_schema(model), _structural)
 
 
 def draft_07(node: Schema) -> Schema:
