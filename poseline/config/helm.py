@@ -134,7 +134,10 @@ class KubeflowApi(_Part):
     host: str = "http://ml-pipeline.kubeflow.svc:8888"
     """URL of its API."""
     namespace: str = ""
-    """Namespace (profile) of the runs; empty where KFP serves a single user."""
+    """Namespace (profile) of the runs; empty where KFP serves a single user; `*`: that of the
+    experiment, where each team has its profile."""
+    experiment: str = "poseline"
+    """KFP experiment that the runs are put into."""
     ui_url: str = ""
     """URL of its UI, for links in the status of an experiment; empty: no links."""
     token_audience: str = ""

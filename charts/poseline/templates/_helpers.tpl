@@ -92,3 +92,118 @@ capabilities:
 {{- .Values.objectStore.secretName -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Resources without what is not set. */}}
+{{- define "poseline.resources" -}}
+{{- $made := dict -}}
+{{- range $kind := list "requests" "limits" -}}
+{{- $amounts := dict -}}
+{{- range $name, $amount := index $ $kind -}}
+{{- if $amount -}}{{- $_ := set $amounts $name $amount -}}{{- end -}}
+{{- end -}}
+{{- if $amounts -}}{{- $_ := set $made $kind $amounts -}}{{- end -}}
+{{- end -}}
+{{ toYaml $made }}
+{{- end -}}
+
+{{/* A claim: (list root component storage). */}}
+{{- define "poseline.claim" -}}
+{{- $root := index . 0 -}}
+{{- $storage := index . 2 -}}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {{ include "poseline.fullname" $root }}-{{ index . 1 }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- include "poseline.labels" (list $root (index . 1)) | nindent 4 }}
+  {{- if $storage.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+spec:
+  accessModes: [ReadWriteOnce]
+  {{- with $storage.className }}
+  storageClassName: {{ . }}
+  {{- end }}
+  resources:
+    requests:
+      storage: {{ $storage.size }}
+{{- end -}}
+
+{{/* The operator's settings. */}}
+{{- define "poseline.operatorEnv" -}}
+- name: POSELINE_OWN_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: POSELINE_IDENTITY
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POSELINE_NAMESPACES
+  value: {{ ternary "" .Release.Namespace .Values.operator.clusterWide | quote }}
+- name: POSELINE_KUBEFLOW_HOST
+  value: {{ .Values.kubeflow.host | quote }}
+- name: POSELINE_KUBEFLOW_NAMESPACE
+  value: {{ .Values.kubeflow.namespace | quote }}
+- name: POSELINE_KUBEFLOW_EXPERIMENT
+  value: {{ .Values.kubeflow.experiment | quote }}
+- name: POSELINE_KUBEFLOW_UI
+  value: {{ .Values.kubeflow.uiUrl | quote }}
+{{- if .Values.kubeflow.tokenAudience }}
+- name: POSELINE_KUBEFLOW_TOKEN_FILE
+  value: /var/run/secrets/kubeflow/token
+{{- end }}
+{{- if .Values.kubeflow.caConfigMap }}
+- name: POSELINE_KUBEFLOW_CA_FILE
+  value: /etc/kubeflow-ca/ca.crt
+{{- end }}
+- name: POSELINE_PLATFORM_FILE
+  value: /etc/poseline/platform.yaml
+- name: POSELINE_LISTEN
+  value: 0.0.0.0:8080
+- name: POSELINE_LOG_JSON
+  value: "1"
+- name: POSELINE_LOG_LEVEL
+  value: {{ .Values.operator.logLevel }}
+- name: HOME
+  value: /tmp
+{{- with include "poseline.mlflowUri" . }}
+- name: POSELINE_MLFLOW_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- if .Values.mlflow.secretName }}
+{{- range $key := list "MLFLOW_TRACKING_TOKEN" "MLFLOW_TRACKING_USERNAME" "MLFLOW_TRACKING_PASSWORD" }}
+- name: {{ $key }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $.Values.mlflow.secretName }}
+      key: {{ $key }}
+      optional: true
+{{- end }}
+{{- end }}
+{{- range $name, $value := .Values.operator.env }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* S3 credentials of a pod of the release's own. */}}
+{{- define "poseline.s3Env" -}}
+{{- range $key := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
+- name: {{ $key }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "poseline.s3Secret" $ }}
+      key: {{ $key }}
+{{- end }}
+- name: AWS_DEFAULT_REGION
+  value: {{ .Values.objectStore.region | quote }}
+{{- with include "poseline.s3Endpoint" . }}
+- name: MLFLOW_S3_ENDPOINT_URL
+  value: {{ . | quote }}
+- name: AWS_ENDPOINT_URL_S3
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}
