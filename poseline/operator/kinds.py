@@ -17,7 +17,7 @@ SLOT_ANNOTATION = f"{GROUP}/scheduled-at"
 """On an experiment: the slot that it was made for."""
 
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
-Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Terminating"]
+Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Stopping"]
 Concurrency = Literal["Allow", "Forbid", "Replace"]
 
 
