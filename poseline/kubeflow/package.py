@@ -40,7 +40,7 @@ def configure(package: str, platform: Platform) -> str:
         ConfigError: The text is no compiled pipeline, or has a task that the platform does not
             know.
     """
-    spec = _read(package)
+    spec = read_package(package)
     kubernetes: dict[str, Any] = {}
     names: dict[str, str] = {}
     for label, executor in spec["deploymentSpec"]["executors"].items():
@@ -71,7 +71,7 @@ def pipeline_name(package: str) -> str:
     Raises:
         ConfigError: The text is no compiled pipeline.
     """
-    return str(_read(package)["pipelineInfo"]["name"])
+    return str(read_package(package)["pipelineInfo"]["name"])
 
 
 def task_of(executor: str) -> str:
@@ -88,7 +88,12 @@ def task_of(executor: str) -> str:
     return task
 
 
-def _read(package: str) -> dict[str, Any]:
+def read_package(package: str) -> dict[str, Any]:
+    """Return the pipeline of a package, without its Kubernetes part.
+
+    Raises:
+        ConfigError: The text is no compiled pipeline.
+    """
     try:
         spec = next(yaml.safe_load_all(package), None)
     except yaml.YAMLError as error:

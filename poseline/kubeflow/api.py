@@ -1,0 +1,241 @@
+"""Requests to Kubeflow's REST API v2beta1, and what its answers mean."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import stamina
+
+from poseline.errors import BackendError, ConfigError, Problem
+from poseline.kubeflow.auth import Bearer
+from poseline.kubeflow.errors import (
+    ConflictError,
+    DeniedError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
+
+ROOT = "/apis/v2beta1"
+_PAGE = 100
+_MOST_PAGES = 1000
+_ATTEMPTS, _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5, 0.2, 5.0
+_GRPC_NOT_FOUND = 5
+_LATER = "see whether the API server runs (kubectl -n kubeflow get pods), then try again"
+_LOGIN = (
+    "give a token: --token-file, KF_PIPELINES_TOKEN, or a service account's projected token "
+    "(audience pipelines.kubeflow.org); an address that asks for a login in a browser is that of "
+    "the dashboard: use the one of ml-pipeline"
+)
+
+
+class Api:
+    """A connection; one thread at a time.
+
+    Args:
+        host: URL of the API, without `/apis`; without a scheme it is http.
+        auth: Signs the requests.
+        ca: File with the certificates that the server's is checked with; None: public CAs, or
+            `SSL_CERT_FILE`.
+        timeout: The longest wait for an answer or a part of one, s.
+        patience: The longest that a GET is tried again, s; 0: once.
+
+    Raises:
+        ConfigError: The host is no URL, or the certificates cannot be read.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        auth: Bearer | None = None,
+        ca: Path | None = None,
+        timeout: float = 30,
+        patience: float = 30,
+    ) -> None:
+        self.host = _url(host)
+        self._patience = patience
+        self._http = httpx.Client(
+            base_url=self.host,
+            auth=auth,
+            verify=certificates(ca) if ca else True,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10)),
+            headers={"Accept": "application/json"},
+        )
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Read an object; tried again while the server is away, for as long as is allowed.
+
+        Raises:
+            NotFoundError: It does not exist.
+            BackendError: Any other of the errors of this room.
+        """
+        attempts = stamina.retry_context(
+            on=UnreachableError,
+            attempts=_ATTEMPTS if self._patience else 1,
+            timeout=self._patience or None,
+            wait_initial=_FIRST_PAUSE_S,
+            wait_max=_LONGEST_PAUSE_S,
+        )
+        for attempt in attempts:
+            with attempt:
+                return self.send("GET", path, parameters)
+        raise AssertionError
+
+    def pages(
+        self, path: str, key: str, parameters: Mapping[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Read a list, page after page.
+
+        Args:
+            path: Of the list.
+            key: What the answer calls the items.
+            parameters: Further ones of the query.
+        """
+        query = {"page_size": _PAGE, **(parameters or {})}
+        for _ in range(_MOST_PAGES):
+            answer = self.get(path, query)
+            yield from answer.get(key, [])
+            token = answer.get("next_page_token")
+            if not token:
+                return
+            query["page_token"] = token
+        raise RefusedError(f"{self.host}{path} has no last page")
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        file: tuple[str, bytes] | None = None,
+    ) -> dict[str, Any]:
+        """Send a request once. After `UnreachableError` nobody knows whether it had its effect.
+
+        Args:
+            method: Of HTTP.
+            path: Below `/apis/v2beta1`.
+            parameters: Of the query; those that are None or empty are left out.
+            body: Sent as JSON.
+            file: Name and content of an upload.
+        """
+        query = {name: value for name, value in (parameters or {}).items() if value}
+        try:
+            answer = self._http.request(
+                method,
+                ROOT + path,
+                params=query,
+                json=body,
+                files={"uploadfile": (file[0], file[1], "application/yaml")} if file else None,
+            )
+        except httpx.TransportError as error:
+            raise UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER) from None
+        except httpx.InvalidURL as error:
+            raise RefusedError(f"{self.host}{path} is no URL: {error}") from None
+        if answer.is_success:
+            return self._content(answer)
+        raise _error(self.host, answer)
+
+    def text(self, path: str) -> str:
+        """Read what is no JSON, by its whole path; see `send`."""
+        try:
+            answer = self._http.get(path)
+        except httpx.TransportError as error:
+            raise UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER) from None
+        if not answer.is_success:
+            raise _error(self.host, answer)
+        return answer.text
+
+    def _content(self, answer: httpx.Response) -> dict[str, Any]:
+        try:
+            content = answer.json()
+        except ValueError:
+            content = None
+        if isinstance(content, dict):
+            return content
+        if "html" in answer.headers.get("content-type", ""):
+            raise DeniedError(f"{self.host} answers with a page for browsers", _LOGIN)
+        raise RefusedError(f"{self.host} answers with something else than JSON", _wrong_address())
+
+
+def equals(key: str, value: str) -> str:
+    """Return the filter for objects whose `key` is exactly `value`."""
+    predicate = {"operation": "EQUALS", "key": key, "string_value": value}
+    return json.dumps({"predicates": [predicate]})
+
+
+def _url(host: str) -> str:
+    written = host if "://" in host else f"http://{host}"
+    try:
+        url = httpx.URL(written.rstrip("/"))
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        raise ConfigError([Problem("host", repr(host), "a URL such as http://localhost:8888")],
+                          "the command line")  # fmt: skip
+    return str(url).removesuffix(ROOT)
+
+
+def certificates(path: Path) -> ssl.SSLContext:
+    """Return what checks a server's certificate with those of a file.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds none.
+    """
+    try:
+        return ssl.create_default_context(cafile=str(path))
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ConfigError([Problem(str(path), found, "a file with PEM certificates")],
+                          "the command line") from None  # fmt: skip
+
+
+def _why(error: httpx.TransportError) -> str:
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return f"{text}; give the CA that signed it by --ca"
+    return text or type(error).__name__
+
+
+def _wrong_address() -> str:
+    return "give the URL of the API server, such as http://ml-pipeline.kubeflow:8888"
+
+
+def _error(host: str, answer: httpx.Response) -> BackendError:
+    """Return the error that an answer means; the message is Kubeflow's own where it has one."""
+    status, (message, code) = answer.status_code, _message(answer)
+    place = f"{host}: {message or f'HTTP {status} {answer.reason_phrase}'}"
+    if status >= 500 or status in (408, 429):
+        return UnreachableError(f"{place} (HTTP {status})", _LATER)
+    if status in (401, 403) or answer.is_redirect:
+        return DeniedError(place if message else f"{host} asks for a login (HTTP {status})", _LOGIN)
+    if status == 404:
+        return (
+            NotFoundError(place)
+            if code == _GRPC_NOT_FOUND
+            else RefusedError(place, _wrong_address())
+        )
+    return ConflictError(place) if status == 409 else RefusedError(place)
+
+
+def _message(answer: httpx.Response) -> tuple[str, int | None]:
+    """Read a gRPC gateway's error, or that of an upload; the innermost message is for users."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return "", None
+    if not isinstance(body, dict):
+        return "", None
+    details = body.get("details") or []
+    inner = next((d["message"] for d in details if isinstance(d, dict) and d.get("message")), "")
+    return str(inner or body.get("message") or body.get("error_message") or ""), body.get("code")

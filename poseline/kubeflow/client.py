@@ -1,0 +1,281 @@
+"""A client of Kubeflow Pipelines: packages up, runs made exactly once, looked at and ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+from poseline.kubeflow.api import Api, equals
+from poseline.kubeflow.auth import Bearer
+from poseline.kubeflow.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
+from poseline.kubeflow.package import version_name
+from poseline.kubeflow.runs import Run
+from poseline.log import get_logger
+
+T = TypeVar("T")
+_log = get_logger(__name__)
+_SETTLE_S = (0.5, 1.0, 2.0)
+"""Pauses before each look for what a lost request may have made."""
+_POSTS = 3
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a pipeline on the server.
+
+    Attributes:
+        id: Its id.
+        name: Its name, as `package.version_name` makes it.
+        pipeline: Name of its pipeline.
+        pipeline_id: Id of its pipeline.
+    """
+
+    id: str
+    name: str
+    pipeline: str
+    pipeline_id: str
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """It, as requests refer to it."""
+        return {"pipeline_id": self.pipeline_id, "pipeline_version_id": self.id}
+
+
+class Kubeflow:
+    """Kubeflow Pipelines on one server, in one namespace.
+
+    Nothing here is made twice: KFP takes the same POST for a new run each time, so that what is
+    to be made is looked for by its name first, and again after a request without an answer.
+
+    Args:
+        host: URL of the API.
+        namespace: The profile of a multi-user installation; None where there is none.
+        auth: Signs the requests; see `auth.find_token`.
+        ca: File with the certificates that the server's is checked with.
+        timeout: The longest wait for an answer, s.
+        patience: The longest that a GET is tried again, s.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        namespace: str | None = None,
+        *,
+        auth: Bearer | None = None,
+        ca: Path | None = None,
+        timeout: float = 30,
+        patience: float = 30,
+    ) -> None:
+        self.api = Api(host, auth=auth, ca=ca, timeout=timeout, patience=patience)
+        self.namespace = namespace
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.api.close()
+
+    def health(self) -> dict[str, Any]:
+        """Return what the server says about itself: `multi_user`, `tag_name`."""
+        return self.api.get("/healthz")
+
+    def pipeline_version(self, pipeline: str, package: str, description: str = "") -> Version:
+        """Return the version that a package is, after uploading it where it is missing.
+
+        Args:
+            pipeline: Name of the pipeline; made where it is missing.
+            package: Text of the compiled package, configured for its platform.
+            description: Shown in Kubeflow's UI.
+
+        Raises:
+            BackendError: The server cannot be reached, or refuses.
+        """
+        pipeline_id = self._pipeline(pipeline, description)
+        name = version_name(package)
+        query = {"name": name, "display_name": name, "pipelineid": pipeline_id}
+        file = (f"{pipeline}.yaml", package.encode())
+        found = self.once(
+            lambda: self._version(pipeline_id, name),
+            lambda: self.api.send(
+                "POST", "/pipelines/upload_version", query | {"description": description}, file=file
+            ),
+            f"version {name} of {pipeline}",
+        )
+        return Version(found["pipeline_version_id"], name, pipeline, pipeline_id)
+
+    def submit(
+        self, name: str, version: Version, parameters: Mapping[str, Any], experiment: str,
+        *, service_account: str | None = None,
+    ) -> Run:  # fmt: skip
+        """Start a run, unless the experiment has one of exactly this name.
+
+        Should two requests make two runs for all that, the older one is kept and the others are
+        terminated, whoever made them.
+
+        Args:
+            name: Display name; whoever wants exactly one run always asks for the same name.
+            version: What to run.
+            parameters: Of the pipeline.
+            experiment: Name of the experiment; made where it is missing.
+            service_account: Account of its pods; None: KFP's own.
+
+        Raises:
+            BackendError: The server cannot be reached, or refuses.
+        """
+        experiment_id = self.experiment(experiment)
+        body = {
+            "display_name": name,
+            "experiment_id": experiment_id,
+            "pipeline_version_reference": version.reference,
+            "runtime_config": {"parameters": dict(parameters)},
+        } | ({"service_account": service_account} if service_account else {})
+        made = self.once(
+            lambda: next(iter(self._named(name, experiment_id)), None),
+            lambda: self.api.send("POST", "/runs", body=body),
+            f"run {name}",
+        )
+        first, *others = self._named(name, experiment_id) or [made]
+        for double in others:
+            _log.warning("a run was made twice; ended", run=double["run_id"], name=name)
+            self.terminate(double["run_id"])
+        return Run.read(first)
+
+    def run(self, run_id: str) -> Run:
+        """Return a run with its tasks.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return Run.read(self.api.get(f"/runs/{quote(run_id, safe='')}"))
+
+    def runs(self, experiment: str | None = None, limit: int = 20) -> list[Run]:
+        """Return the newest runs, of an experiment or of all; without their tasks."""
+        query: dict[str, Any] = {"sort_by": "created_at desc", "namespace": self.namespace}
+        if experiment:
+            found = self._experiment(experiment)
+            if not found:
+                return []
+            query = {"sort_by": "created_at desc", "experiment_id": found["experiment_id"]}
+        pages = self.api.pages("/runs", "runs", query | {"page_size": min(limit, 100)})
+        return [Run.read(run) for run, _ in zip(pages, range(limit), strict=False)]
+
+    def find_run(self, name: str, experiment: str) -> Run | None:
+        """Return the run of exactly this name, the oldest where there are more; None: no such."""
+        found = self._experiment(experiment)
+        named = self._named(name, found["experiment_id"]) if found else []
+        return self.run(named[0]["run_id"]) if named else None
+
+    def terminate(self, run_id: str) -> bool:
+        """End a run.
+
+        Returns:
+            Whether it was still going on; a run that has ended, or is gone, is no error.
+        """
+        try:
+            if self.run(run_id).over:
+                return False
+            self.api.send("POST", f"/runs/{quote(run_id, safe='')}:terminate")
+        except NotFoundError:
+            return False
+        except RefusedError:
+            if self.run(run_id).over:  # it ended in between
+                return False
+            raise
+        return True
+
+    def experiment(self, name: str) -> str:
+        """Return the id of an experiment, made where it is missing.
+
+        Raises:
+            RefusedError: It is archived.
+        """
+        body = {"display_name": name} | ({"namespace": self.namespace} if self.namespace else {})
+        found = self.once(
+            lambda: self._experiment(name),
+            lambda: self.api.send("POST", "/experiments", body=body),
+            f"experiment {name}",
+        )
+        if found.get("storage_state") == "ARCHIVED":
+            raise RefusedError(f"experiment {name} is archived", "restore it, or name another one")
+        return str(found["experiment_id"])
+
+    def pipeline(self, name: str) -> str:
+        """Return the id of a pipeline.
+
+        Raises:
+            NotFoundError: There is none of this name.
+        """
+        query = {"namespace": self.namespace}
+        return str(self.api.get(f"/pipelines/names/{quote(name, safe='')}", query)["pipeline_id"])
+
+    def pipelines(self) -> Iterator[dict[str, Any]]:
+        """Yield the server's pipelines, as the API shows them."""
+        return self.api.pages("/pipelines", "pipelines", {"namespace": self.namespace})
+
+    def _pipeline(self, name: str, description: str) -> str:
+        body = {"name": name, "display_name": name, "description": description}
+        if self.namespace:
+            body["namespace"] = self.namespace
+
+        def find() -> str | None:
+            with suppress(NotFoundError):
+                return self.pipeline(name)
+            return None
+
+        def make() -> str:
+            return str(self.api.send("POST", "/pipelines", body=body)["pipeline_id"])
+
+        return self.once(find, make, f"pipeline {name}")
+
+    def _version(self, pipeline_id: str, name: str) -> dict[str, Any] | None:
+        path = f"/pipelines/{pipeline_id}/versions"
+        query = {"filter": equals("display_name", name)}
+        return next(self.api.pages(path, "pipeline_versions", query), None)
+
+    def _experiment(self, name: str) -> dict[str, Any] | None:
+        query = {"filter": equals("display_name", name), "namespace": self.namespace}
+        return next(self.api.pages("/experiments", "experiments", query), None)
+
+    def _named(self, name: str, experiment_id: str) -> list[dict[str, Any]]:
+        """Return the runs of a name, the oldest first."""
+        query = {"filter": equals("display_name", name), "experiment_id": experiment_id}
+        found = [r for r in self.api.pages("/runs", "runs", query) if r["display_name"] == name]
+        return sorted(found, key=lambda run: (run["created_at"], run["run_id"]))
+
+    def once(self, find: Callable[[], T | None], make: Callable[[], T], what: str) -> T:
+        """Return what there is, or make it; what a lost request made is found, not made again."""
+        found, posts = find(), 0
+        while not found:
+            posts += 1
+            try:
+                return make()
+            except ConflictError:
+                if not (found := find()):
+                    raise
+            except UnreachableError as error:
+                _log.warning("no answer; looking whether it was made", what=what, why=error.message)
+                if not (found := self._settled(find)) and posts == _POSTS:
+                    raise
+        return found
+
+    @staticmethod
+    def _settled(find: Callable[[], T | None]) -> T | None:
+        """Look for what a lost request may make even after it was lost."""
+        for pause in _SETTLE_S:
+            time.sleep(pause)
+            if found := find():
+                return found
+        return None

@@ -1,0 +1,237 @@
+"""From a compiled package and a config to a run, or a schedule: what every command line does."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from poseline.config import load
+from poseline.config.general import OperationMode
+from poseline.config.platform import Platform
+from poseline.config.problems import problems_of
+from poseline.config.source import read_file
+from poseline.errors import ConfigError, Problem
+from poseline.kubeflow import schedules
+from poseline.kubeflow.auth import find_token
+from poseline.kubeflow.client import Kubeflow
+from poseline.kubeflow.errors import NotFoundError
+from poseline.kubeflow.package import configure, pipeline_name, read_package
+from poseline.kubeflow.runs import Run
+
+ENDPOINT = "KF_PIPELINES_ENDPOINT"
+"""Environment variable with the URL of the API, as KFP's own client reads it."""
+IN_CLUSTER = "http://ml-pipeline.kubeflow:8888"
+CONFIG = "config"
+_TYPES = {"NUMBER_INTEGER": int, "NUMBER_DOUBLE": float, "STRING": str}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to run: a package for one cluster, with its parameters.
+
+    Attributes:
+        package: Text of the package, configured.
+        parameters: Of the pipeline; checked.
+        experiment: Name of the experiment.
+        service_account: Account of the pods; empty: KFP's own.
+    """
+
+    package: str
+    parameters: Mapping[str, Any]
+    experiment: str
+    service_account: str = ""
+
+    @property
+    def pipeline(self) -> str:
+        """Name of the pipeline."""
+        return pipeline_name(self.package)
+
+
+def connect(
+    host: str | None = None,
+    namespace: str | None = None,
+    *,
+    token_file: Path | None = None,
+    ca: Path | None = None,
+    timeout: float = 30,
+) -> Kubeflow:
+    """Return a client.
+
+    Args:
+        host: URL of the API; None: `KF_PIPELINES_ENDPOINT`, or within a cluster its service.
+        namespace: The profile of a multi-user installation.
+        token_file: A file with a bearer token; see `auth.find_token` for the others.
+        ca: File with the certificates that the server's is checked with.
+        timeout: The longest wait for an answer, s.
+
+    Raises:
+        ConfigError: Nothing says where the API is, or a file cannot be read.
+    """
+    host = host or os.environ.get(ENDPOINT)
+    if not host and "KUBERNETES_SERVICE_HOST" in os.environ:
+        host = IN_CLUSTER
+    if not host:
+        problem = Problem("--host", "nothing", f"the URL of Kubeflow's API, or {ENDPOINT}")
+        remedy = "kubectl -n kubeflow port-forward svc/ml-pipeline 8888, then --host localhost:8888"
+        raise ConfigError([problem], "the command line", remedy)
+    return Kubeflow(
+        host, namespace, auth=find_token(path=token_file), ca=ca, timeout=timeout, patience=timeout
+    )
+
+
+def order(
+    package: str,
+    mode: OperationMode | None,
+    *,
+    config: Path | None = None,
+    settings: Sequence[str] = (),
+    platform: Path | None = None,
+    experiment: str = "Default",
+) -> Order:
+    """Check everything that a run needs; nothing is sent.
+
+    Args:
+        package: Text of a compiled pipeline.
+        mode: The mode that the pipeline is of; None: the config says it.
+        config: The config file; None: the pipeline's default.
+        settings: `key=value`: of a parameter of the pipeline, or else an override of the config.
+        platform: YAML file with the settings of the cluster; None: the defaults.
+        experiment: Name of the experiment.
+
+    Raises:
+        ConfigError: Anything is wrong with any of it.
+    """
+    settled = read_platform(platform) if platform else Platform()
+    parameters = _parameters(package, mode, config, settings)
+    return Order(configure(package, settled), parameters, experiment, settled.service_account)
+
+
+def submit(
+    kubeflow: Kubeflow, what: Order, name: str | None = None, *, description: str = ""
+) -> Run:
+    """Upload the package where it is missing, and start a run.
+
+    Args:
+        kubeflow: The server.
+        what: What to run.
+        name: Display name; there is one run of a name. None: a new one, with the time in it.
+        description: Of the pipeline, shown in Kubeflow's UI.
+
+    Raises:
+        BackendError: The server cannot be reached, or refuses.
+    """
+    version = kubeflow.pipeline_version(what.pipeline, what.package, description)
+    account = what.service_account or None
+    return kubeflow.submit(
+        name or _new_name(what.pipeline), version, what.parameters, what.experiment,
+        service_account=account,
+    )  # fmt: skip
+
+
+def schedule(
+    kubeflow: Kubeflow, what: Order, cron: str, name: str | None = None, *, description: str = ""
+) -> schedules.Outcome:
+    """Make a pipeline recur; one schedule of a name, replaced where it differs.
+
+    Args:
+        kubeflow: The server.
+        what: What to run.
+        cron: Five fields, in the zone that the server reckons in.
+        name: Name of the schedule; None: that of the pipeline.
+        description: Of the pipeline, shown in Kubeflow's UI.
+
+    Raises:
+        ConfigError: The cron line cannot be read.
+        BackendError: The server cannot be reached, or refuses.
+    """
+    version = kubeflow.pipeline_version(what.pipeline, what.package, description)
+    return schedules.apply(
+        kubeflow,
+        schedules.Schedule(
+            name=name or what.pipeline,
+            cron=cron,
+            version=version,
+            parameters=what.parameters,
+            experiment=what.experiment,
+            service_account=what.service_account,
+        ),
+    )
+
+
+def unschedule(kubeflow: Kubeflow, pipeline: str, name: str | None = None) -> int:
+    """Delete a schedule; return how many recurring runs it was, 0 where there was none.
+
+    Args:
+        kubeflow: The server.
+        pipeline: Name of the pipeline.
+        name: Name of the schedule; None: that of the pipeline.
+    """
+    try:
+        pipeline_id = kubeflow.pipeline(pipeline)
+    except NotFoundError:
+        return 0
+    return schedules.remove(kubeflow, name or pipeline, pipeline_id)
+
+
+def read_platform(path: Path) -> Platform:
+    """Read the settings of a cluster.
+
+    Raises:
+        ConfigError: Lists every problem of the file.
+    """
+    try:
+        data = yaml.safe_load(read_file(path)) or {}
+        return Platform.model_validate(data)
+    except yaml.YAMLError as error:
+        raise ConfigError([Problem(str(path), str(error), "a YAML file")], str(path)) from None
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, Platform, data), str(path)) from None
+
+
+def _parameters(
+    package: str, mode: OperationMode | None, config: Path | None, settings: Sequence[str]
+) -> dict[str, Any]:
+    inputs = read_package(package)["root"].get("inputDefinitions", {}).get("parameters", {})
+    parameters, overrides = {}, []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if equals and key != CONFIG and key in inputs:
+            parameters[key] = _typed(key, value, inputs[key].get("parameterType", ""))
+        else:
+            overrides.append(setting)
+    if CONFIG in inputs and (config or overrides):
+        text = read_file(config) if config else str(inputs[CONFIG].get("defaultValue", ""))
+        source = str(config) if config else "the pipeline's config"
+        parameters[CONFIG] = _checked(text, overrides, mode, source)
+    return parameters
+
+
+def _checked(text: str, overrides: Sequence[str], mode: OperationMode | None, source: str) -> str:
+    """Return a config with what it refers to put in; where it runs is for the pod to say."""
+    load.parse(text, overrides, mode=mode, source=source)
+    data = load.resolve(text, overrides, source=source)
+    data.pop("hydra", None)  # a folder of this machine, with the time in it
+    if mode:
+        data["operation_mode"] = mode
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def _typed(key: str, value: str, kind: str) -> Any:
+    try:
+        return _TYPES.get(kind, yaml.safe_load)(value)
+    except (ValueError, yaml.YAMLError):
+        accepted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
+        raise ConfigError([Problem(key, repr(value), accepted)], "the command line") from None
+
+
+def _new_name(pipeline: str) -> str:
+    moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{pipeline} {moment} {secrets.token_hex(2)}"
