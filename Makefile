@@ -22,10 +22,27 @@ demo: .venv/.ready ## Make a data set, run chain_tqeb on it, show the table
 
 test: .venv/.ready ## Lint, type-check, and run the default tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest -q -m "not slow and not cluster"
+	@$(BIN)/pytest -q -m "not slow and not cluster and not images"
 
 test-slow: .venv/.ready ## Run the longer tests
-	@$(BIN)/pytest -q -m "slow"
+	@$(BIN)/pytest -q -m "slow and not cluster and not images"
+
+control-plane: .venv/.ready ## Build etcd, the API server and kubectl into ~/.cache/poseline
+	@$(BIN)/python tests/cluster/programs.py
+
+test-cluster: .venv/.ready ## Run the tests on a real API server: our own, or KUBECONFIG's
+	@test -n "$$KUBECONFIG" || $(MAKE) --no-print-directory control-plane
+	@$(BIN)/pytest -q -m "cluster"
+
+# DOCKER_FLAGS brings a mirror: --build-arg BASE_IMAGE=..., --secret id=pip.conf,src=...
+DOCKER ?= docker
+IMAGE_PREFIX ?=
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+images: ## Build the images poseline-{ml,pipelines,operator} (IMAGE_PREFIX, TAG, DOCKER_FLAGS)
+	@for world in ml pipelines operator; do \
+	  DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_FLAGS) --build-arg VERSION=$(TAG) \
+	    --build-arg REVISION=$$(git rev-parse HEAD) -f images/$$world.Dockerfile \
+	    -t $(IMAGE_PREFIX)poseline-$$world:$(TAG) . || exit 1; done
 
 lint: .venv/.ready ## ruff, mypy strict, import rules, stale schemas
 	@$(BIN)/ruff check .
@@ -40,14 +57,20 @@ schema: .venv/.ready ## Regenerate every schema and table that comes from the co
 bench: .venv/.ready ## Run the side-by-side speed comparisons
 	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
+ML_EXTRAS := --extra ml --extra onnx --extra postgres
+COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --no-header
 lock: .venv/.ready ## Resolve the locks again
-	@$(BIN)/uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --no-header pyproject.toml --all-extras --group dev -o locks/dev.txt
+	@$(COMPILE) pyproject.toml --all-extras --group dev -o locks/dev.txt
 	@for world in ml pipelines operator; do \
-	  extras="--extra $$world"; test $$world = ml && extras="--extra ml --extra onnx"; \
-	  $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --no-header pyproject.toml $$extras -c locks/dev.txt -o locks/$$world.txt; done
+	  extras="--extra $$world"; test $$world = ml && extras="$(ML_EXTRAS)"; \
+	  $(COMPILE) pyproject.toml $$extras -c locks/dev.txt -o locks/$$world.txt; done
+	@echo "tensorflow[and-cuda]>=2.21,<2.22" | $(COMPILE) pyproject.toml - $(ML_EXTRAS) -c locks/dev.txt \
+	  --override <(echo "tensorflow-cpu; sys_platform == 'never'") -o locks/ml-gpu.txt
+	@echo hatchling | $(COMPILE) - -c locks/dev.txt -o locks/build.txt
+	@echo kfp | $(COMPILE) --no-deps - -c locks/dev.txt -o locks/executor.txt
 	@grep -A200 '^uv==' locks/dev.txt | awk 'NR>1 && /^[a-z]/{exit} {print}' > locks/uv.txt
 
 clean: ## Remove .venv and every output
 	@rm -rf .venv demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test test-slow lint schema bench lock clean
+.PHONY: help setup demo test test-slow control-plane test-cluster images lint schema bench lock clean
