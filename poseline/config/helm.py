@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from poseline.config.platform import Platform, Quantity
+from poseline.config.platform import KubernetesSection, Platform, Quantity
 from poseline.config.rules import Rule, unit
-from poseline.config.section import Integer, Section
+from poseline.config.section import Integer
 
 _NAME = r"^([a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?)?$"
 
 
-class _Part(Section):
-    """A section whose keys are written as charts write theirs."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class Crds(_Part):
+class Crds(KubernetesSection):
     """The custom resource definitions."""
 
     install: bool = True
@@ -29,7 +22,7 @@ class Crds(_Part):
     """Leave them, and with them all experiments, when the release is uninstalled."""
 
 
-class Image(_Part):
+class Image(KubernetesSection):
     """A container image."""
 
     repository: str
@@ -42,7 +35,7 @@ class Image(_Part):
     """When a node pulls it."""
 
 
-class Amount(_Part):
+class Amount(KubernetesSection):
     """Processor and memory of a container."""
 
     cpu: Quantity = ""
@@ -51,7 +44,7 @@ class Amount(_Part):
     """Memory, such as 4Gi; empty: not set."""
 
 
-class PodResources(_Part):
+class PodResources(KubernetesSection):
     """What a container asks for, and the most that it gets."""
 
     requests: Amount = Amount()
@@ -64,7 +57,7 @@ def _resources(cpu: str, memory: str, most: str) -> PodResources:
     return PodResources(requests=Amount(cpu=cpu, memory=memory), limits=Amount(memory=most))
 
 
-class PodDisruptionBudget(_Part):
+class PodDisruptionBudget(KubernetesSection):
     """How many replicas a drain leaves; made where there is more than one."""
 
     enabled: bool = True
@@ -73,7 +66,7 @@ class PodDisruptionBudget(_Part):
     """Replicas that stay."""
 
 
-class ServiceMonitor(_Part):
+class ServiceMonitor(KubernetesSection):
     """For the Prometheus operator."""
 
     enabled: bool = False
@@ -84,7 +77,7 @@ class ServiceMonitor(_Part):
     """Labels that the Prometheus selects monitors by."""
 
 
-class Operator(_Part):
+class Operator(KubernetesSection):
     """The operator of PoseExperiment and PoseSchedule."""
 
     replicas: Annotated[Integer, Field(ge=1, le=8)] = 2
@@ -117,7 +110,7 @@ class Operator(_Part):
     """For the Prometheus operator."""
 
 
-class ServiceAccount(_Part):
+class ServiceAccount(KubernetesSection):
     """The operator's service account."""
 
     create: bool = True
@@ -128,7 +121,7 @@ class ServiceAccount(_Part):
     """Annotations."""
 
 
-class KubeflowApi(_Part):
+class KubeflowApi(KubernetesSection):
     """Kubeflow Pipelines, which is there already."""
 
     host: str = "http://ml-pipeline.kubeflow.svc:8888"
@@ -147,7 +140,7 @@ class KubeflowApi(_Part):
     """Config map whose ca.crt the certificate of an https host is checked with."""
 
 
-class Storage(_Part):
+class Storage(KubernetesSection):
     """A volume."""
 
     size: Quantity = "10Gi"
@@ -158,7 +151,7 @@ class Storage(_Part):
     """Leave it, and what is on it, when the release is uninstalled."""
 
 
-class EmbeddedMlflow(_Part):
+class EmbeddedMlflow(KubernetesSection):
     """An MLflow server of the release's own."""
 
     enabled: bool = False
@@ -177,7 +170,7 @@ class EmbeddedMlflow(_Part):
     """Its resources."""
 
 
-class Mlflow(_Part):
+class Mlflow(KubernetesSection):
     """Where runs are tracked; the one place for the operator and every task."""
 
     rules = (
@@ -196,7 +189,7 @@ class Mlflow(_Part):
     """A server of the release's own."""
 
 
-class EmbeddedS3(_Part):
+class EmbeddedS3(KubernetesSection):
     """A SeaweedFS of the release's own, one pod: for trying, not for data that matters."""
 
     enabled: bool = False
@@ -209,7 +202,7 @@ class EmbeddedS3(_Part):
     """Its resources."""
 
 
-class ObjectStore(_Part):
+class ObjectStore(KubernetesSection):
     """S3-compatible storage of data sets and models; the one place for every task."""
 
     endpoint: str = "http://seaweedfs.kubeflow:9000"
@@ -228,7 +221,7 @@ class ObjectStore(_Part):
     """A server of the release's own."""
 
 
-class Schedule(_Part):
+class Schedule(KubernetesSection):
     """A PoseSchedule that comes with the release."""
 
     name: Annotated[str, Field(pattern=_NAME, min_length=1)]
@@ -237,7 +230,7 @@ class Schedule(_Part):
     """Its spec, as in docs/reference; checked by the API server."""
 
 
-class NetworkPolicy(_Part):
+class NetworkPolicy(KubernetesSection):
     """What may talk to the release's pods, and where to the operator may talk."""
 
     enabled: bool = True
@@ -252,14 +245,14 @@ class NetworkPolicy(_Part):
     """Ports that the operator reaches besides DNS: the API server's, KFP's and MLflow's."""
 
 
-class Test(_Part):
+class Test(KubernetesSection):
     """What `helm test` runs: an experiment on a few drawn people, a few minutes."""
 
     timeout_seconds: Annotated[Integer, Field(ge=60, le=86_400), unit("s")] = 1800
     """Most time that it may take."""
 
 
-class Values(_Part):
+class Values(KubernetesSection):
     """The values of the chart `poseline`."""
 
     name_override: Annotated[str, Field(pattern=_NAME)] = ""

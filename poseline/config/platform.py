@@ -20,7 +20,7 @@ Quantity = Annotated[
 Effect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
-class _Part(Section):
+class KubernetesSection(Section):
     """A section whose keys are written as Kubernetes writes its own; null is the default."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
@@ -33,7 +33,7 @@ class _Part(Section):
         return {key: value for key, value in data.items() if value is not None}
 
 
-class Images(_Part):
+class Images(KubernetesSection):
     """Images by what is in them. Pin them by digest or by version: KFP's cache knows the text."""
 
     ml: str = f"poseline-ml:{__version__}"
@@ -46,7 +46,7 @@ class Images(_Part):
     """Names of the secrets that a node pulls with."""
 
 
-class Amounts(_Part):
+class Amounts(KubernetesSection):
     """Processor and memory."""
 
     cpu: Quantity = ""
@@ -55,7 +55,7 @@ class Amounts(_Part):
     """Memory, such as 4Gi."""
 
 
-class Resources(_Part):
+class Resources(KubernetesSection):
     """What one task asks for, and the most that it gets."""
 
     requests: Amounts = Amounts()
@@ -68,7 +68,7 @@ def _resources(cpu: str, memory: str, most: str) -> Resources:
     return Resources(requests=Amounts(cpu=cpu, memory=memory), limits=Amounts(memory=most))
 
 
-class Tasks(_Part):
+class Tasks(KubernetesSection):
     """Resources by task. No limit of cores by default: a throttled task is only slower."""
 
     resolve: Resources = _resources("100m", "256Mi", "1Gi")
@@ -93,7 +93,7 @@ class Tasks(_Part):
     """Writes the final status to MLflow."""
 
 
-class Toleration(_Part):
+class Toleration(KubernetesSection):
     """A taint that is tolerated."""
 
     key: str = ""
@@ -108,7 +108,7 @@ class Toleration(_Part):
     """Seconds that a `NoExecute` taint is tolerated; not set: for ever."""
 
 
-class Gpu(_Part):
+class Gpu(KubernetesSection):
     """GPUs of the training; the other tasks get none."""
 
     count: Annotated[Integer, Field(ge=0, le=16)] = 0
@@ -121,7 +121,7 @@ class Gpu(_Part):
     """Taints of the nodes that have them."""
 
 
-class S3(_Part):
+class S3(KubernetesSection):
     """The object storage of data sets and models, as KFP's own kind installation has it."""
 
     endpoint: str = "http://seaweedfs.kubeflow:9000"
@@ -135,7 +135,7 @@ class S3(_Part):
     """Config map whose ca.crt the endpoint's certificate is checked with; empty: public CAs."""
 
 
-class MlflowServer(_Part):
+class MlflowServer(KubernetesSection):
     """The tracking server of every task."""
 
     tracking_uri: str = ""
@@ -145,7 +145,7 @@ class MlflowServer(_Part):
     MLFLOW_TRACKING_PASSWORD; empty: no credentials."""
 
 
-class Retries(_Part):
+class Retries(KubernetesSection):
     """Attempts of a task whose pod failed or was preempted.
 
     KFP repeats a task whatever the fault was. Faults that an attempt cannot mend are told by
@@ -160,7 +160,7 @@ class Retries(_Part):
     """What each later pause is longer by."""
 
 
-class SecurityContext(_Part):
+class SecurityContext(KubernetesSection):
     """Who a task runs as."""
 
     run_as_non_root: bool = True
@@ -171,7 +171,7 @@ class SecurityContext(_Part):
     """Group id; not set: the image's."""
 
 
-class Platform(_Part):
+class Platform(KubernetesSection):
     """How the tasks of a pipeline run in a cluster."""
 
     images: Images = Images()

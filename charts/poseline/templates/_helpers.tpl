@@ -191,12 +191,14 @@ spec:
 
 {{/* S3 credentials of a pod of the release's own. */}}
 {{- define "poseline.s3Env" -}}
+{{- if include "poseline.s3Secret" . }}
 {{- range $key := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
 - name: {{ $key }}
   valueFrom:
     secretKeyRef:
       name: {{ include "poseline.s3Secret" $ }}
       key: {{ $key }}
+{{- end }}
 {{- end }}
 - name: AWS_DEFAULT_REGION
   value: {{ .Values.objectStore.region | quote }}

@@ -1,0 +1,228 @@
+"""The chart, rendered and linted by Helm's own code, its objects checked against Kubernetes'."""
+
+import copy
+import re
+from pathlib import Path
+
+import helm_python as helm
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from poseline.config import chart
+from poseline.config.helm import Values
+
+CHART = Path(__file__).parents[2] / "charts" / "poseline"
+KUBERNETES = ("1.29.0", "1.34.0")
+OWN = ("poseline.dev/v1alpha1", "monitoring.coreos.com/v1")
+
+
+def values_of(setup):
+    return yaml.safe_load((CHART / "ci" / f"{setup}-values.yaml").read_text()) or {}
+
+
+def render(values, **options):
+    with helm.Chart.load(str(CHART)) as loaded:
+        files = loaded.render(values, name="pose", namespace="vision", **options)
+    return [
+        found
+        for name, text in sorted(files.items())
+        if not name.endswith("NOTES.txt")
+        for found in yaml.safe_load_all(text)
+        if found
+    ]
+
+
+def of_kind(objects, kind):
+    return [found for found in objects if found["kind"] == kind]
+
+
+def pods(objects):
+    """Yield the name and spec of everything that becomes a pod."""
+    for found in objects:
+        if found["kind"] == "Pod":
+            yield found["metadata"]["name"], found["spec"]
+        elif template := found.get("spec", {}).get("template"):
+            yield found["metadata"]["name"], template["spec"]
+
+
+@pytest.fixture(params=chart.SETUPS)
+def setup(request):
+    return request.param
+
+
+def test_every_set_up_has_its_values_and_says_what_it_is_for():
+    files = {path.name.removesuffix("-values.yaml") for path in (CHART / "ci").iterdir()}
+    assert files == set(chart.SETUPS)
+    for name, what in chart.SETUPS.items():
+        first = (CHART / "ci" / f"{name}-values.yaml").read_text().splitlines()[0]
+        assert first.lower() == f"# {what.lower()}."
+
+
+def test_lint_has_nothing_to_say(setup):
+    for version in KUBERNETES:
+        report = helm.lint(
+            str(CHART), values_of(setup), strict=True, namespace="vision", kube_version=version
+        )
+        assert report["errors"] == []
+        assert [m for m in report["messages"] if m["severity"] > 1] == []
+
+
+def test_every_object_is_what_kubernetes_takes(setup):
+    objects = render(values_of(setup))
+    seen = 0
+    for found in objects:
+        if found["apiVersion"] in OWN or found["kind"] == "CustomResourceDefinition":
+            continue
+        for version in KUBERNETES:
+            kubernetes_validate.validate(found, version, strict=True)
+        seen += 1
+    assert seen >= 6
+
+
+def test_the_set_ups_render_what_they_did(setup, snapshot):
+    text = yaml.safe_dump_all(
+        [found for found in render(values_of(setup)) if found["kind"] != "CustomResourceDefinition"]
+    )
+    text = re.sub(
+        r"(AWS_(?:SECRET_)?ACCESS_KEY(?:_ID)?): [A-Za-z0-9+/=]{20,}", r"\1: <random>", text
+    )
+    assert text == snapshot
+
+
+def test_pods_are_as_restricted_as_pod_security_asks(setup):
+    seen = 0
+    for name, spec in pods(render(values_of(setup))):
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+        assert spec["securityContext"]["runAsUser"] > 0, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, name
+            assert context["readOnlyRootFilesystem"] is True, name
+            assert context["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["requests"], name
+            assert not re.search(r":latest$|^[^:@]+$", container["image"]), name
+        if name != "pose-poseline-operator" and "test" not in name:
+            assert spec["automountServiceAccountToken"] is False
+        seen += 1
+    assert seen
+
+
+def test_selectors_select_their_own_pods_and_nothing_else(setup):
+    objects = render(values_of(setup))
+    labels = {
+        d["metadata"]["name"]: d["spec"]["template"]["metadata"]["labels"]
+        for d in of_kind(objects, "Deployment")
+    }
+    for found in objects:
+        selector = {
+            "Service": lambda o: o["spec"]["selector"],
+            "Deployment": lambda o: o["spec"]["selector"]["matchLabels"],
+            "PodDisruptionBudget": lambda o: o["spec"]["selector"]["matchLabels"],
+            "NetworkPolicy": lambda o: o["spec"]["podSelector"]["matchLabels"],
+        }.get(found["kind"])
+        if selector:
+            wanted = selector(found).items()
+            chosen = [name for name, have in labels.items() if wanted <= have.items()]
+            assert chosen == [found["metadata"]["name"]], found["kind"]
+
+
+def test_one_block_says_where_s3_and_mlflow_are():
+    objects = render(values_of("kind"))
+    platform = yaml.safe_load(
+        next(c for c in of_kind(objects, "ConfigMap"))["data"]["platform.yaml"]
+    )
+    assert platform["s3"]["endpoint"] == "http://pose-poseline-s3.vision.svc:8333"
+    assert platform["s3"]["secretName"] == of_kind(objects, "Secret")[0]["metadata"]["name"]
+    assert platform["mlflow"]["trackingUri"] == "http://pose-poseline-mlflow.vision.svc:5000"
+    services = {s["metadata"]["name"] for s in of_kind(objects, "Service")}
+    assert {"pose-poseline-s3", "pose-poseline-mlflow"} <= services
+    environment = {
+        e["name"]: e.get("value")
+        for _, spec in pods(objects)
+        for c in spec["containers"]
+        if c["name"] == "operator"
+        for e in c["env"]
+    }
+    assert environment["POSELINE_MLFLOW_URL"] == platform["mlflow"]["trackingUri"]
+
+
+def test_the_operator_reads_the_platform_that_the_chart_writes(setup):
+    from poseline.config.platform import Platform
+
+    config = of_kind(render(values_of(setup)), "ConfigMap")[0]["data"]["platform.yaml"]
+    platform = Platform.model_validate(yaml.safe_load(config))
+    wanted = values_of(setup).get("platform", {})
+    for name, value in wanted.get("images", {}).items():
+        assert platform.images.model_dump(mode="json", by_alias=True)[name] == value
+    assert platform.gpu.count == wanted.get("gpu", {}).get("count", 0)
+
+
+def test_definitions_stay_and_are_optional():
+    kept = of_kind(render({}), "CustomResourceDefinition")
+    assert {crd["spec"]["names"]["kind"] for crd in kept} == {"PoseExperiment", "PoseSchedule"}
+    for crd in kept:
+        assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    loose = of_kind(render({"crds": {"keep": False}}), "CustomResourceDefinition")
+    assert all("annotations" not in crd["metadata"] for crd in loose)
+    assert not of_kind(render({"crds": {"install": False}}), "CustomResourceDefinition")
+
+
+def test_a_small_set_up_has_no_disruption_budget():
+    assert of_kind(render({}), "PodDisruptionBudget")
+    assert not of_kind(render({"operator": {"replicas": 1}}), "PodDisruptionBudget")
+
+
+WRONG = {
+    "a misspelt key": {"operator": {"replica": 2}},
+    "too many replicas": {"operator": {"replicas": 99}},
+    "text for a number": {"operator": {"replicas": "two"}},
+    "an unknown level": {"operator": {"logLevel": "loud"}},
+    "a bad quantity": {"mlflow": {"embedded": {"storage": {"size": "much"}}}},
+    "a bad name": {"fullnameOverride": "Not A Name"},
+    "a setting with its source elsewhere": {"platform": {"s3": {"endpoint": "http://x"}}},
+    "a schedule without a name": {"schedules": [{"spec": {}}]},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_wrong_values_are_refused(wrong):
+    with (
+        helm.Chart.load(str(CHART)) as loaded,
+        pytest.raises(helm.HelmError, match=next(iter(wrong))),
+    ):
+        loaded.validate_schema(wrong)
+        loaded.render(wrong, name="pose", namespace="vision")
+
+
+def test_two_places_for_mlflow_are_refused():
+    both = {"mlflow": {"trackingUri": "http://x", "embedded": {"enabled": True}}}
+    with pytest.raises(helm.HelmError, match="trackingUri"):
+        render(both)
+
+
+def test_values_are_what_their_model_says():
+    shown = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert shown == chart.defaults()
+    jsonschema.Draft7Validator.check_schema(chart.schema())
+    jsonschema.validate(shown, chart.schema())
+    assert Values.model_validate(copy.deepcopy(shown)) == Values()
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    keys = [i for i, line in enumerate(lines) if re.match(r" *[a-zA-Z]+:", line)]
+    assert len(keys) > 150
+    assert not [lines[i] for i in keys if not lines[i - 1].strip().startswith("#")]
+
+
+def test_every_value_changes_something(setup):
+    """A value that no template reads is a promise that is not kept."""
+    templates = "".join(p.read_text() for p in (CHART / "templates").rglob("*") if p.is_file())
+    unread = []
+    for name, value in chart.defaults().items():
+        if name == "platform":
+            continue
+        for inner in value if isinstance(value, dict) else [""]:
+            if not re.search(rf"\.{name}\b" + (rf"[\s\S]*\b{inner}\b" if inner else ""), templates):
+                unread.append(f"{name}.{inner}")
+    assert not unread
