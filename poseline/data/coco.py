@@ -96,14 +96,14 @@ def read_annotations(path: Path) -> Annotations:
         persons: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for annotation in annotations:
             persons[annotation["image_id"]].append(annotation)
-        seen: set[str] = set()
+        seen: set[Any] = set()
         known = {image["id"] for image in images}
         for image in images:
             name = _safe_name(str(image["file_name"]), path)
-            if name in seen:
+            if name in seen or ("id", image["id"]) in seen:
                 found.dropped["duplicate"] += 1
                 continue
-            seen.add(name)
+            seen |= {name, ("id", image["id"])}
             found.pictures.append(
                 Picture(
                     name, int(image["width"]), int(image["height"]), tuple(persons[image["id"]])
@@ -143,18 +143,16 @@ def to_poses(
 ) -> Poses:  # fmt: skip
     """Turn a picture's annotations into YOLO's shares.
 
-    Crowds and boxes without area inside of the picture are dropped, and counted in `dropped`.
-    Boxes are cut at the border; keypoints outside of it become unlabelled.
+    Crowds, annotations that are none, and boxes without area inside of the picture are dropped,
+    and counted in `dropped`. Boxes are cut at the border; keypoints outside of it become
+    unlabelled; both are counted, too.
 
     Args:
         persons: Annotations of one picture.
-        width: Width of the picture in px.
-        height: Height of the picture in px.
+        width: Width of the picture in px, as the annotations know it.
+        height: Height of the picture in px, as the annotations know it.
         keypoints: 13 or 17.
         dropped: Counts by reason; changed in place.
-
-    Raises:
-        DataError: An annotation does not have 17 keypoints and a box.
     """
     boxes, points = [], []
     for person in persons:
@@ -165,9 +163,11 @@ def to_poses(
             x, y, w, h = (float(v) for v in person["bbox"])
             joints = np.asarray(person["keypoints"], np.float64).reshape(17, 3)
         except (KeyError, TypeError, ValueError):
-            raise DataError(
-                f"annotation {person.get('id')}: bbox needs 4 numbers and keypoints 51"
-            ) from None
+            dropped["malformed"] += 1
+            continue
+        if not np.isfinite([x, y, w, h]).all() or not np.isfinite(joints).all():
+            dropped["malformed"] += 1
+            continue
         left, top = max(x, 0.0), max(y, 0.0)
         right, bottom = min(x + w, width), min(y + h, height)
         if right <= left or bottom <= top:
@@ -177,21 +177,26 @@ def to_poses(
             dropped["box_cut"] += 1
         boxes.append([(left + right) / 2 / width, (top + bottom) / 2 / height,
                       (right - left) / width, (bottom - top) / height])  # fmt: skip
-        points.append(_shares(joints, width, height, keypoints))
+        shares = _shares(joints, width, height)
+        dropped["keypoint_outside"] += int(((joints[:, 2] >= 1) & (shares[:, 2] == 0)).sum())
+        points.append(shares if keypoints == 17 else _with_head(shares))
     return Poses(
         np.asarray(boxes, np.float32).reshape(-1, 4),
         np.asarray(points, np.float32).reshape(-1, keypoints, 3),
     )
 
 
-def _shares(joints: Array, width: int, height: int, keypoints: int) -> Array:
-    """Return (K, 3) shares; an unlabelled keypoint is all zero."""
+def _shares(joints: Array, width: int, height: int) -> Array:
+    """Return (17, 3) shares; an unlabelled keypoint is all zero."""
     shares = joints / (width, height, 1)
     inside = ((shares[:, :2] >= 0) & (shares[:, :2] <= 1)).all(axis=1)
     shares[:, 2] = (joints[:, 2] >= 1) & inside
     shares[shares[:, 2] == 0] = 0
-    if keypoints == 17:
-        return shares
+    return shares
+
+
+def _with_head(shares: Array) -> Array:
+    """Return (13, 3): the mean of the visible points of the face, and the body."""
     face = shares[_HEAD]
     head = face[face[:, 2] > 0].mean(axis=0) if face[:, 2].any() else np.zeros(3)
     return np.concatenate([head[None], shares[_BODY]])

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from poseline.config.config import Config, config_hash
 from poseline.config.dataset import Pose
 from poseline.data.coco import Part, Picture, find_parts, read_annotations, to_poses
-from poseline.data.jpeg import JpegInfo, orientation_baked, probe
+from poseline.data.jpeg import JpegInfo, decodes, probe, stored, upright, without_orientation
 from poseline.data.yolo import format_label
 from poseline.errors import ConfigError, DataError, Problem
 from poseline.log import get_logger
@@ -26,6 +26,8 @@ from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, write_atomic
 from poseline.store.outputs import output_folder
 
+_EXAMPLES = 5
+"""Pictures named in the manifest for each reason."""
 _log = get_logger(__name__)
 
 
@@ -53,9 +55,12 @@ def run(config: Config, inputs: Inputs, out: Path, *, jobs: int | None = None) -
     parts = find_parts(source)
     key = config_hash(config.slice("convert")) + content_hash(source)
     counts: dict[str, dict[str, int]] = {}
+    examples: dict[str, dict[str, list[str]]] = {}
     with output_folder(out, resume_key=key) as work:
         for part in parts:
-            counts[part.split] = _convert(part, work / part.split, pose, keypoints, jobs)
+            counts[part.split], examples[part.split] = _convert(
+                part, work / part.split, pose, keypoints, jobs
+            )
         if not any(count["kept"] for count in counts.values()):
             reasons = {split: {k: v for k, v in c.items() if v} for split, c in counts.items()}
             raise DataError(
@@ -64,36 +69,45 @@ def run(config: Config, inputs: Inputs, out: Path, *, jobs: int | None = None) -
             )
         finish(
             "convert", config, inputs, work,
+            files=sorted(f"{s}/{path.name}" for s in counts for path in (work / s).iterdir()),
             metrics={f"{split}_kept": count["kept"] for split, count in counts.items()},
-            summary={"counts": counts, "pose": pose, "keypoints": keypoints},
+            summary={
+                "counts": counts, "examples": examples, "pose": pose, "keypoints": keypoints,
+            },
         )  # fmt: skip
     return StageResult.load(out)
 
 
 def _convert(
     part: Part, folder: Path, pose: Pose, keypoints: int, jobs: int | None
-) -> dict[str, int]:
+) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Convert one split and return what was kept and dropped, by reason."""
     annotations = read_annotations(part.annotations)
     folder.mkdir(exist_ok=True)
+    for leftover in folder.glob(".*"):  # what an attempt that was killed was writing
+        leftover.unlink()
     names = _flat_names(picture.name for picture in annotations.pictures)
     one = partial(_convert_picture, part.pictures, folder, pose, keypoints)
     threads = jobs or 2 * (os.cpu_count() or 1)
     total: Counter[str] = Counter(kept=0) + annotations.dropped
+    examples: dict[str, list[str]] = {}
     with ThreadPoolExecutor(threads) as pool:
         work = pool.map(one, annotations.pictures, names, chunksize=64)
         bar = tqdm(
-            work,
+            zip(annotations.pictures, work, strict=True),
             total=len(names),
             desc=part.split,
             unit="pictures",
             disable=not sys.stderr.isatty(),
             leave=False,
         )
-        for count in bar:
+        for picture, count in bar:
             total.update(count)
+            for reason in set(count) - {"kept"}:
+                if count[reason] and len(named := examples.setdefault(reason, [])) < _EXAMPLES:
+                    named.append(picture.name)
     _log.info("converted", split=part.split, **{k: v for k, v in total.items() if v})
-    return {"kept": 0, **total}
+    return {"kept": 0, **total}, examples
 
 
 def _flat_names(names: Iterable[str]) -> list[str]:
@@ -127,11 +141,10 @@ def _convert_picture(
     info = probe(source)
     if info is None:
         return Counter(corrupt=1)
-    if (info.width, info.height) != (picture.width, picture.height):
-        count["size_differs"] += 1
-    if info.orientation > 1:
-        count["rotated"] += 1
-    poses = to_poses(picture.persons, info.width, info.height, keypoints, count)
+    turned, size = _as_labelled(info, picture, count)
+    if size is None:
+        return count
+    poses = to_poses(picture.persons, *size, keypoints, count)
     if not len(poses):
         return count
     if not poses.keypoints[..., 2].any():
@@ -139,23 +152,59 @@ def _convert_picture(
         return count
     label = folder / f"{stem}.txt"
     if not label.is_file():
-        _place(source, folder / f"{stem}.jpg", info)
+        if info.is_jpeg and not decodes(source):
+            return Counter(corrupt=1)
+        _place(source, folder / f"{stem}.jpg", info, turned=turned)
         write_atomic(label, format_label(poses), durable=False)
     count["kept"] += 1
     return count
 
 
-def _place(source: Path, target: Path, info: JpegInfo) -> None:
-    """Link or copy a JPEG; write any other format, or one with an orientation tag, anew."""
+def _as_labelled(
+    info: JpegInfo, picture: Picture, count: Counter[str]
+) -> tuple[bool, tuple[int, int] | None]:
+    """Compare a picture with the size that its annotations were made for.
+
+    COCO's annotations refer to the stored pixels. Tools that show pictures upright write the size
+    that EXIF's rotation gives; then the labels refer to that. A picture that was scaled since has
+    its labels in the old size.
+
+    Returns:
+        Whether the labels refer to the upright picture, and width and height that they are in;
+        None where the picture has another shape and so is another one.
+    """
+    annotated, size = (picture.width, picture.height), (info.width, info.height)
+    turned = info.orientation > 4 and annotated == size[::-1] != size
+    if turned:
+        size = size[::-1]
+    if info.orientation > 1:
+        count["turned" if turned else "rotation_ignored"] += 1
+    if 0 in annotated or annotated == size:
+        return turned, size
+    scale = max(annotated[0] / size[0], annotated[1] / size[1])
+    if any(abs(a - scale * s) > max(scale, 1) for a, s in zip(annotated, size, strict=True)):
+        count["another_size"] += 1
+        return turned, None
+    count["scaled"] += 1
+    return turned, annotated
+
+
+def _place(source: Path, target: Path, info: JpegInfo, *, turned: bool) -> None:
+    """Put a picture beside its label, without a tag by which a reader would turn it.
+
+    A JPEG is linked or copied; its pixels are written anew only where they are to be turned.
+    """
     target.unlink(missing_ok=True)
     try:
-        if not info.is_jpeg or info.orientation > 1:
-            _write(target, orientation_baked(source))
-            return
-        try:
-            os.link(source.resolve(), target)
-        except OSError:
-            shutil.copyfile(source, target)
+        if turned or not info.is_jpeg:
+            _write(target, (upright if turned else stored)(source))
+        elif info.orientation > 1:
+            target.write_bytes(without_orientation(source))
+        else:
+            try:
+                os.link(source.resolve(), target)
+            except OSError:
+                shutil.copyfile(source, target)
     except OSError as error:
         raise DataError(f"{target} cannot be written: {error.strerror or error}",
                         "check the room on the disk and who may write there") from None  # fmt: skip

@@ -1,4 +1,12 @@
 import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import termios
+import time
 from pathlib import Path
 
 import cv2
@@ -10,6 +18,7 @@ from poseline.config.config import Config
 from poseline.data.yolo import list_samples, read_label
 from poseline.errors import DataError
 from poseline.stages import convert
+from poseline.store.manifest import MANIFEST, Manifest, entries
 
 SHARED = ROOT.parent / "shared" / "data" / "coco-mini"
 
@@ -52,6 +61,7 @@ def test_what_is_kept_and_dropped_is_counted(source, tmp_path):
     result = convert.run(config(), {"source": source}, tmp_path / "out")
     counts = result.summary["counts"]["val"]
     assert counts["kept"] == 1
+    Manifest.read(result.out).verify(result.out)
     for reason in ("several_persons", "crowd", "no_area", "no_visible_keypoints", "corrupt",
                    "missing", "duplicate", "unknown_image"):  # fmt: skip
         assert counts[reason] == 1, reason
@@ -96,6 +106,207 @@ def test_a_file_name_that_leaves_the_folder_is_refused(source, tmp_path, name):
     with pytest.raises(DataError, match="leaves the folder"):
         convert.run(config(), {"source": source}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def write(folder: Path, images, annotations):
+    data = {"images": images, "annotations": annotations}
+    (folder / "person_keypoints_val.json").write_text(json.dumps(data))
+
+
+def image(number, name="good.jpg", width=100, height=80):
+    return {"id": number, "file_name": name, "width": width, "height": height}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"keypoints": []}, {"bbox": None}, {"bbox": [1, 2, 3]}, {"keypoints": ["x"] * 51},
+     {"bbox": [float("nan"), 5, 30, 40]}, {"keypoints": [float("inf")] * 51}],
+)  # fmt: skip
+def test_an_annotation_that_is_none_costs_only_its_person(source, tmp_path, broken):
+    write(source, [image(0), image(1, "two.jpg")], [person(0), person(1, **broken)])
+    result = convert.run(config("multi"), {"source": source}, tmp_path / "out")
+    counts = result.summary["counts"]["val"]
+    assert (counts["kept"], counts["malformed"]) == (1, 1)
+    assert result.summary["examples"]["val"]["malformed"] == ["two.jpg"]
+
+
+def test_a_set_without_annotations_is_told_with_its_reasons(source, tmp_path):
+    write(source, [image(0)], [])
+    with pytest.raises(DataError, match=r"nothing in .* can be used.*no_person"):
+        convert.run(config(), {"source": source}, tmp_path / "out")
+
+
+def test_pictures_listed_twice_are_kept_once(source, tmp_path):
+    images = [image(0), image(1), image(0, "two.jpg")]
+    write(source, images, [person(0), person(1)])
+    result = convert.run(config(), {"source": source}, tmp_path / "out")
+    assert result.summary["counts"]["val"]["duplicate"] == 2
+    assert [s.image.name for s in list_samples(result.out / "val")] == ["good.jpg"]
+
+
+def test_keypoints_outside_of_the_picture_are_unlabelled_and_counted(source, tmp_path):
+    points = np.tile([10.0, 20, 2], (17, 1))
+    points[3, 0], points[4, 1] = -1, 80.5
+    write(source, [image(0)], [person(0, keypoints=points.ravel().tolist())])
+    result = convert.run(config(), {"source": source}, tmp_path / "out")
+    assert result.summary["counts"]["val"]["keypoint_outside"] == 2
+    (sample,) = list_samples(result.out / "val")
+    found = read_label(sample.label, 17).keypoints[0]
+    assert found[[3, 4]].tolist() == [[0, 0, 0]] * 2
+    assert found[:, 2].sum() == 15
+
+
+def test_damage_inside_of_a_picture_is_found(source, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
+    cv2.imwrite(str(source / "good.jpg"), noise)
+    data = bytearray((source / "good.jpg").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    (source / "good.jpg").write_bytes(data)
+    write(source, [image(0), image(1, "two.jpg")], [person(0), person(1)])
+    result = convert.run(config(), {"source": source}, tmp_path / "out")
+    assert result.summary["counts"]["val"]["corrupt"] == 1
+    assert result.summary["examples"]["val"]["corrupt"] == ["good.jpg"]
+
+
+def with_orientation(path: Path, orientation: int, order: str = "little"):
+    """Put an EXIF block with nothing but an orientation into a JPEG."""
+    mark, value = (b"II", orientation.to_bytes(2, "little")), orientation.to_bytes(2, "big")
+    if order == "little":
+        tiff = mark[0] + b"\x2a\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + mark[1] + b"\0" * 6
+    else:
+        tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + value + b"\0" * 6
+    block = b"Exif\0\0" + tiff
+    data = path.read_bytes()
+    path.write_bytes(
+        data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
+    )
+
+
+@pytest.fixture
+def turned(tmp_path: Path) -> Path:
+    """A picture whose top left quarter is white, to be tagged with a rotation."""
+    folder = tmp_path / "turned"
+    folder.mkdir()
+    picture = np.zeros((80, 100, 3), np.uint8)
+    picture[:40, :50] = 255
+    cv2.imwrite(str(folder / "good.jpg"), picture)
+    return folder
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_rotation_by_exif_leaves_pixels_as_coco_labels_them(turned, tmp_path, orientation, order):
+    before = cv2.imread(str(turned / "good.jpg"))
+    with_orientation(turned / "good.jpg", orientation, order)
+    write(turned, [image(0)], [person(0)])
+    result = convert.run(config(), {"source": turned}, tmp_path / "out")
+    assert result.summary["counts"]["val"]["rotation_ignored"] == 1
+    np.testing.assert_array_equal(cv2.imread(str(result.out / "val" / "good.jpg")), before)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_labels_of_an_upright_picture_turn_its_pixels(turned, tmp_path, orientation):
+    with_orientation(turned / "good.jpg", orientation)
+    upright = cv2.imread(str(turned / "good.jpg"))
+    assert upright.shape == (100, 80, 3)
+    write(turned, [image(0, width=80, height=100)], [person(0)])
+    result = convert.run(config(), {"source": turned}, tmp_path / "out")
+    assert result.summary["counts"]["val"]["turned"] == 1
+    found = cv2.imread(str(result.out / "val" / "good.jpg"))
+    assert np.abs(found.astype(int) - upright).mean() < 1
+    (sample,) = list_samples(result.out / "val")
+    np.testing.assert_allclose(read_label(sample.label, 17).keypoints[0, 0], [0.125, 0.2, 1])
+
+
+def test_labels_of_a_picture_that_was_scaled_since_are_in_the_old_size(source, tmp_path):
+    wide = image(1, "two.jpg", width=300, height=80)
+    write(source, [image(0, width=200, height=160), wide], [person(0), person(1)])
+    result = convert.run(config(), {"source": source}, tmp_path / "out")
+    counts = result.summary["counts"]["val"]
+    assert (counts["kept"], counts["scaled"], counts["another_size"]) == (1, 1, 1)
+    (sample,) = list_samples(result.out / "val")
+    np.testing.assert_allclose(read_label(sample.label, 17).keypoints[0, 0], [0.05, 0.125, 1])
+
+
+COPIES = 1500
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Pictures enough for a process to be ended while it converts them."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "one.jpg"), np.full((80, 100, 3), 90, np.uint8))
+    data = (folder / "one.jpg").read_bytes()
+    for number in range(COPIES):
+        (folder / f"{number:05d}.jpg").write_bytes(data)
+    images = [image(n, f"{n:05d}.jpg") for n in range(COPIES)]
+    write(folder, images, [person(n, bbox=[5, 5, 30 + n % 50, 40]) for n in range(COPIES)])
+    return folder
+
+
+def command(source: Path, out: Path) -> list[str]:
+    cli = [sys.executable, "-c", "from poseline.cli import main; main()"]
+    return [*cli, "dataset", "convert", "--path", str(source), "--outputdir", str(out)]
+
+
+def end_midway(source: Path, out: Path, after: int, with_signal: signal.Signals):
+    """Start a conversion and send a signal once so many pictures are done."""
+    work = out / "single" / ".17kpts.partial" / "val"
+    with subprocess.Popen(command(source, out), stdout=-3, stderr=-3) as process:
+        while not work.is_dir() or sum(1 for _ in work.glob("*.txt")) < after:
+            assert process.poll() is None, "finished before the signal"
+            time.sleep(0.005)
+        process.send_signal(with_signal)
+        assert process.wait() != 0
+    assert not (out / "single" / "17kpts").exists()
+
+
+def check_ended_conversion(source: Path, tmp_path: Path, signals: list[signal.Signals], seed: int):
+    whole = convert.run(config(), {"source": source}, tmp_path / "whole")
+    places = sorted(random.Random(seed).sample(range(COPIES - 400), len(signals)))
+    for after, one in zip(places, signals, strict=True):
+        end_midway(source, tmp_path / "parts", after, one)
+    (tmp_path / "parts/single/.17kpts.partial/val/.00001.txt.x7").write_text("half a li")
+    subprocess.run(command(source, tmp_path / "parts"), check=True, capture_output=True)
+    parts = tmp_path / "parts" / "single" / "17kpts"
+    assert entries(parts) == entries(whole.out)
+    found, expected = Manifest.read(parts), Manifest.read(whole.out)
+    assert (found.files, found.summary, found.metrics, found.inputs) == (
+        expected.files, expected.summary, expected.metrics, expected.inputs,
+    )  # fmt: skip
+    assert sorted(p.name for p in parts.iterdir()) == [MANIFEST, "val"]
+
+
+def test_a_killed_conversion_goes_on_to_the_same_set(large, tmp_path):
+    check_ended_conversion(large, tmp_path, [signal.SIGKILL], seed=int(time.time()))
+
+
+@pytest.mark.slow
+def test_a_conversion_ended_again_and_again_ends_with_the_same_set(large, tmp_path):
+    signals = [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGTERM]
+    check_ended_conversion(large, tmp_path, signals, seed=int(time.time()))
+
+
+def test_progress_is_shown_on_a_terminal(large, tmp_path):
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 100))
+    with subprocess.Popen(command(large, tmp_path / "out"), stdout=-3, stderr=end) as process:
+        os.close(end)
+        shown = b""
+        while True:
+            try:
+                part = os.read(terminal, 4096)
+            except OSError:  # Linux tells the end of a terminal so
+                break
+            if not part:
+                break
+            shown += part
+    os.close(terminal)
+    assert process.returncode == 0
+    assert b"val" in shown
+    assert f"/{COPIES}".encode() in shown
+    assert b"pictures/s" in shown
 
 
 def test_a_damaged_annotation_file_is_told_by_its_place(source, tmp_path):
