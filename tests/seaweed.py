@@ -21,7 +21,8 @@ def _identity(name, *actions):
     return {"name": name, "credentials": keys, "actions": list(actions)}
 
 
-def _free_ports(count):
+def free_ports(count):
+    """Ports of 127.0.0.1 that nobody listens on."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -42,7 +43,7 @@ def weed(tmp_path_factory):
                   _identity("reader", f"Read:{BUCKET}", f"List:{BUCKET}")]  # fmt: skip
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     names = ("s3", "master", "volume", "filer")
-    ports = _free_ports(8)
+    ports = free_ports(8)
     flags = [f"-{name}.port={port}" for name, port in zip(names, ports, strict=False)]
     flags += [f"-{name}.port.grpc={port}" for name, port in zip(names, ports[4:], strict=False)]
     with (folder / "log").open("wb") as log:

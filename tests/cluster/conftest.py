@@ -1,0 +1,67 @@
+"""A real Kubernetes API for tests.
+
+    def test_it(control_plane, namespace):
+        control_plane.apply({...})                                # kubectl apply as admin
+        control_plane.kubectl("wait", "--for=...", "-n", namespace, ...)
+        control_plane.get("pods", "-n", namespace)["items"]       # parsed JSON
+        kubeconfig = control_plane.service_account(namespace, "name", rules=[...])
+        kubeconfig = control_plane.kubeconfig_of(namespace, "account-of-the-chart")
+        control_plane.audit("system:serviceaccount:...")          # who asked for what
+        subprocess.Popen([...], env=control_plane.environment)    # a user's command
+
+`control_plane` is etcd, kube-apiserver and kube-controller-manager (rig.py), built once by
+`make control-plane` (programs.py; kept in ~/.cache/poseline). RBAC, admission, garbage
+collection, service accounts and an audit log work; pods stay Pending. One plane serves all tests
+of a session: each test works in its own `namespace`, and removes what it makes outside of it.
+`own_control_plane` is the same, but skips where the cluster is not ours: its API server may be
+stopped and started (`stop_api_server`, `start_api_server`), its audit log read.
+
+With KUBECONFIG set and `make test-cluster`, the same tests run against that cluster.
+"""
+
+import os
+import secrets
+
+import programs
+import pytest
+import rig
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "control_plane" in item.fixturenames or "own_control_plane" in item.fixturenames:
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory):
+    """The cluster that KUBECONFIG names, or else a control plane of our own."""
+    folder = tmp_path_factory.mktemp("cluster")
+    if os.environ.get("KUBECONFIG"):
+        yield rig.at_hand(os.environ["KUBECONFIG"], folder)
+        return
+    if missing := programs.missing():
+        pytest.skip(f"not built: {', '.join(missing)}; `make control-plane` builds them with Go")
+    plane = rig.ControlPlane(folder)
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.stop()
+
+
+@pytest.fixture
+def own_control_plane(control_plane):
+    """The control plane, where it is ours to break."""
+    if not isinstance(control_plane, rig.ControlPlane):
+        pytest.skip("KUBECONFIG names a cluster that is not ours to break")
+    return control_plane
+
+
+@pytest.fixture
+def namespace(control_plane):
+    """A new namespace, deleted after the test."""
+    name = f"poseline-{secrets.token_hex(4)}"
+    control_plane.kubectl("create", "namespace", name)
+    yield name
+    control_plane.kubectl("delete", "namespace", name, "--wait=false")
