@@ -1,6 +1,8 @@
 """The chart, rendered and linted by Helm's own code, its objects checked against Kubernetes'."""
 
 import copy
+import functools
+import json
 import re
 from pathlib import Path
 
@@ -22,14 +24,23 @@ def values_of(setup):
     return yaml.safe_load((CHART / "ci" / f"{setup}-values.yaml").read_text()) or {}
 
 
-def render(values, **options):
-    with helm.Chart.load(str(CHART)) as loaded:
-        files = loaded.render(values, name="pose", namespace="vision", **options)
+@functools.cache
+def loaded():
+    return helm.Chart.load(str(CHART))
+
+
+def render(values):
+    return copy.deepcopy(rendered(json.dumps(values)))
+
+
+@functools.cache
+def rendered(values):
+    files = loaded().render(json.loads(values), name="pose", namespace="vision")
     return [
         found
         for name, text in sorted(files.items())
         if not name.endswith("NOTES.txt")
-        for found in yaml.safe_load_all(text)
+        for found in yaml.load_all(text, yaml.CSafeLoader)
         if found
     ]
 
@@ -85,9 +96,7 @@ def test_the_set_ups_render_what_they_did(setup, snapshot):
     text = yaml.safe_dump_all(
         [found for found in render(values_of(setup)) if found["kind"] != "CustomResourceDefinition"]
     )
-    text = re.sub(
-        r"(AWS_(?:SECRET_)?ACCESS_KEY(?:_ID)?): [A-Za-z0-9+/=]{20,}", r"\1: <random>", text
-    )
+    text = re.sub(r"(AWS_\w*ACCESS_KEY\w*): [A-Za-z0-9+/=]{20,}", r"\1: <random>", text)
     assert text == snapshot
 
 
@@ -189,12 +198,9 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_wrong_values_are_refused(wrong):
-    with (
-        helm.Chart.load(str(CHART)) as loaded,
-        pytest.raises(helm.HelmError, match=next(iter(wrong))),
-    ):
-        loaded.validate_schema(wrong)
-        loaded.render(wrong, name="pose", namespace="vision")
+    with pytest.raises(helm.HelmError, match=next(iter(wrong))):
+        loaded().validate_schema(wrong)
+        render(wrong)
 
 
 def test_two_places_for_mlflow_are_refused():
