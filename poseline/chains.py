@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,94 +10,18 @@ from poseline import store
 from poseline.config import load
 from poseline.config.chain import Step, steps
 from poseline.config.config import Config
+from poseline.errors import BackendError
 from poseline.stages.result import StageResult
+from poseline.stages.sources import Sources
 from poseline.stages.task import run_task
-from poseline.store.manifest import Manifest, write_atomic
+from poseline.stages.tracked import run_tracked
+from poseline.store.manifest import write_atomic
 
 if TYPE_CHECKING:
-    from poseline.tracking import StageRun, Tracker
+    from poseline.tracking import Tracker
 
 CONFIG = "config.yaml"
 REPORT = "report.html"
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where a chain's pictures and its first model come from; paths or URIs.
-
-    Attributes:
-        training: Training set.
-        validation: Validation set; None: part of the training set is taken.
-        test: Test set.
-        test_part: `validation` where the test set is that part of the training set.
-        calibration: Calibration set; None: random data.
-        model: Model to start from.
-        resume: Interrupted training to go on with.
-        images: Pictures to annotate.
-    """
-
-    training: str | None = None
-    validation: str | None = None
-    test: str | None = None
-    test_part: str | None = None
-    calibration: str | None = None
-    model: str | None = None
-    resume: str | None = None
-    images: str | None = None
-
-    @classmethod
-    def of(cls, config: Config, converted: Path | None = None) -> Sources:
-        """Return what a config names, with the converted set where it names none.
-
-        Args:
-            config: The config.
-            converted: Output of the conversion, with train/ and perhaps val/.
-        """
-        data, training = config.dataset, config.dataset.training_path
-        validation = data.validation_path
-        if converted:
-            parts = {part: converted / part for part in ("train", "val")}
-            training = training or _folder(parts["train"])
-            validation = validation or _folder(parts["val"])
-        test, part = data.test_path or validation, None
-        if test is None and training:
-            test, part = training, "validation"
-        return cls(
-            training=training or validation,
-            validation=validation,
-            test=test,
-            test_part=part,
-            calibration=data.quantization_path or training,
-            model=config.general.model_path,
-            resume=config.training.resume_training_from if config.training else None,
-            images=config.prediction.test_files_path if config.prediction else None,
-        )
-
-    def inputs(self, step: Step, models: Mapping[str, Path]) -> dict[str, str]:
-        """Return the inputs of a step, those that there are.
-
-        Args:
-            step: The step.
-            models: Name of each finished step to the model that it made.
-        """
-        model = str(models[step.model]) if step.model else self.model
-        wanted: dict[str, dict[str, str | None]] = {
-            "train": {
-                "training": self.training,
-                "validation": self.validation,
-                "model": model,
-                "resume": self.resume,
-            },
-            "quantize": {"model": model, "calibration": self.calibration},
-            "evaluate": {"model": model, "test": self.test},
-            "predict": {"model": model, "images": self.images},
-            "benchmark": {"model": model},
-        }
-        return {name: uri for name, uri in wanted[step.stage].items() if uri}
-
-
-def _folder(path: Path) -> str | None:
-    return str(path) if path.is_dir() else None
 
 
 @dataclass
@@ -114,6 +37,12 @@ class Experiment:
     folder: Path
     config: Config
     results: dict[str, StageResult] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the model passed the gate; None where there is no gate."""
+        gate = self.results.get("gate")
+        return bool(gate.metrics["passed"]) if gate else None
 
     @property
     def models(self) -> dict[str, Path]:
@@ -138,12 +67,14 @@ class Experiment:
                 return self.folder / "predictions"
             case "benchmark":
                 return self.folder / "benchmark"
+            case "gate":
+                return self.folder / "gate"
 
     def options(self, step: Step, sources: Sources) -> dict[str, Any]:
         """Return the further arguments of a step's stage."""
         if step.stage == "train":
             return {"logs": self.folder / self.config.general.logs_dir}
-        if step.stage == "evaluate" and sources.test_part:
+        if step.stage in ("evaluate", "gate") and sources.test_part:
             return {"part": sources.test_part}
         return {}
 
@@ -170,8 +101,9 @@ def run_chain(config: Config) -> Experiment:
 
     Raises:
         PoselineError: A step cannot do its work; what was finished is kept.
+        BackendError: A model passed the gate and the registry cannot be reached; the same command
+            registers it later.
     """
-    from poseline import report
     from poseline.tracking import open_tracker
 
     experiment = Experiment(Path(config.hydra.run.dir), config)
@@ -179,54 +111,50 @@ def run_chain(config: Config) -> Experiment:
     outbox = experiment.folder / config.general.logs_dir / "mlflow"
     with open_tracker(config.mlflow.uri, config.general.project_name, outbox) as tracker:
         tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
-        sources = _run_steps(experiment, tracker)
-        folders = {name: result.out for name, result in experiment.results.items()}
-        page = experiment.folder / REPORT
-        test = store.fetch(sources.test) if sources.test else None
-        report.write(folders, load.dump(config), config.general.project_name, page, test)
-        tracker.parent.artifacts({"report": page})
+        sources = _convert(experiment)
+        refused: BackendError | None = None
+        for step in steps(config.operation_mode, gated=config.gated):
+            try:
+                _run(experiment, tracker, step, sources)
+            except BackendError as error:
+                if step.stage != "gate":
+                    raise
+                refused = error  # the registry is away; what was measured is shown all the same
+        tracker.parent.artifacts({"report": _report(experiment, sources)})
+        if refused:
+            raise refused
     return experiment
 
 
-def _run_steps(experiment: Experiment, tracker: Tracker) -> Sources:
+def _convert(experiment: Experiment) -> Sources:
     config, converted = experiment.config, None
     if config.conversion:
         step = Step("convert", "convert")
         converted = run_task(step, config, {"source": config.conversion.path}, experiment.out(step))
         experiment.results[step.name] = converted
-    sources = Sources.of(config, converted.out if converted else None)
-    for step in steps(config.operation_mode):
-        with tracker.stage(step.name) as run:
-            options = experiment.options(step, sources)
-            if step.stage == "train":
-                options["on_epoch"] = lambda epoch, figures, run=run: run.metrics(figures, epoch)
-            result = run_task(
-                step,
-                config,
-                sources.inputs(step, experiment.models),
-                experiment.out(step),
-                **options,
-            )
-            experiment.results[step.name] = result
-            _track(run, tracker, step, result)
-    return sources
+    parts = {part: converted.out / part for part in ("train", "val")} if converted else {}
+    return Sources.named(config).completed({k: str(v) for k, v in parts.items() if v.is_dir()})
 
 
-def _track(run: StageRun, tracker: Tracker, step: Step, result: StageResult) -> None:
-    """Log what a stage left; the chain's own run gets the figures that runs are compared by."""
-    run.params({"config_hash": Manifest.read(result.out).config_hash})
-    if history := result.summary.get("history"):
-        for epoch, figures in enumerate(history):
-            run.metrics(figures, epoch)  # what an interrupted attempt could not log
-        figures = {f"best_{name}": result.metrics[name] for name in history[0]}
-        run.metrics(figures | {"best_epoch": result.metrics["best_epoch"]}, len(history) - 1)
-    else:
-        run.metrics(result.metrics)
-    run.artifacts({role: path for role, path in result.files.items() if role != "last_model"})
-    names = {"evaluate-float": {"oks": "oks_float"}, "evaluate-int8": {"oks": "oks_int8"}}
-    shown = names.get(step.name, {name: name for name in ("fits", "latency_ms_estimate")})
-    tracker.parent.metrics(
-        {new: result.metrics[k] for k, new in shown.items() if k in result.metrics}
+def _run(experiment: Experiment, tracker: Tracker, step: Step, sources: Sources) -> None:
+    results = experiment.results
+    model = str(results[step.model].files["model"]) if step.model else None
+    judged = {k: str(r.out) for k, r in results.items() if r.stage in ("evaluate", "benchmark")}
+    results[step.name] = run_tracked(
+        tracker,
+        step,
+        experiment.config,
+        sources.inputs(step, model, judged),
+        experiment.out(step),
+        **experiment.options(step, sources),
     )
-    if model := result.files.get("model"):
-        run.model(model)
+
+
+def _report(experiment: Experiment, sources: Sources) -> Path:
+    from poseline import report
+
+    config, page = experiment.config, experiment.folder / REPORT
+    folders = {name: result.out for name, result in experiment.results.items()}
+    test = store.fetch(sources.test) if sources.test else None
+    report.write(folders, load.dump(config), config.general.project_name, page, test)
+    return page

@@ -12,7 +12,7 @@ from poseline.errors import PoselineError
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 failed, 2 config or command line, 3 data, 4 model, 5 storage,
-6 outside tool, 130 interrupted.
+6 outside tool, 7 the model did not pass the gate, 130 interrupted.
 """
 
 app = App(

@@ -13,13 +13,15 @@ from poseline.config.general import OperationMode
 
 Overrides = str
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
+GATE_NOT_PASSED = 7
+"""Exit code of a chain that did its work, and whose model is not good enough."""
 
 
 def run(
     *overrides: Overrides,
     config_path: Annotated[Path, Parameter(alias="-cp")] = Path(),
     config_name: Annotated[str, Parameter(alias="-cn")] = "user_config.yaml",
-) -> None:
+) -> int:
     """Run what `operation_mode` says, with the command line that the vendor's zoo has.
 
     Example: `poseline run --config-path examples --config-name demo.yaml training.epochs=5`
@@ -29,10 +31,10 @@ def run(
         config_path: Folder of the config.
         config_name: File name of the config; its suffix may be left out.
     """
-    _run(load.load(load.find_config(config_path, config_name), overrides))
+    return _run(load.load(load.find_config(config_path, config_name), overrides))
 
 
-def chain(name: Chain, config: Path, *overrides: Overrides) -> None:
+def chain(name: Chain, config: Path, *overrides: Overrides) -> int:
     """Run a chain: t(rain), q(uantize), e(valuate), b(enchmark).
 
     Example: `poseline chain tqeb examples/demo.yaml training.model.alpha=0.5`
@@ -49,7 +51,7 @@ def chain(name: Chain, config: Path, *overrides: Overrides) -> None:
         "eqeb": "chain_eqeb",
         "qb": "chain_qb",
     }
-    _stage(modes[name], config, overrides)
+    return _stage(modes[name], config, overrides)
 
 
 def train(config: Path, *overrides: Overrides) -> None:
@@ -125,12 +127,14 @@ def demo(*, out: Path = Path("demo")) -> None:
     run_demo(out)
 
 
-def _stage(mode: OperationMode, config: Path, overrides: tuple[str, ...]) -> None:
-    _run(load.load(config, overrides, mode=mode))
+def _stage(mode: OperationMode, config: Path, overrides: tuple[str, ...]) -> int:
+    return _run(load.load(config, overrides, mode=mode))
 
 
-def _run(config: Config) -> None:
+def _run(config: Config) -> int:
     from poseline.chains import run_chain
     from poseline.cli.summary import show
 
-    show(run_chain(config))
+    experiment = run_chain(config)
+    show(experiment)
+    return GATE_NOT_PASSED if experiment.passed is False else 0

@@ -51,6 +51,21 @@ def benchmark_table(result: StageResult) -> Table:
     return table
 
 
+def gate_table(result: StageResult) -> Table:
+    """Return what the gate asked and found, and what became of the model."""
+    passed = result.summary["passed"]
+    table = Table(title=f"Gate: {'passed' if passed else 'not passed'}", title_justify="left")
+    for name in ("figure", "asked", "found", ""):
+        table.add_column(name)
+    for check in result.summary["checks"]:
+        word = "passed" if check["passed"] else "failed"
+        table.add_row(check["name"], check["asked"], check["found"], word)
+    if promotion := result.summary.get("promotion"):
+        place = f"{promotion['name']}, version {promotion['version']}"
+        table.add_row("registered", "", f"{place}: {promotion['why']}", "")
+    return table
+
+
 def boards_table(boards: Sequence[BoardFacts]) -> Table:
     """Return what the boards have."""
     table = Table(title="Boards", title_justify="left")
@@ -68,7 +83,9 @@ def boards_table(boards: Sequence[BoardFacts]) -> Table:
 def experiment_tables(experiment: Experiment) -> list[Table]:
     """Return the tables that sum up an experiment."""
     tables = [accuracy_table(experiment.results)]
-    tables += [benchmark_table(r) for r in experiment.results.values() if r.stage == "benchmark"]
+    makers = {"benchmark": benchmark_table, "gate": gate_table}
+    found = experiment.results.values()
+    tables += [makers[result.stage](result) for result in found if result.stage in makers]
     return [table for table in tables if table]
 
 

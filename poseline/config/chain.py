@@ -23,11 +23,15 @@ class Step:
     model: str | None = None
 
 
-def steps(mode: OperationMode) -> tuple[Step, ...]:
+def steps(mode: OperationMode, *, gated: bool = False) -> tuple[Step, ...]:
     """Return the steps of a mode in an order that respects their inputs.
 
     A chain that trains and evaluates measures the float model beside the quantized one: without
     it, the loss of quantization is unknown.
+
+    Args:
+        mode: The mode.
+        gated: Whether the gate follows, `Config.gated`; it judges the last model that was made.
     """
     stages = CHAINS[mode]
     chained = len(stages) > 1
@@ -44,4 +48,6 @@ def steps(mode: OperationMode) -> tuple[Step, ...]:
             model = name
         if stage == "train" and "evaluate" in stages:
             found.append(Step("evaluate-float", "evaluate", "train"))
+    if gated:
+        found.append(Step("gate", "gate", model))
     return tuple(found)

@@ -15,12 +15,13 @@ from poseline.config.deployment import (
     Quantization,
     Tools,
 )
+from poseline.config.gate import Gate
 from poseline.config.general import General, Hydra, Mlflow, OperationMode
 from poseline.config.preprocessing import Postprocessing, Preprocessing
 from poseline.config.section import Section
 from poseline.config.training import Training
 
-Stage = Literal["convert", "train", "quantize", "evaluate", "predict", "benchmark"]
+Stage = Literal["convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"]
 
 CHAINS: dict[str, tuple[Stage, ...]] = {
     "training": ("train",),
@@ -66,6 +67,8 @@ class Config(Section):
     """Vendor tools."""
     benchmarking: Benchmarking | None = None
     """What is measured, and for which board."""
+    gate: Gate | None = None
+    """What a chain's model must reach to be registered."""
     deployment: dict[str, Any] | None = None
     """Read for compatibility: poseline stops at the benchmark."""
     mlflow: Mlflow = Mlflow()
@@ -75,9 +78,16 @@ class Config(Section):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages of `operation_mode`, with `convert` first where there is a `conversion`."""
+        """The stages of `operation_mode`: `convert` first with a `conversion`, `gate` last."""
         stages = CHAINS[self.operation_mode]
-        return ("convert", *stages) if self.conversion else stages
+        if self.conversion:
+            stages = ("convert", *stages)
+        return (*stages, "gate") if self.gated else stages
+
+    @property
+    def gated(self) -> bool:
+        """Whether the mode ends with the gate: a chain does where there is a `gate` section."""
+        return self.gate is not None and len(CHAINS[self.operation_mode]) > 1
 
     def slice(self, stage: Stage) -> dict[str, Any]:
         """Return the part of the config that one stage depends on, ready for JSON.
@@ -97,6 +107,17 @@ class Config(Section):
 
 
 _GENERAL = ("general.deterministic_ops", "general.global_seed", "general.gpu_memory_limit")
+_EVALUATE = (
+    "general.model_type",
+    "general.num_threads_tflite",
+    "dataset.name",
+    "dataset.keypoints",
+    "dataset.validation_split",
+    "dataset.seed",
+    "preprocessing",
+    "postprocessing",
+    "evaluation",
+)
 _SLICES: dict[Stage, tuple[str, ...]] = {
     "convert": ("dataset.keypoints", "conversion"),
     "train": (
@@ -119,17 +140,7 @@ _SLICES: dict[Stage, tuple[str, ...]] = {
         "preprocessing",
         "quantization",
     ),
-    "evaluate": (
-        "general.model_type",
-        "general.num_threads_tflite",
-        "dataset.name",
-        "dataset.keypoints",
-        "dataset.validation_split",
-        "dataset.seed",
-        "preprocessing",
-        "postprocessing",
-        "evaluation",
-    ),
+    "evaluate": _EVALUATE,
     "predict": (
         "general.model_type",
         "general.num_threads_tflite",
@@ -144,6 +155,8 @@ _SLICES: dict[Stage, tuple[str, ...]] = {
         "tools",
         "benchmarking",
     ),
+    # The champion may have to be evaluated on the test set of the day.
+    "gate": (*_EVALUATE, "general.project_name", "gate"),
 }
 
 

@@ -170,6 +170,38 @@ def _evaluable(config: Config) -> bool:
     return _trains(config) or any(paths)
 
 
+_LIMITS: dict[str, Stage] = {
+    "min_oks": "evaluate",
+    "max_oks_drop": "evaluate",
+    "board_fit": "benchmark",
+    "max_latency_ms": "benchmark",
+}
+_GATED = f"$mode in [{', '.join(repr(m) for m, stages in CHAINS.items() if len(stages) > 1)}]"
+
+
+def _measured(limit: str) -> Requirement:
+    """Return the requirement that a limit of the gate is set only where its figure is measured."""
+    stage = _LIMITS[limit]
+    message, estimated = f"only in a chain with the stage {stage}", "true"
+    if stage == "benchmark":
+        message += ", its backends with estimate"
+        backends = "benchmarking.backends"
+        estimated = f"(!{_has(backends)} || 'estimate' in $config.{backends})"
+
+    def found(config: Config) -> str | None:
+        value = config.gated and getattr(config.gate, limit)
+        backends = config.benchmarking.backends if config.benchmarking else ("estimate",)
+        known = stage in config.stages and (stage != "benchmark" or "estimate" in backends)
+        return None if known or value is False or value is None else str(value)
+
+    path = f"gate.{limit}"
+    unset = f" || !$config.{path}" if limit == "board_fit" else ""
+    return Requirement(
+        path, message, found,
+        f"!({_GATED}) || !{_has(path)}{unset} || $mode in {_modes(stage)} && {estimated}",
+    )  # fmt: skip
+
+
 _TRAINING = f"$mode in {_modes('train')}"
 _WITH_KEYPOINTS: tuple[Stage, ...] = ("train", "evaluate", "predict")
 _SOURCES_CEL = " + ".join(
@@ -279,4 +311,5 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "benchmark", "benchmarking.board", "the name of a board",
         lambda c: c.benchmarking is not None, "has($config.benchmarking)",
     ),
+    *map(_measured, _LIMITS),
 )  # fmt: skip

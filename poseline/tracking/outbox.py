@@ -19,7 +19,7 @@ from typing import Any, Literal
 from poseline.errors import StoreError
 from poseline.store.manifest import write_atomic
 
-Kind = Literal["start", "params", "metrics", "tags", "artifact", "end"]
+Kind = Literal["start", "params", "metrics", "tags", "artifact", "model", "end"]
 CHAIN = "chain"
 """Name of the run that a chain's stages are nested in."""
 
@@ -48,7 +48,7 @@ class Entry:
         kind: What it is.
         time: When it was logged, in ms since 1970; part of a metric's identity.
         values: `params`, `metrics`, `tags`: name to value; `artifact`: `path` and `role`;
-            `end`: `status`.
+            `model`: also `final`; `end`: `status`.
         step: Step of `metrics`.
     """
 

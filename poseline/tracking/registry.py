@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from poseline.errors import BackendError
+from poseline.errors import BackendError, ModelError
+from poseline.runtime.runtime import FORMATS
+from poseline.tracking.places import tracking_uri
 from poseline.tracking.sender import brief
-from poseline.tracking.sink import client
+from poseline.tracking.sink import client, effective
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-_URI = "poseline.model_uri"
+_URI, _IDENTITY = "poseline.model_uri", "poseline.identity"
 
 
 @dataclass(frozen=True)
@@ -38,37 +41,75 @@ class Version:
 
 
 def register(
-    uri: str, model_uri: str, name: str, alias: str | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> Version:  # fmt: skip
-    """Register a logged model; the same model is registered once.
+    uri: str, model_uri: str, name: str, identity: str, tags: Mapping[str, str] | None = None
+) -> Version:
+    """Register a logged model; one of the same identity is registered once.
 
     Args:
         uri: `mlflow.uri` of the config.
         model_uri: `runs:/<run id>/mlflow_model`.
         name: Name of the registered model; made where it is missing.
-        alias: Alias to give to the version.
-        tags: Tags to set on the version.
+        identity: What the model is known by, such as its sha256.
+        tags: Tags to set on a new version.
 
     Raises:
         BackendError: The registry cannot be reached or refuses.
     """
     with _registry(uri, f"{model_uri} cannot be registered") as mlflow:
         _make(mlflow, name)
-        query = f"name = '{name}'"
-        found = [v for v in mlflow.search_model_versions(query) if v.tags.get(_URI) == model_uri]
+        found = [v for v in _versions(mlflow, name) if v.tags.get(_IDENTITY) == identity]
         if found:
-            number = found[0].version
-        else:
-            run_id, _, place = model_uri.removeprefix("runs:/").partition("/")
-            source = f"{mlflow.get_run(run_id).info.artifact_uri}/{place}"
-            made = mlflow.create_model_version(name, source, run_id, tags={_URI: model_uri})
-            number = made.version
-        for key, value in (tags or {}).items():
-            mlflow.set_model_version_tag(name, number, key, value)
-        if alias:
-            mlflow.set_registered_model_alias(name, alias, number)
-        return _version(mlflow.get_model_version(name, number))
+            return min(found, key=lambda version: int(version.version))
+        run_id, _, place = model_uri.removeprefix("runs:/").partition("/")
+        source = f"{mlflow.get_run(run_id).info.artifact_uri}/{place}"
+        every = {_IDENTITY: identity, _URI: model_uri, **(tags or {})}
+        return _version(mlflow.create_model_version(name, source, run_id, tags=every))
+
+
+def versions(uri: str, name: str) -> list[Version]:
+    """Return the versions of a registered model.
+
+    Raises:
+        BackendError: The registry cannot be reached.
+    """
+    with _registry(uri, f"{name} cannot be looked up") as mlflow:
+        return _versions(mlflow, name)
+
+
+def tag(uri: str, version: Version, tags: Mapping[str, str]) -> None:
+    """Set tags of a version.
+
+    Raises:
+        BackendError: The registry cannot be reached or refuses.
+    """
+    with _registry(uri, f"{version.uri} cannot be tagged") as mlflow:
+        for key, value in tags.items():
+            mlflow.set_model_version_tag(version.name, version.version, key, value)
+
+
+def download(uri: str, version: Version, folder: Path) -> Path:
+    """Fetch the model file of a version, its sidecar beside it.
+
+    Args:
+        uri: `mlflow.uri` of the config.
+        version: The version.
+        folder: Where to put it.
+
+    Raises:
+        BackendError: It cannot be fetched.
+        ModelError: It holds no model file that poseline reads.
+    """
+    with _registry(uri, f"{version.uri} cannot be fetched") as mlflow:
+        from mlflow.artifacts import download_artifacts
+
+        source = mlflow.get_model_version_download_uri(version.name, version.version)
+        place = download_artifacts(
+            artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri(effective(uri))
+        )
+    found = [path for path in sorted(Path(place).rglob("*")) if path.suffix in FORMATS]
+    if not found:
+        raise ModelError(f"{version.uri} holds no model file", f"expected {', '.join(FORMATS)}")
+    return found[0]
 
 
 def by_alias(uri: str, name: str, alias: str = CHAMPION) -> Version | None:
@@ -104,6 +145,10 @@ def _make(mlflow: Any, name: str) -> None:
     except Exception as error:
         if getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def _versions(mlflow: Any, name: str) -> list[Version]:
+    return [_version(found) for found in mlflow.search_model_versions(f"name = '{name}'")]
 
 
 def _version(found: Any) -> Version:

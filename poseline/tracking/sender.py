@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 from poseline.errors import BackendError
@@ -11,7 +12,7 @@ from poseline.tracking.outbox import Entry, Outbox
 from poseline.tracking.sink import Sink, refused
 
 _log = get_logger(__name__)
-_FIRST_WAIT_S, _LONGEST_WAIT_S, _LAST_WAIT_S = 0.5, 30.0, 2.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _LAST_WAIT_S, _POLL_S = 0.5, 30.0, 2.0, 0.05
 
 
 class Sender:
@@ -23,7 +24,8 @@ class Sender:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._news, self._closing, self._given_up = (threading.Event() for _ in range(3))
+        self._news, self._hurry = threading.Event(), threading.Event()
+        self._closing, self._given_up = threading.Event(), threading.Event()
         self._told = False
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
         self._thread.start()
@@ -32,9 +34,20 @@ class Sender:
         """Say that there is something new."""
         self._news.set()
 
+    def flush(self, patience: float) -> int:
+        """Wait as `close` does, and go on; return how much is left."""
+        end = time.monotonic() + patience
+        self._hurry.set()
+        self._news.set()
+        while (left := len(self._outbox.pending())) and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        self._hurry.clear()
+        return left
+
     def close(self, patience: float) -> int:
         """Wait until all is delivered, at most `patience` seconds; return how much is left."""
         self._closing.set()
+        self._hurry.set()
         self._news.set()
         self._thread.join(patience)
         self._given_up.set()
@@ -60,8 +73,8 @@ class Sender:
                 except Exception as error:  # MLflow's, requests', urllib3's, SQLAlchemy's, OSError
                     self._tell(error)
                     # No news shortens this wait: they come with every epoch.
-                    self._closing.wait(wait)
-                    if last and self._given_up.wait(_LAST_WAIT_S):
+                    self._hurry.wait(wait)
+                    if self._hurry.is_set() and self._given_up.wait(_LAST_WAIT_S):
                         return
                     wait = min(2 * wait, _LONGEST_WAIT_S)
 

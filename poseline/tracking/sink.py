@@ -15,6 +15,7 @@ from poseline.tracking.outbox import CHAIN, Address, Entry
 from poseline.tracking.places import artifact_location, tracking_uri
 
 CHAIN_TAG, STAGE_TAG = "poseline.chain_id", "poseline.stage"
+MODEL_TAG = "poseline.model_uri"
 _PARENT_TAG = "mlflow.parentRunId"
 _PARAMS, _METRICS = 100, 1000
 """MLflow's limits of one request."""
@@ -85,6 +86,9 @@ class Sink:
                     self._client.set_tag(run, key, value)
             case "artifact":
                 self._log_artifact(run, Path(first.values["path"]), first.values["role"])
+            case "model":
+                self._log_artifact(run, Path(first.values["path"]), first.values["role"])
+                self._name_model(run, first)
             case "end":
                 self._client.set_terminated(run, first.values["status"], first.time)
 
@@ -131,6 +135,17 @@ class Sink:
             self._client.log_artifact(run, str(path))
         else:
             raise FileNotFoundError(f"{path} was removed before it was delivered")
+
+    def _name_model(self, run: str, entry: Entry) -> None:
+        """Say in the chain's run where its model is; a final one takes the place of another."""
+        parent = self._run(CHAIN, entry.time)
+        if entry.values["final"] or MODEL_TAG not in self._client.get_run(parent).data.tags:
+            self._client.set_tag(parent, MODEL_TAG, f"runs:/{run}/{entry.values['role']}")
+
+    def find(self, name: str) -> str | None:
+        """Return the id of a run that is there."""
+        found = self._search(name)
+        return found[0] if found else None
 
     def _run(self, name: str, start: int) -> str:
         """Return the id of a run: found by its tags, or created once whoever else tries to."""

@@ -11,11 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from poseline.errors import PoselineError
+from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
 from poseline.tracking import library, pyfunc
 from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
 from poseline.tracking.sender import Sender, brief
+from poseline.tracking.sink import Sink
 
 MODEL = "mlflow_model"
 """Artifact path of a run's model: `runs:/<run id>/mlflow_model`."""
@@ -58,12 +59,24 @@ class StageRun:
         for role, path in files.items():
             self.add("artifact", {"path": str(path.resolve()), "role": role})
 
-    def model(self, model: Path) -> None:
-        """Log a model file such that `mlflow.pyfunc.load_model` opens it."""
+    @property
+    def name(self) -> str:
+        """The stage's step, or `CHAIN`."""
+        return self._name
+
+    def model(self, model: Path, *, final: bool = True) -> None:
+        """Log a model file such that `mlflow.pyfunc.load_model` opens it.
+
+        Args:
+            model: The file; its sidecar goes along.
+            final: Whether it is what the chain was run for; the chain's run gets its URI as the
+                tag `poseline.model_uri`. Otherwise it gets it for want of another.
+        """
         folder = self._outbox.folder / "models" / self._name / MODEL
         try:
             shutil.rmtree(folder, ignore_errors=True)
-            self.artifacts({MODEL: pyfunc.save(model, folder)})
+            path = pyfunc.save(model, folder).resolve()
+            self.add("model", {"path": str(path), "role": MODEL, "final": final})
         except Exception as error:  # MLflow's own, OSError, a model of a kind without shapes
             _log.warning("the model is not tracked", model=str(model), reason=brief(error))
 
@@ -82,11 +95,14 @@ class Tracker:
 
     Args:
         outbox: With its address set.
+        address: That address.
         patience: Most seconds that leaving waits for a server.
+        joins: Whether other processes have a part in the chain; then leaving does not end it.
     """
 
-    def __init__(self, outbox: Outbox, patience: float) -> None:
-        self._outbox, self._patience = outbox, patience
+    def __init__(self, outbox: Outbox, address: Address, patience: float, *, joins: bool) -> None:
+        self.address = address
+        self._outbox, self._patience, self._joins = outbox, patience, joins
         self._sender = Sender(outbox)
         self.parent = self._start(CHAIN)
 
@@ -100,6 +116,30 @@ class Tracker:
             run.add("end", {"status": _status(error)})
             raise
         run.add("end", {"status": "FINISHED"})
+
+    def logged_model(self, run: StageRun) -> str:
+        """Return the URI of a model that was logged in a run, once it is delivered.
+
+        Raises:
+            BackendError: MLflow cannot be reached, or did not take the model.
+        """
+        left, found = self._sender.flush(self._patience), None
+        if not left:
+            try:
+                found = Sink(self.address).find(run.name)
+            except Exception as error:  # MLflow's, requests', SQLAlchemy's
+                _log.warning("MLflow does not answer", reason=brief(error))
+        if found is None:
+            raise BackendError(
+                f"MLflow at {self.address.uri} did not take the model within "
+                f"{self._patience:g} s; {left} entries wait in {self._outbox.folder}",
+                "run it again when the server is back",
+            )
+        return f"runs:/{found}/{MODEL}"
+
+    def end(self, status: str) -> None:
+        """End the chain's run: `FINISHED`, `FAILED` or `KILLED`."""
+        self.parent.add("end", {"status": status})
 
     def close(self) -> None:
         """Wait for the delivery, within limits; what is left is delivered later."""
@@ -118,7 +158,8 @@ class Tracker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.parent.add("end", {"status": _status(error) if error else "FINISHED"})
+        if not self._joins:
+            self.end(_status(error) if error else "FINISHED")
         self.close()
 
     def _start(self, name: str) -> StageRun:
@@ -145,8 +186,9 @@ def open_tracker(
         uri: `mlflow.uri` of the config; `MLFLOW_TRACKING_URI` wins.
         experiment: Name of the MLflow experiment.
         folder: Folder of the outbox, inside the experiment directory.
-        chain_id: What ties the chain's runs together across pods and retries; None: an id that
-            is kept in `folder`.
+        chain_id: What ties the chain's runs together across pods and retries; whoever knows
+            that the chain is over calls `end`. None: an id that is kept in `folder`, and leaving
+            ends the chain's run.
         patience: Most seconds that the end waits for a server.
     """
     # In this thread: an import beside TensorFlow's in another could see half of a module.
@@ -154,8 +196,8 @@ def open_tracker(
     outbox = Outbox(folder)
     before = outbox.address
     known = chain_id or (before.chain_id if before else uuid.uuid4().hex[:16])
-    outbox.address = Address(uri, experiment, known)
-    return Tracker(outbox, patience)
+    outbox.address = address = Address(uri, experiment, known)
+    return Tracker(outbox, address, patience, joins=chain_id is not None)
 
 
 def flatten(values: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict[str, Any]:
