@@ -210,7 +210,7 @@ class ObjectStore(KubernetesSection):
     region: str = "us-east-1"
     """Region."""
     bucket: str = "poseline"
-    """Bucket that the embedded server makes."""
+    """Bucket that the embedded server makes, and that `helm test` writes to."""
     secret_name: str = ""
     """Secret, in the namespace of the runs, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or
     accesskey and secretkey; empty: the embedded server's, or else the role of the runs' service
@@ -250,6 +250,8 @@ class Test(KubernetesSection):
 
     timeout_seconds: Annotated[Integer, Field(ge=60, le=86_400), unit("s")] = 1800
     """Most time that it may take."""
+    dataset: str = ""
+    """URI that the drawn people are put to; empty: below `objectStore.bucket`."""
 
 
 class Values(KubernetesSection):
