@@ -44,6 +44,9 @@ images: ## Build the images poseline-{ml,pipelines,operator} (IMAGE_PREFIX, TAG,
 	    --build-arg REVISION=$$(git rev-parse HEAD) -f images/$$world.Dockerfile \
 	    -t $(IMAGE_PREFIX)poseline-$$world:$(TAG) . || exit 1; done
 
+kind-up: images ## Make a kind cluster with KFP, load the images, install the chart
+	@tests/cluster/kind.sh
+
 lint: .venv/.ready ## ruff, mypy strict, import rules, stale schemas
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -73,4 +76,4 @@ lock: .venv/.ready ## Resolve the locks again
 clean: ## Remove .venv and every output
 	@rm -rf .venv demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test test-slow control-plane test-cluster images lint schema bench lock clean
+.PHONY: help setup demo test test-slow control-plane test-cluster images kind-up lint schema bench lock clean

@@ -13,16 +13,16 @@ ARG PIP_INDEX_URL=
 RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/poseline
 
 FROM build AS dependencies
-# LOCK=ml-gpu brings TensorFlow with CUDA.
+# KFP's executor runs without what the rest of its SDK depends on. A package of the lock denies
+# Python 3.11, wrongly: uv, which made the lock, does not ask it. LOCK=ml-gpu brings TensorFlow with CUDA.
 ARG LOCK=ml
 COPY images/prune.sh locks/${LOCK}.txt locks/executor.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.crt \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/ca.crt ]; then export PIP_CERT=/run/ca.crt; fi; \
-    install() { /opt/tools/bin/pip --python /opt/poseline/bin/python install --no-compile "$@"; }; \
-    install --require-hashes -r "$LOCK.txt"; \
-    install --require-hashes --no-deps -r executor.txt; \
+    /opt/tools/bin/pip --python /opt/poseline/bin/python install --require-hashes --no-deps \
+    --no-compile --ignore-requires-python -r "$LOCK.txt" -r executor.txt; \
     sh prune.sh /opt/poseline
 
 FROM build AS application

@@ -18,8 +18,8 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.crt \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/ca.crt ]; then export PIP_CERT=/run/ca.crt; fi; \
-    install() { /opt/tools/bin/pip --python /opt/poseline/bin/python install --no-compile "$@"; }; \
-    install --require-hashes -r pipelines.txt; \
+    /opt/tools/bin/pip --python /opt/poseline/bin/python install --require-hashes --no-deps \
+    --no-compile -r pipelines.txt; \
     sh prune.sh /opt/poseline
 
 FROM build AS application
