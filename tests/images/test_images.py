@@ -1,0 +1,210 @@
+"""The images, run as a cluster runs them: no root, no capability, a read-only root, no network."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from poseline import __version__
+
+pytestmark = pytest.mark.images
+
+# Megabytes, unpacked, over the base; a dependency that is heavier than it seems is noticed here.
+LIMITS = {"ml": 2400, "pipelines": 160, "operator": 130}
+CONFIG = """
+general: {project_name: tiny, global_seed: 1}
+dataset:
+  name: tiny
+  keypoints: 17
+  training_path: /work/sets/single/17kpts/train
+  validation_path: /work/sets/single/17kpts/val
+  quantization_path: /work/sets/single/17kpts/train
+  quantization_split: 0.5
+preprocessing:
+  rescaling: {scale: 1/127.5, offset: -1}
+  resizing: {interpolation: bilinear, aspect_ratio: fit}
+  color_mode: rgb
+data_augmentation:
+  random_flip: {mode: horizontal}
+training:
+  model: {alpha: 0.35, input_shape: [64, 64, 3], pretrained_weights: None}
+  batch_size: 8
+  epochs: 1
+  optimizer: {Adam: {learning_rate: 0.002}}
+quantization: {quantizer: TFlite_converter}
+prediction: {test_files_path: /work/sets/single/17kpts/val}
+benchmarking: {board: STM32H747I-DISCO, runs: 3}
+mlflow: {uri: /work/mlruns}
+"""
+
+
+class Engine:
+    """A Docker engine and our images on it."""
+
+    def __init__(self, program, prefix, tag):
+        self.program = program
+        self.prefix = prefix
+        self.tag = tag
+
+    def name(self, world):
+        return f"{self.prefix}poseline-{world}:{self.tag}"
+
+    def inspect(self, world):
+        return json.loads(self._docker("image", "inspect", self.name(world)).stdout)[0]
+
+    def run(self, world, *arguments, entrypoint=None, work=None, user=None):
+        """Run a command in a container that may do nothing but compute and write to /tmp."""
+        flags = ["--read-only", "--tmpfs=/tmp:rw,size=1g", "--cap-drop=ALL", "--network=none"]
+        flags += ["--security-opt=no-new-privileges"]
+        flags += [f"--entrypoint={entrypoint}"] * bool(entrypoint)
+        flags += [f"--volume={work}:/work"] * bool(work)
+        flags += [f"--user={user}"] * bool(user)
+        return self._docker("run", "--rm", *flags, self.name(world), *arguments, check=False)
+
+    def _docker(self, *arguments, check=True):
+        command = [self.program, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=check, timeout=280)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    program = shutil.which(os.environ.get("DOCKER", "docker"))
+    program = program or pytest.skip("no docker client is installed")
+    if subprocess.run([program, "info"], capture_output=True).returncode:
+        pytest.skip("no Docker engine answers")
+    engine = Engine(
+        program, os.environ.get("IMAGE_PREFIX", ""), os.environ.get("TAG") or __version__
+    )
+    for world in LIMITS:
+        command = [program, "image", "inspect", engine.name(world)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip(f"{engine.name(world)} is not there; `make images` builds it")
+    return engine
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder that the containers' user can write to, with a config."""
+    folder = tmp_path_factory.mktemp("work")
+    folder.chmod(0o777)
+    (folder / "config.yaml").write_text(CONFIG)
+    return folder
+
+
+@pytest.mark.parametrize("world", LIMITS)
+def test_an_image_is_labelled_and_has_a_numeric_user(engine, world):
+    config = engine.inspect(world)["Config"]
+    user, group = config["User"].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    labels = {key.removeprefix("org.opencontainers.image."): text
+              for key, text in config["Labels"].items()}  # fmt: skip
+    assert labels["title"] == f"poseline-{world}"
+    assert labels["licenses"] == "Apache-2.0"
+    assert len(labels["revision"]) == 40
+    assert labels["version"] == engine.tag
+
+
+@pytest.mark.parametrize("world", LIMITS)
+def test_an_image_is_small(engine, world):
+    code = "import os, sys; print(sum(os.lstat(os.path.join(at, name)).st_size for at, _, names " \
+           "in os.walk('/opt/poseline') for name in names))"  # fmt: skip
+    done = engine.run(world, "-c", code, entrypoint="python3")
+    assert int(done.stdout) / 1e6 < LIMITS[world], done.stderr
+
+
+@pytest.mark.parametrize("world", LIMITS)
+def test_no_secret_and_no_tool_of_the_build_is_left(engine, world):
+    done = engine.run(
+        world, "-c", "ls /build /opt /run /etc/pip.conf /opt/poseline/bin", entrypoint="sh"
+    )
+    assert not {"tools", "ca.crt", "/etc/pip.conf", "pip", "uv"} & set(done.stdout.split())
+    assert engine.run(world, "-m", "pip", entrypoint="python3").returncode
+    history = engine._docker("history", "--no-trunc", engine.name(world)).stdout
+    assert "PIP_INDEX_URL" not in history
+
+
+@pytest.mark.parametrize("world", LIMITS)
+@pytest.mark.parametrize("user", [None, "12345:0"])
+def test_the_command_runs_as_any_user(engine, world, user):
+    done = engine.run(world, "--version", user=user)
+    assert done.stdout.strip() == __version__, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("world", "has", "lacks"),
+    [
+        ("ml", ["tensorflow", "mlflow", "boto3", "onnxruntime", "psycopg2"], ["kopf"]),
+        ("pipelines", ["kfp", "kfp.kubernetes", "httpx", "boto3"], ["tensorflow", "kopf"]),
+        ("operator", ["kopf", "kubernetes", "httpx"], ["tensorflow", "kfp", "mlflow", "boto3"]),
+    ],
+)  # fmt: skip
+def test_an_image_has_its_world_and_no_other(engine, world, has, lacks):
+    code = (f"import importlib, importlib.util as u; [importlib.import_module(m) for m in {has}];"
+            f"print([m for m in {lacks} if u.find_spec(m)])")  # fmt: skip
+    done = engine.run(world, "-c", code, entrypoint="python3")
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
+
+
+@pytest.mark.parametrize("world", ["ml", "pipelines"])
+def test_a_component_runs_as_kfp_launches_it(engine, world, work):
+    """The command and arguments that KFP compiles, with what its launcher fills in."""
+    from kfp import dsl
+
+    @dsl.component(base_image=engine.name(world), install_kfp_package=False)
+    def measure(text: str, report: dsl.Output[dsl.Metrics]) -> int:
+        report.log_metric("length", len(text))
+        return len(text)
+
+    executor = measure.component_spec.implementation.container
+    out = f"/work/{world}"
+    artifact = {"name": "report", "type": {"schemaTitle": "system.Metrics"}, "metadata": {},
+                "uri": f"s3://bucket/{world}/report", "customPath": f"{out}/report"}  # fmt: skip
+    told = {
+        "inputs": {"parameterValues": {"text": "a pose"}},
+        "outputs": {
+            "parameters": {"Output": {"outputFile": f"{out}/number"}},
+            "artifacts": {"report": {"artifacts": [artifact]}},
+            "outputFile": f"{out}/outputs.json",
+        },
+    }
+    arguments = ["--executor_input", json.dumps(told), "--function_to_execute", "measure"]
+    command = [*executor.command[1:], *arguments]
+    done = engine.run(world, *command, entrypoint=executor.command[0], work=work)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    written = json.loads((work / world / "outputs.json").read_text())
+    assert written["parameterValues"]["Output"] == 6
+
+
+@pytest.mark.timeout(900)
+def test_every_stage_runs_in_its_container(engine, work):
+    def poseline(*arguments):
+        done = engine.run("ml", *arguments, work=work)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def stage(name, *changes):
+        run = Path("runs") / name
+        poseline(name, "/work/config.yaml", f"hydra.run.dir=/work/{run}", *changes)
+        return work / run
+
+    def inside(path):
+        return f"general.model_path=/work/{path.relative_to(work)}"
+
+    poseline("dataset", "synthesize", "/work/coco", "--train=16", "--val=8", "--size", "96", "96")
+    poseline("dataset", "convert", "--path=/work/coco", "--outputdir=/work/sets")
+    trained = next(stage("train").rglob("best_model.h5"))
+    quantized = next(stage("quantize", inside(trained)).rglob("quantized_model.tflite"))
+    for model in (trained, quantized):
+        stage("evaluate", inside(model))
+    assert list(stage("predict", inside(quantized)).rglob("*.jpg"))
+    assert list(stage("benchmark", inside(quantized)).rglob("manifest.json"))
+
+
+def test_the_operator_starts(engine):
+    done = engine.run("operator", "operator", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "operator" in done.stdout
