@@ -22,6 +22,7 @@ class Sources:
         model: Model to start from.
         resume: Interrupted training to go on with.
         images: Pictures to annotate.
+        weights: Backbone weights of a new model; None: random ones, or what Keras downloads.
     """
 
     training: str | None = None
@@ -32,11 +33,13 @@ class Sources:
     model: str | None = None
     resume: str | None = None
     images: str | None = None
+    weights: str | None = None
 
     @classmethod
     def named(cls, config: Config) -> Sources:
         """Return what a config names, and nothing else."""
-        data = config.dataset
+        data, model = config.dataset, config.training.model if config.training else None
+        weights = model.pretrained_weights if model else None
         return cls(
             training=data.training_path,
             validation=data.validation_path,
@@ -45,6 +48,7 @@ class Sources:
             model=config.general.model_path,
             resume=config.training.resume_training_from if config.training else None,
             images=config.prediction.test_files_path if config.prediction else None,
+            weights=None if weights == "imagenet" else weights,
         )
 
     def completed(self, converted: Mapping[str, str]) -> Sources:
@@ -84,6 +88,7 @@ class Sources:
                 "validation": self.validation,
                 "model": model,
                 "resume": self.resume,
+                "weights": self.weights,
             },
             "quantize": {"model": model, "calibration": self.calibration},
             "evaluate": {"model": model, "test": self.test},
