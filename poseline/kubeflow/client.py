@@ -182,16 +182,16 @@ class Kubeflow:
         """End a run.
 
         Returns:
-            Whether it was still going on; a run that has ended, or is gone, is no error.
+            Whether it was going on; a run that is ending, has ended or is gone is no error.
         """
         try:
-            if self.run(run_id).over:
+            if self.run(run_id).ending:
                 return False
             self.api.send("POST", f"/runs/{quote(run_id, safe='')}:terminate")
         except NotFoundError:
             return False
         except RefusedError:
-            if self.run(run_id).over:  # it ended in between
+            if self.run(run_id).ending:  # by itself, or somebody else was faster
                 return False
             raise
         return True
@@ -243,11 +243,13 @@ class Kubeflow:
     def _version(self, pipeline_id: str, name: str) -> dict[str, Any] | None:
         path = f"/pipelines/{pipeline_id}/versions"
         query = {"filter": equals("display_name", name)}
-        return next(self.api.pages(path, "pipeline_versions", query), None)
+        found = self.api.pages(path, "pipeline_versions", query)
+        return next((one for one in found if one["display_name"] == name), None)
 
     def _experiment(self, name: str) -> dict[str, Any] | None:
         query = {"filter": equals("display_name", name), "namespace": self.namespace}
-        return next(self.api.pages("/experiments", "experiments", query), None)
+        found = self.api.pages("/experiments", "experiments", query)
+        return next((one for one in found if one["display_name"] == name), None)
 
     def _named(self, name: str, experiment_id: str) -> list[dict[str, Any]]:
         """Return the runs of a name, the oldest first."""

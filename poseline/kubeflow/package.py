@@ -13,10 +13,17 @@ from typing import Any, cast
 
 import yaml
 
-from poseline.config.platform import Platform, Resources, Toleration
+from poseline.config.platform import Platform, Resources, Tasks, Toleration
 from poseline.errors import ConfigError, Problem
 
 CHAIN_ID = "POSELINE_CHAIN_ID"
+_TASKS = {
+    "dataset-convert": "convert",
+    "import-model": "convert",
+    "evaluate-float": "evaluate",
+    "evaluate-int8": "evaluate",
+}
+"""Task to what it is in `Platform.resources`, where that is another name."""
 _LIGHT = ("resolve",)
 _ONCE = ("resolve", "gate", "finish")
 _RUN_ID = "metadata.labels['pipeline/runid']"
@@ -55,7 +62,7 @@ def configure(package: str, platform: Platform) -> str:
         name = names.get(component.get("executorLabel", ""))
         if name and name not in _ONCE and platform.retries.limit:
             entry["retryPolicy"] = _retries(platform)
-    comment = "".join(re.findall(r"^#.*\n", package, re.MULTILINE))
+    comment = re.match(r"(#.*\n)*", package)[0]  # type: ignore[index]  it always matches
     second = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": kubernetes}}}}
     return comment + yaml.safe_dump(spec) + "---\n" + yaml.safe_dump(second)
 
@@ -81,8 +88,8 @@ def task_of(executor: str) -> str:
         ConfigError: There is no such task.
     """
     name = re.sub(r"^exec-|-\d+$", "", executor)
-    task = "convert" if name == "dataset-convert" else name
-    known = type(Platform().resources).model_fields
+    task = _TASKS.get(name, name)
+    known = Tasks.model_fields
     if task not in known:
         raise ConfigError([Problem(f"task {name}", "unknown", ", ".join(known))], _SOURCE)
     return task

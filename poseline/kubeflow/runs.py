@@ -79,6 +79,11 @@ class Run:
         """Whether it has ended, one way or another."""
         return self.state in OVER
 
+    @property
+    def ending(self) -> bool:
+        """Whether it has ended or is about to, so that it cannot be terminated."""
+        return self.over or self.state == "CANCELING"
+
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> Run:
         """Read what the API says about a run."""

@@ -14,7 +14,7 @@ from poseline.kubeflow.errors import NotFoundError
 from poseline.log import get_logger
 
 Outcome = Literal["made", "changed", "unchanged"]
-_PATH, _KEY = "/recurringruns", "recurring_runs"
+_PATH, _KEY = "/recurringruns", "recurringRuns"  # not as other lists are called
 _log = get_logger(__name__)
 
 

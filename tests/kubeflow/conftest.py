@@ -1,0 +1,66 @@
+import time
+
+import pytest
+from server import serving
+
+from poseline.kubeflow import client
+from poseline.kubeflow.client import Kubeflow
+
+PACKAGE = """\
+# PIPELINE DEFINITION
+components:
+  comp-train: {executorLabel: exec-train}
+  comp-quantize: {executorLabel: exec-quantize}
+deploymentSpec:
+  executors:
+    exec-train: {container: {command: [sh], image: a}}
+    exec-quantize: {container: {command: [sh], image: a}}
+pipelineInfo: {name: poseline-chain-tqe, description: 'train, quantize'}
+root:
+  dag:
+    tasks:
+      train: {componentRef: {name: comp-train}, taskInfo: {name: train}}
+      quantize:
+        componentRef: {name: comp-quantize}
+        dependentTasks: [train]
+        taskInfo: {name: quantize}
+  inputDefinitions:
+    parameters:
+      config: {defaultValue: '', parameterType: STRING}
+      epochs: {defaultValue: 0, parameterType: NUMBER_INTEGER}
+schemaVersion: 2.1.0
+sdkVersion: kfp-2.17.0
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """No proxy, no credentials of whoever runs the tests, short pauses."""
+    for name in ("KF_PIPELINES_TOKEN", "KF_PIPELINES_SA_TOKEN_PATH", "KF_PIPELINES_ENDPOINT",
+                 "KUBERNETES_SERVICE_HOST", "MLFLOW_TRACKING_URI"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setattr(client, "_SETTLE_S", (0.05, 0.1, 0.2))
+
+
+@pytest.fixture
+def server():
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def kubeflow(server):
+    with Kubeflow(server.url, timeout=5, patience=3) as found:
+        yield found
+
+
+@pytest.fixture
+def wait():
+    def until(true, seconds=5.0):
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, "it did not happen"
+            time.sleep(0.02)
+
+    return until

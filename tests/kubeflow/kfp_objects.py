@@ -1,0 +1,462 @@
+"""What a Kubeflow Pipelines server knows, and how it answers, by the facts of KFP 2.17.
+
+Written from the API's swagger and the server's behaviour: field names, states, filters, page
+tokens, gRPC codes, what is unique, what is refused. Held against KFP's own client in
+test_double.py. Runs progress by the clock, their tasks in the order of the pipeline's graph.
+"""
+
+import base64
+import json
+import re
+import time
+import uuid
+from datetime import UTC, datetime
+from urllib.parse import unquote_plus
+
+import yaml
+
+INVALID, NOT_FOUND, EXISTS, DENIED, ABORTED, INTERNAL, UNAUTHENTICATED = 3, 5, 6, 7, 10, 13, 16
+HTTP = {INVALID: 400, NOT_FOUND: 404, EXISTS: 409, DENIED: 403, ABORTED: 409, INTERNAL: 500,
+        UNAUTHENTICATED: 401}  # fmt: skip
+NEVER = "1970-01-01T00:00:00Z"
+FINAL = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
+NAME = "system-container-impl"
+
+_RUN = {"experiment_id", "run_id", "display_name", "storage_state", "description", "pipeline_spec",
+        "pipeline_version_id", "pipeline_version_reference", "runtime_config", "service_account",
+        "created_at", "scheduled_at", "finished_at", "state", "error", "run_details",
+        "recurring_run_id", "state_history", "plugins_input", "plugins_output"}  # fmt: skip
+_RECURRING = {"recurring_run_id", "display_name", "description", "pipeline_version_id",
+              "pipeline_spec", "pipeline_version_reference", "runtime_config", "service_account",
+              "max_concurrency", "trigger", "mode", "created_at", "updated_at", "status", "error",
+              "no_catchup", "namespace", "experiment_id", "plugins_input"}  # fmt: skip
+FIELDS = {
+    "run": _RUN,
+    "recurring_run": _RECURRING,
+    "experiment": {"experiment_id", "display_name", "description", "created_at", "namespace",
+                   "storage_state", "last_run_created_at"},
+    "pipeline": {"pipeline_id", "display_name", "name", "description", "created_at", "namespace",
+                 "error", "tags"},
+    "trigger": {"cron_schedule", "periodic_schedule"},
+    "cron_schedule": {"start_time", "end_time", "cron"},
+    "runtime_config": {"parameters", "pipeline_root"},
+    "pipeline_version_reference": {"pipeline_id", "pipeline_version_id"},
+}  # fmt: skip
+KEYS = {
+    "run": {"run_id", "display_name", "created_at", "finished_at", "description", "scheduled_at",
+            "storage_state", "namespace", "experiment_id", "state", "recurring_run_id"},
+    "recurring_run": {"recurring_run_id", "display_name", "created_at", "updated_at",
+                      "description"},
+    "experiment": {"experiment_id", "display_name", "created_at", "last_run_created_at",
+                   "description", "namespace", "storage_state"},
+    "pipeline": {"pipeline_id", "name", "display_name", "created_at", "description", "namespace"},
+    "pipeline_version": {"pipeline_version_id", "name", "display_name", "created_at",
+                         "description", "pipeline_spec"},
+}  # fmt: skip
+_KINDS = {"STRING": str, "NUMBER_INTEGER": (int, float), "NUMBER_DOUBLE": (int, float),
+          "BOOLEAN": bool, "LIST": list, "STRUCT": dict}  # fmt: skip
+
+
+class ApiError(Exception):
+    """An error with its gRPC code; `inner` is the message that is meant for users."""
+
+    def __init__(self, code, inner, outer="Failed to serve the request"):
+        super().__init__(inner)
+        self.code, self.inner, self.outer = code, inner, outer
+
+    def body(self):
+        detail = {"@type": "type.googleapis.com/google.rpc.Status", "code": self.code}
+        return {"code": self.code, "message": f"{self.outer}: {self.inner}",
+                "details": [detail | {"message": self.inner}]}  # fmt: skip
+
+
+def missing(kind, name):
+    return ApiError(NOT_FOUND, f"{kind} {name} not found")
+
+
+def now():
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def checked(body, kind):
+    """Refuse unknown fields, as the server's protojson does."""
+    for key, value in body.items():
+        if key not in FIELDS[kind]:
+            raise ApiError(INVALID, f'proto: (line 1:2): unknown field "{key}"', "bad request")
+        if key in FIELDS and isinstance(value, dict):
+            checked(value, key)
+    return body
+
+
+class Objects:
+    """Everything that the server stores; `pace` is the seconds of a task, None: nothing moves."""
+
+    def __init__(self, pace=None, multi_user=False, page=20):
+        self.pace, self.multi_user, self.page = pace, multi_user, page
+        self.pipelines, self.versions, self.experiments = {}, {}, {}
+        self.runs, self.recurring, self.plans, self.logs = {}, {}, {}, {}
+        if not multi_user:
+            self.create_experiment({"display_name": "Default"})
+
+    # -- experiments -------------------------------------------------------------------------
+    def create_experiment(self, body):
+        body = checked(body, "experiment")
+        space = self.space(body.get("namespace", ""))
+        name = body.get("display_name", "")
+        if not name:
+            raise ApiError(INVALID, "Experiment name is empty")
+        if any(e["display_name"] == name and e.get("namespace", "") == space
+               for e in self.experiments.values()):  # fmt: skip
+            raise ApiError(EXISTS, f"Failed to create a new experiment. The name {name} already "
+                           "exists. Please specify a new name")  # fmt: skip
+        made = {"experiment_id": str(uuid.uuid4()), "display_name": name, "namespace": space,
+                "description": body.get("description", ""), "created_at": now(),
+                "last_run_created_at": NEVER, "storage_state": "AVAILABLE"}  # fmt: skip
+        self.experiments[made["experiment_id"]] = made
+        return made
+
+    # -- pipelines ---------------------------------------------------------------------------
+    def create_pipeline(self, body):
+        body = checked(body, "pipeline")
+        name = body.get("name") or body.get("display_name", "")
+        space = self.space(body.get("namespace", ""))
+        if not name:
+            raise ApiError(INVALID, "pipeline's name cannot be empty")
+        if self.pipeline_by_name(name, space):
+            raise ApiError(EXISTS, f"Failed to create a new pipeline. The name {name} already "
+                           "exist. Please specify a new name")  # fmt: skip
+        made = {"pipeline_id": str(uuid.uuid4()), "name": name, "namespace": space,
+                "display_name": body.get("display_name") or name, "created_at": now(),
+                "description": body.get("description", "")}  # fmt: skip
+        self.pipelines[made["pipeline_id"]] = made
+        return made
+
+    def pipeline_by_name(self, name, space):
+        return next((p for p in self.pipelines.values()
+                     if p["name"] == name and p["namespace"] == space), None)  # fmt: skip
+
+    def create_version(self, pipeline_id, name, display, description, spec, platform):
+        if any(v["pipeline_id"] == pipeline_id and v["name"] == name
+               for v in self.versions.values()):  # fmt: skip
+            raise ApiError(EXISTS, f"The name {name} already exist. Specify a new name")
+        whole = {"pipeline_spec": spec, "platform_spec": platform} if platform else spec
+        made = {"pipeline_id": pipeline_id, "pipeline_version_id": str(uuid.uuid4()), "name": name,
+                "display_name": display or name, "description": description, "created_at": now(),
+                "pipeline_spec": whole}  # fmt: skip
+        self.versions[made["pipeline_version_id"]] = made
+        return made
+
+    # -- runs --------------------------------------------------------------------------------
+    def create_run(self, body):
+        body = checked(body, "run")
+        if not body.get("display_name"):
+            raise ApiError(INTERNAL, "Run name cannot be empty")
+        experiment = self._experiment(body.get("experiment_id"))
+        version, spec = self._source(body)
+        parameters = body.get("runtime_config", {}).get("parameters", {})
+        self._check_parameters(spec, parameters)
+        moment = now()
+        made = {
+            "run_id": str(uuid.uuid4()),
+            "experiment_id": experiment["experiment_id"],
+            "display_name": body["display_name"],
+            "description": body.get("description", ""),
+            "service_account": body.get("service_account") or "pipeline-runner",
+            "runtime_config": {"parameters": parameters} if parameters else {},
+            "recurring_run_id": body.get("recurring_run_id", ""),
+            "storage_state": "AVAILABLE",
+            "state": "PENDING",
+            "state_history": [{"update_time": moment, "state": "PENDING"}],
+            "created_at": moment,
+            "scheduled_at": moment,
+            "finished_at": NEVER,
+            "pipeline_version_reference": version,
+        }
+        self.runs[made["run_id"]] = made
+        steps = order(spec["root"]["dag"]["tasks"])
+        self.plans[made["run_id"]] = {"born": time.time(), "steps": steps, "fails": None,
+                                      "ended": None, "set": {}, "tasks": None}  # fmt: skip
+        experiment["last_run_created_at"] = moment
+        return made
+
+    def look(self, run_id):
+        """Return a run as it is by now."""
+        run = self.runs.get(run_id) or self._no("Run", run_id)
+        self._progress(run)
+        return run | self._details(run)
+
+    def terminate(self, run_id):
+        run = self.look(run_id)
+        if run["state"] not in ("PENDING", "RUNNING", "PAUSED", "RUNTIME_STATE_UNSPECIFIED"):
+            raise ApiError(INVALID, f"Failed to terminate a run {run_id}. Row not found")
+        self.runs[run_id]["state"] = "CANCELING"
+        self.plans[run_id]["ended"] = time.time()
+
+    def settle(self, run_id, changes):
+        """Put a run, or some of its tasks, into a state: what the workflow's agent reports."""
+        run, plan = self.runs[run_id], self.plans[run_id]
+        if tasks := changes.pop("tasks", None):
+            plan["set"].update(tasks)
+        plan.update({k: changes.pop(k) for k in ("fails",) if k in changes})
+        if state := changes.pop("state", None):
+            self._enter(run, state)
+        run.update(changes)
+
+    def age(self, run_id, tasks):
+        """Make a run older by the time of so many tasks."""
+        self.plans[run_id]["born"] -= tasks * self.pace
+
+    def _progress(self, run):
+        plan = self.plans[run["run_id"]]
+        if run["state"] in FINAL or self.pace is None:
+            return
+        if run["state"] == "CANCELING":
+            if time.time() - plan["ended"] >= self.pace:
+                self._enter(run, "FAILED")  # as Argo ends what it terminates
+            return
+        done = int((time.time() - plan["born"]) / self.pace) - 1
+        fails = plan["fails"]
+        if fails in plan["steps"][: max(done, 0)]:
+            self._enter(run, "FAILED")
+        elif done >= len(plan["steps"]):
+            self._enter(run, "SUCCEEDED")
+        elif done >= 0:
+            self._enter(run, "RUNNING")
+
+    def _enter(self, run, state):
+        if run["state"] == state:
+            return
+        run["state"] = state
+        run["state_history"].append({"update_time": now(), "state": state})
+        if state in FINAL:
+            run["finished_at"] = now()
+
+    def _details(self, run):
+        """Return the nodes of the workflow as task details: graphs, drivers, launchers, tasks."""
+        plan = self.plans[run["run_id"]]
+        if run["state"] == "PENDING" and not plan["set"]:
+            return {}
+        flow = f"{re.sub('[^a-z0-9]+', '-', run['display_name'].lower())[:40]}-{run['run_id'][:5]}"
+        nodes = [(flow, run["state"], 0, ["root"]), ("root-driver", "SUCCEEDED", 1, []),
+                 ("root", run["state"], 2, [])]  # fmt: skip
+        for index, step in enumerate(plan["steps"]):
+            state = self._step_state(run, plan, index)
+            if state == "PENDING":
+                continue
+            nodes += [(f"{step}-driver", "SUCCEEDED", index, []), (step, state, index, [step]),
+                      ("executor", state, index, [])]  # fmt: skip
+        born, pace = plan["born"], self.pace or 1
+        details = []
+        for name, state, index, children in nodes:
+            start = born + (index + 1) * pace
+            over = state in FINAL
+            details.append({
+                "run_id": run["run_id"], "task_id": f"{flow}-{_hash(name + str(index))}",
+                "display_name": name, "create_time": _stamp(born), "start_time": _stamp(start),
+                "end_time": _stamp(start + pace) if over else NEVER, "state": state,
+                "child_tasks": [{"pod_name": f"{flow}-{_hash(child)}"} for child in children],
+            })  # fmt: skip
+        return {"run_details": {"task_details": details}}
+
+    def _step_state(self, run, plan, index):
+        step = plan["steps"][index]
+        if step in plan["set"]:
+            return plan["set"][step]
+        if self.pace is None:
+            return "PENDING"
+        end = plan["ended"] or time.time()
+        done = (end - plan["born"]) / self.pace - 1 - index
+        before = plan["steps"][:index]
+        if done < 0 or plan["fails"] in before:
+            return "PENDING"
+        if done < 1:
+            return "FAILED" if run["state"] in FINAL else "RUNNING"
+        return "FAILED" if step == plan["fails"] else "SUCCEEDED"
+
+    # -- recurring runs ----------------------------------------------------------------------
+    def create_recurring(self, body):
+        body = checked(body, "recurring_run")
+        if not body.get("display_name"):
+            raise ApiError(INVALID, "Recurring run name is empty. Please specify a valid name")
+        experiment = self._experiment(body.get("experiment_id"))
+        most = int(body.get("max_concurrency") or 0)
+        if not 1 <= most <= 10:
+            raise ApiError(INVALID, "Max concurrency of a recurring run must be at least 1 and at "
+                           f"most 10. Received {most}")  # fmt: skip
+        trigger = body.get("trigger", {})
+        cron = trigger.get("cron_schedule", {}).get("cron", "")
+        if "cron_schedule" in trigger and len(cron.split()) not in (5, 6):
+            raise ApiError(INVALID, "Schedule cron is not a supported format(https://godoc.org/"
+                           f"github.com/robfig/cron). Error: Expected 5 to 6 fields, found "
+                           f"{len(cron.split())}: {cron}")  # fmt: skip
+        version, spec = self._source(body)
+        parameters = body.get("runtime_config", {}).get("parameters", {})
+        self._check_parameters(spec, parameters)
+        enabled = body.get("mode") == "ENABLE"
+        made = {
+            "recurring_run_id": str(uuid.uuid4()),
+            "display_name": body["display_name"],
+            "description": body.get("description", ""),
+            "service_account": body.get("service_account") or "pipeline-runner",
+            "experiment_id": experiment["experiment_id"],
+            "namespace": experiment["namespace"] or "kubeflow",
+            "pipeline_version_reference": version,
+            "runtime_config": {"parameters": parameters} if parameters else {},
+            "max_concurrency": str(most),
+            "no_catchup": bool(body.get("no_catchup")),
+            "trigger": trigger,
+            "created_at": now(),
+            "updated_at": now(),
+            "status": "ENABLED" if enabled else "DISABLED",
+            "mode": "ENABLE" if enabled else "DISABLE",
+        }
+        self.recurring[made["recurring_run_id"]] = made
+        return made
+
+    def enable(self, recurring_id, on):
+        one = self.recurring.get(recurring_id) or self._no("Recurring run", recurring_id)
+        one |= {"status": "ENABLED" if on else "DISABLED", "mode": "ENABLE" if on else "DISABLE",
+                "updated_at": now()}  # fmt: skip
+
+    # -- what all have in common -------------------------------------------------------------
+    def space(self, namespace):
+        if self.multi_user and not namespace:
+            raise ApiError(INVALID, "A resource cannot have an empty namespace in multi-user mode")
+        return namespace if self.multi_user else ""
+
+    def page_of(self, kind, items, query):
+        """Return one page, and the token of the next: sorted, filtered, bound to its query."""
+        size = int(query.get("page_size") or 0)
+        if size < 0:
+            raise ApiError(INVALID, f"The page size should be greater than 0. Got {size}")
+        size = min(size or self.page, 200)
+        wanted = {"sort": query.get("sort_by", ""), "filter": query.get("filter", "")}
+        start = 0
+        if token := query.get("page_token"):
+            try:
+                known = json.loads(base64.b64decode(token, validate=True))
+                start = known.pop("start")
+            except (ValueError, KeyError):
+                raise ApiError(INVALID, "Invalid page token") from None
+            if any(wanted.values()) and known != wanted:
+                raise ApiError(INVALID, "page token does not match the supplied sort by and/or "
+                               "filtering criteria")  # fmt: skip
+            wanted = known
+        found = [item for item in items if _matches(item, wanted["filter"], kind)]
+        key, descending = _sorting(wanted["sort"], kind)
+        found.sort(key=lambda item: (str(item.get(key, "")), item[f"{kind}_id"]),
+                   reverse=descending)  # fmt: skip
+        listed = "recurringRuns" if kind == "recurring_run" else f"{kind}s"
+        answer = {listed: found[start : start + size], "total_size": len(found)}
+        if start + size < len(found):
+            token = json.dumps(wanted | {"start": start + size}).encode()
+            answer["next_page_token"] = base64.b64encode(token).decode()
+        return answer
+
+    def _experiment(self, experiment_id):
+        if not experiment_id:
+            if self.multi_user:
+                raise ApiError(INVALID, "Experiment id can not be empty in multi-user mode")
+            return next(e for e in self.experiments.values() if e["display_name"] == "Default")
+        return self.experiments.get(experiment_id) or self._no("Experiment", experiment_id)
+
+    def _source(self, body):
+        """Return the version that is meant, the latest where only a pipeline is named."""
+        if "pipeline_spec" in body:
+            spec = body["pipeline_spec"]
+            return {}, spec.get("pipeline_spec", spec)
+        reference = body.get("pipeline_version_reference", {})
+        pipeline, named = (reference.get(f"pipeline_{key}") for key in ("id", "version_id"))
+        version = self.versions.get(named)
+        if not named:
+            of_it = [v for v in self.versions.values() if v["pipeline_id"] == pipeline]
+            version = of_it[-1] if of_it else None
+        if not version:
+            raise missing("PipelineVersion", named or pipeline)
+        spec = version["pipeline_spec"]
+        ids = {key: version[key] for key in ("pipeline_id", "pipeline_version_id")}
+        return ids, spec.get("pipeline_spec", spec)
+
+    def _check_parameters(self, spec, given):
+        inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+        for name, about in inputs.items():
+            if name not in given:
+                if not about.get("isOptional") and "defaultValue" not in about:
+                    raise ApiError(INVALID, f"parameter {name} is not optional, yet has neither "
+                                   "default value nor user provided value")  # fmt: skip
+            elif not isinstance(given[name], _KINDS[about["parameterType"]]):
+                raise ApiError(INVALID, f"input parameter {name} requires type "
+                               f"{about['parameterType'].lower()}")  # fmt: skip
+        if extra := sorted(set(given) - set(inputs)):
+            raise ApiError(INVALID, "parameter(s) provided are not required by pipeline: "
+                           + ", ".join(extra))  # fmt: skip
+
+    def _no(self, kind, name):
+        raise missing(kind, name)
+
+
+def read_package(text):
+    """Return pipeline and platform spec of an uploaded file; ValueError where it is no pipeline."""
+    try:
+        documents = [d for d in yaml.safe_load_all(text) if d]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"Failed to parse: {error}") from None
+    spec = next((d for d in documents if "pipelineInfo" in d), None)
+    if spec is None or "root" not in spec:
+        raise ValueError("unknown template format: pipeline spec is invalid")
+    return spec, next((d for d in documents if "platforms" in d), None)
+
+
+def order(tasks):
+    """Return the names of a graph's tasks, those that others wait for first."""
+    done = []
+    while len(done) < len(tasks):
+        ready = [name for name in sorted(tasks) if name not in done
+                 and set(tasks[name].get("dependentTasks", [])) <= set(done)]  # fmt: skip
+        done += ready or sorted(set(tasks) - set(done))
+    return done
+
+
+def _matches(item, encoded, kind):
+    if not encoded:
+        return True
+    try:
+        written = json.loads(unquote_plus(encoded))
+        predicates = written.get("predicates", [])
+    except (ValueError, AttributeError):
+        raise ApiError(INVALID, f'failed to parse valid filter from "{encoded}"') from None
+    for predicate in predicates:
+        key, operation = predicate.get("key"), predicate.get("operation")
+        if key not in KEYS[kind]:
+            raise ApiError(INVALID, f'no support for filtering on unrecognized field "{key}"')
+        wanted = predicate.get("string_value", predicate.get("stringValue"))
+        value = str(item.get(key, "")).lower()  # the server's MySQL does not tell A from a
+        if operation in ("EQUALS", 1):
+            fits = value == str(wanted).lower()
+        elif operation in ("NOT_EQUALS", 2):
+            fits = value != str(wanted).lower()
+        elif operation in ("IS_SUBSTRING", 9):
+            fits = str(wanted).lower() in value
+        else:
+            raise ApiError(INVALID, f"invalid predicate operation: {operation}")
+        if not fits:
+            return False
+    return True
+
+
+def _sorting(text, kind):
+    words = text.lower().split()
+    if len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
+        raise ApiError(INVALID, f'Received invalid sort by format "{text}"')
+    key = words[0] if words else "created_at"
+    if key not in KEYS[kind]:
+        raise ApiError(INVALID, f'Invalid sorting field: "{key}" on listable type {kind}')
+    return key, words[1:] == ["desc"]
+
+
+def _stamp(seconds):
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _hash(name):
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name).int)[:10]
