@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from poseline.config.deployment import Quantization
+from poseline.config.deployment import IOType, Quantization
 from poseline.errors import BackendError, ModelError
 from poseline.models.loading import load_keras
 from poseline.quantization.quantizer import Calibration
@@ -13,7 +14,7 @@ from poseline.quantization.quiet import quiet_stderr
 
 
 class LiteRTQuantizer:
-    """Keras or a float .tflite in, .tflite out; inputs and outputs are int8, too."""
+    """Keras or a float .tflite in, .tflite out; weights int8, activations int8."""
 
     suffix = ".tflite"
     accepts: tuple[str, ...] = (".h5", ".keras", ".tflite")
@@ -22,34 +23,77 @@ class LiteRTQuantizer:
         """See `Quantizer.quantize`."""
         try:
             from litert_quantizer import quantizer as tool
-            from litert_quantizer import recipe
         except ImportError:
             raise BackendError(
                 "litert_quantizer is not installed", "install poseline[ml]"
             ) from None
-        io_types = {settings.quantization_input_type, settings.quantization_output_type}
-        if io_types != {"int8"} or settings.granularity != "per_channel":
-            raise ModelError(
-                "litert_quantizer makes per_channel models with int8 input and output",
-                "set quantization_input_type and quantization_output_type to int8, "
-                "or take TFlite_converter",
-            )
         with tempfile.TemporaryDirectory() as folder:
-            source = model
-            if model.suffix.lower() != ".tflite":
-                from poseline.quantization.tflite_converter import signed_tflite
-
-                source = Path(folder) / "float.tflite"
-                source.write_bytes(signed_tflite(load_keras(model)))
+            source = _float_model(model, settings, Path(folder))
+            signature, name = _signature(model, source)
             with quiet_stderr():
-                work = tool.Quantizer(str(source), recipe.static_wi8_ai8())
-                data = {"serving_default": _named(source, calibration)}
+                work = tool.Quantizer(str(source), _recipe(settings))
+                data = {signature: [{name: picture} for picture in calibration()]}
                 return bytes(work.quantize(work.calibrate(data)).quantized_model)
 
 
-def _named(source: Path, calibration: Calibration) -> list[dict[str, object]]:
+def _float_model(model: Path, settings: Quantization, folder: Path) -> Path:
+    if model.suffix.lower() == ".tflite":
+        if settings.optimize:
+            raise ModelError(
+                f"the weights of {model.name} cannot be equalized: it is converted already",
+                "give the Keras model, or set quantization.optimize to False",
+            )
+        return model
+    from poseline.quantization.equalization import equalize
+    from poseline.quantization.tflite_converter import signed_tflite
+
+    loaded = load_keras(model)
+    source = folder / "float.tflite"
+    source.write_bytes(signed_tflite(equalize(loaded) if settings.optimize else loaded))
+    return source
+
+
+def _signature(model: Path, source: Path) -> tuple[str, str]:
+    """Return the name of the model's signature and of its input."""
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(str(source)).get_signature_runner()
-    (name,) = runner.get_input_details()
-    return [{name: picture} for picture in calibration()]
+    interpreter = Interpreter(str(source))
+    if any(entry["dtype"].__name__ != "float32" for entry in interpreter.get_input_details()):
+        raise ModelError(f"{model.name} is quantized already", "give the float model")
+    for key, entry in interpreter.get_signature_list().items():
+        if len(entry["inputs"]) == 1:
+            return str(key), str(entry["inputs"][0])
+    raise ModelError(
+        f"{model.name} has no signature with one input, which litert_quantizer asks for",
+        "give the Keras model, or convert it from a SavedModel",
+    )
+
+
+def _recipe(settings: Quantization) -> Any:
+    """Return int8 for everything; the model's ends as the settings have them."""
+    from litert_quantizer import qtyping, recipe_manager
+    from litert_quantizer.algorithm_manager import AlgorithmName
+
+    name, grain = qtyping.TFLOperationName, qtyping.QuantGranularity
+    manager = recipe_manager.RecipeManager()
+    granularity = {"per_channel": grain.CHANNELWISE, "per_tensor": grain.TENSORWISE}
+    manager.add_static_config(
+        ".*", name.ALL_SUPPORTED, 8, 8, granularity[settings.granularity]
+    )  # fmt: skip
+    unsigned = qtyping.OpQuantizationConfig(
+        activation_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=False, dtype=qtyping.TensorDataType.UINT
+        ),
+        weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=8, symmetric=True),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+    )
+    ends: dict[Any, IOType] = {
+        name.INPUT: settings.quantization_input_type,
+        name.OUTPUT: settings.quantization_output_type,
+    }
+    for end, kind in ends.items():
+        if kind == "float":
+            manager.add_quantization_config(".*", end, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        elif kind == "uint8":
+            manager.add_quantization_config(".*", end, unsigned)
+    return manager.get_quantization_recipe()

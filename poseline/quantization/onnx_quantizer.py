@@ -13,7 +13,11 @@ from poseline.quantization.quiet import quiet_stderr
 
 
 class OnnxQuantizer:
-    """A float .onnx in, an .onnx with QuantizeLinear and DequantizeLinear out."""
+    """A float .onnx in, an .onnx with QuantizeLinear and DequantizeLinear out.
+
+    A Keras model is not exported to ONNX: Keras' own export needs tf2onnx, which caps protobuf
+    below what KFP and MLflow need.
+    """
 
     suffix = ".onnx"
     accepts: tuple[str, ...] = (".onnx",)
@@ -21,6 +25,7 @@ class OnnxQuantizer:
     def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""
         try:
+            import onnx
             from onnxruntime import quantization as tool
             from onnxruntime.quantization.shape_inference import quant_pre_process
         except ImportError:
@@ -32,9 +37,18 @@ class OnnxQuantizer:
                 "a QDQ model has float input and output",
                 "set quantization_input_type and quantization_output_type to float",
             )
+        if settings.optimize:
+            raise ModelError(
+                f"the weights of {model.name} cannot be equalized: it is no Keras model",
+                "set quantization.optimize to False",
+            )
+        loaded = onnx.load(model)
+        if any(node.op_type == "QuantizeLinear" for node in loaded.graph.node):
+            raise ModelError(f"{model.name} is quantized already", "give the float model")
         with tempfile.TemporaryDirectory() as folder, quiet_stderr():
             ready, target = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
-            quant_pre_process(str(model), str(ready), skip_symbolic_shape=True)
+            onnx.save(_raised(loaded, settings.target_opset), ready)
+            quant_pre_process(str(ready), str(ready), skip_symbolic_shape=True)
             tool.quantize_static(
                 str(ready), str(target), _Reader(ready, calibration),
                 quant_format=tool.QuantFormat.QDQ,
@@ -42,6 +56,14 @@ class OnnxQuantizer:
                 activation_type=tool.QuantType.QInt8, weight_type=tool.QuantType.QInt8,
             )  # fmt: skip
             return target.read_bytes()
+
+
+def _raised(model: Any, opset: int) -> Any:
+    """Return a model whose opset is at least the given one; per-channel scales came with 13."""
+    from onnx import version_converter
+
+    own = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    return model if own >= opset else version_converter.convert_version(model, opset)
 
 
 class _Reader:
