@@ -11,7 +11,7 @@ from cronsim import CronSim, CronSimError
 from poseline.errors import ConfigError, Problem
 
 _ACCEPTED = "five fields: minute, hour, day of month, month, day of week, such as 0 3 * * 1"
-_STAR = re.compile(r"\*(/\d+)?")
+_PLAIN = re.compile(r"\*(/\d+)?|\d+(-\d+)?")
 
 
 def zone(name: str) -> ZoneInfo:
@@ -41,8 +41,8 @@ def six_fields(line: str) -> str:
     """Return a five-field line as Kubeflow takes it: with seconds, and Sunday as 0.
 
     Kubeflow reads lines by Go's robfig/cron 1.2, which shifts five fields by one without a word,
-    has no day 7, and lets a star anywhere in a field count as a star; the result means to it what
-    the line means to Debian's cron.
+    has no day 7, and takes a star for one wherever it is in a field. The result is due when
+    `next_times` says.
 
     Raises:
         ConfigError: The line is no cron line, or says what Kubeflow has no words for.
@@ -57,7 +57,7 @@ def six_fields(line: str) -> str:
         _field(hour, schedule.hours),
         _field(day, schedule.days),
         _field(month, schedule.months),
-        weekday if _STAR.match(weekday) else _list(weekdays),
+        _field(weekday, weekdays),
     )
     return " ".join(("0", *fields))
 
@@ -72,12 +72,15 @@ def _read(line: str, after: datetime) -> CronSim:
 
 
 def _field(text: str, values: set[int]) -> str:
-    """Keep a field as it is written, unless a star in it would be read in another way."""
-    return text if "*" not in text or _STAR.match(text) else _list(values)
+    """Write a field as it is where that has one reading, else as a list of its values.
 
-
-def _list(values: set[int]) -> str:
-    return ",".join(map(str, sorted(values)))
+    A star that leads it stays, since days are then those of the month that are also of the week.
+    """
+    is_sunday_7 = text[-1] == "7" and max(values) < 7
+    if _PLAIN.fullmatch(text) and (text[0] == "*" or not is_sunday_7):
+        return text
+    listed = ",".join(map(str, sorted(values)))
+    return f"{text.split(',')[0]},{listed}" if text.startswith("*") else listed
 
 
 def _problem(line: str, found: str) -> ConfigError:
