@@ -24,6 +24,13 @@ rules:
   - {level: None, userGroups: ["system:serviceaccounts:kube-system", "system:nodes"]}
   - {level: Metadata}
 """
+# Name and group of each client of the API server that has a token from the start.
+USERS = {
+    "admin": ("admin", "system:masters"),
+    "kube-controller-manager": ("system:kube-controller-manager", ""),
+    "kube-scheduler": ("system:kube-scheduler", ""),
+    "kubelet": ("system:node:localhost", "system:nodes"),
+}
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -124,7 +131,7 @@ class ControlPlane(Cluster):
         self.audit_log = folder / "audit.log"
         self._processes = {}
         self._etcd, self._peer, self.port, self._manager = free_ports(4)
-        self._tokens = {name: secrets.token_hex(16) for name in ("admin", "manager")}
+        self._tokens = {name: secrets.token_hex(16) for name in USERS}
 
     @property
     def url(self):
@@ -139,24 +146,31 @@ class ControlPlane(Cluster):
         authority = (self.folder / "certs" / "apiserver.crt").read_bytes()
         (self.folder / "ca.crt").write_bytes(authority)
         cluster = {"server": self.url, "certificate-authority": str(self.folder / "ca.crt")}
-        _write_kubeconfig(self.kubeconfig, cluster, self._tokens["admin"])
-        _write_kubeconfig(self.folder / "manager.kubeconfig", cluster, self._tokens["manager"])
+        for name, token in self._tokens.items():
+            _write_kubeconfig(self.folder / f"{name}.kubeconfig", cluster, token)
         self._start_controller_manager()
         self._wait("controller manager", lambda: self.get("serviceaccount", "default"))
 
     def stop(self):
         """End every program."""
         for name in reversed(list(self._processes)):
-            self._end(name)
+            self.end(name)
+
+    def run(self, name, *flags):
+        """Start one of the programs (programs.py); `stop` ends it."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            command = [str(programs.FOLDER / name), *flags]
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        self._processes[name] = process
 
     def stop_api_server(self):
         """Kill the API server, as a failing master does; `start_api_server` brings it back."""
-        self._end("kube-apiserver")
+        self.end("kube-apiserver")
 
     def start_api_server(self):
         """Start the API server on the same port, and wait until it is ready."""
         folder = self.folder
-        self._run(
+        self.run(
             "kube-apiserver",
             f"--etcd-servers=http://127.0.0.1:{self._etcd}",
             "--bind-address=127.0.0.1",
@@ -174,6 +188,8 @@ class ControlPlane(Cluster):
             f"--audit-log-path={self.audit_log}",
             # Loopback is no address for the endpoints of the service `kubernetes`.
             "--endpoint-reconciler-type=none",
+            # A kubelet of ours is called localhost (node.py).
+            "--kubelet-preferred-address-types=Hostname",
             "--profiling=false",
         )
         self._wait("kube-apiserver", lambda: self._ready())
@@ -191,15 +207,13 @@ class ControlPlane(Cluster):
         pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
         (self.folder / "accounts.key").write_bytes(pem)
         (self.folder / "audit-policy.yaml").write_text(AUDIT_POLICY)
-        tokens = self._tokens
-        (self.folder / "tokens.csv").write_text(
-            f'{tokens["admin"]},admin,admin,"system:masters"\n'
-            f"{tokens['manager']},system:kube-controller-manager,manager\n"
-        )
+        lines = [f"{self._tokens[name]},{user},{name},{group}\n"
+                 for name, (user, group) in USERS.items()]  # fmt: skip
+        (self.folder / "tokens.csv").write_text("".join(lines))
 
     def _start_etcd(self):
         client, peer = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peer}"
-        self._run(
+        self.run(
             "etcd",
             f"--data-dir={self.folder / 'etcd'}",
             f"--listen-client-urls={client}",
@@ -212,9 +226,9 @@ class ControlPlane(Cluster):
         )
 
     def _start_controller_manager(self):
-        self._run(
+        self.run(
             "kube-controller-manager",
-            f"--kubeconfig={self.folder / 'manager.kubeconfig'}",
+            f"--kubeconfig={self.folder / 'kube-controller-manager.kubeconfig'}",
             "--use-service-account-credentials",
             f"--service-account-private-key-file={self.folder / 'accounts.key'}",
             f"--root-ca-file={self.folder / 'ca.crt'}",
@@ -224,13 +238,8 @@ class ControlPlane(Cluster):
             "--leader-elect=false",
         )
 
-    def _run(self, name, *flags):
-        with (self.folder / f"{name}.log").open("ab") as log:
-            command = [str(programs.FOLDER / name), *flags]
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
-        self._processes[name] = process
-
-    def _end(self, name):
+    def end(self, name):
+        """Kill a program and wait until it is gone."""
         process = self._processes.pop(name)
         process.kill()
         process.wait(20)

@@ -1,0 +1,158 @@
+"""A node for the control plane: scheduler, containerd and kubelet on this machine, as root.
+
+Debian's containerd and runc run the pods; their images come from the Docker engine at hand. The
+node is named localhost, since its kubelet serves on loopback alone.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import programs
+import yaml
+from seaweed import free_ports
+
+CONTAINERD = """
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "docker.io/library/poseline-pause:1"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "{folder}/cni"
+"""
+NETWORK = """
+{"cniVersion": "0.4.0", "name": "poseline", "plugins": [
+  {"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.244.0.0/24"}}]}
+"""
+KUBELET = {
+    "apiVersion": "kubelet.config.k8s.io/v1beta1",
+    "kind": "KubeletConfiguration",
+    "address": "127.0.0.1",
+    "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
+    "authorization": {"mode": "AlwaysAllow"},
+    "cgroupDriver": "cgroupfs",
+    "failCgroupV1": False,
+    "failSwapOn": False,
+    "makeIPTablesUtilChains": False,
+    "healthzPort": 0,
+    "registerNode": True,
+    "syncFrequency": "2s",
+}
+
+
+def missing():
+    """What this machine lacks to be a node; empty: nothing."""
+    if os.geteuid():
+        return "not root"
+    if lacking := programs.missing(programs.NODE_PROGRAMS):
+        return f"not built: {', '.join(lacking)}; `make test-node` builds them with Go"
+    absent = [name for name in ("containerd", "runc", "ctr", "docker") if not shutil.which(name)]
+    return f"not installed: {', '.join(absent)}" if absent else ""
+
+
+class Node:
+    """What `start` starts, `stop` ends, pods included.
+
+    Args:
+        plane: The control plane.
+        pause: Image with `sleep`, on the Docker engine, for what holds a pod's namespaces.
+    """
+
+    def __init__(self, plane, pause):
+        self.plane = plane
+        self.pause = pause
+        # Not under the tests' folder: the path of a socket may have 107 characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="node-"))
+        self.socket = self.folder / "containerd.sock"
+
+    def start(self):
+        """Start all three, and wait until the node is Ready."""
+        self._start_containerd()
+        self._make_pause_image()
+        self._start_scheduler()
+        self._start_kubelet()
+        _within(90, lambda: self.plane.kubectl("get", "node", "localhost"))
+        ready = ["--for=condition=Ready", "node/localhost", "--timeout=90s"]
+        self.plane.kubectl("wait", *ready, timeout=99)
+
+    def stop(self):
+        """End every pod, then the programs."""
+        self.plane.kubectl("delete", "pods", "-A", "--all", "--grace-period=1", timeout=120)
+        _within(60, self._nothing_runs)
+        for name in ("kubelet", "kube-scheduler"):
+            self.plane.end(name)
+        self._containerd.terminate()
+        self._containerd.wait(30)
+        shutil.rmtree(self.folder)
+
+    def load(self, image):
+        """Bring an image from the Docker engine into containerd."""
+        with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
+            self._ctr("images", "import", "-", stdin=saved.stdout)
+        assert saved.returncode == 0
+
+    def _start_containerd(self):
+        folder = self.folder
+        (folder / "cni").mkdir()
+        (folder / "cni" / "10-poseline.conflist").write_text(NETWORK)
+        (folder / "containerd.toml").write_text(CONTAINERD.format(folder=folder))
+        flags = [f"--root={folder / 'root'}", f"--state={folder / 'state'}"]
+        flags += [f"--config={folder / 'containerd.toml'}", f"--address={self.socket}"]
+        with (folder / "containerd.log").open("wb") as log:
+            self._containerd = subprocess.Popen(["containerd", *flags], stdout=log, stderr=log)
+        _within(30, lambda: self._ctr("version"))
+
+    def _make_pause_image(self):
+        text = f'FROM {self.pause}\nENTRYPOINT ["sleep", "infinity"]\n'
+        build = ["docker", "build", "--quiet", "--tag=poseline-pause:1", "-"]
+        subprocess.run(build, input=text, text=True, check=True, capture_output=True)
+        self.load("poseline-pause:1")
+
+    def _start_scheduler(self):
+        (port,) = free_ports(1)
+        self.plane.run(
+            "kube-scheduler",
+            f"--kubeconfig={self.plane.folder / 'kube-scheduler.kubeconfig'}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port}",
+            f"--cert-dir={self.folder / 'scheduler'}",
+            "--leader-elect=false",
+        )
+
+    def _start_kubelet(self):
+        (port,) = free_ports(1)
+        endpoint = f"unix://{self.socket}"
+        config = {**KUBELET, "port": port, "containerRuntimeEndpoint": endpoint}
+        (self.folder / "kubelet.yaml").write_text(yaml.safe_dump(config))
+        self.plane.run(
+            "kubelet",
+            f"--config={self.folder / 'kubelet.yaml'}",
+            f"--kubeconfig={self.plane.folder / 'kubelet.kubeconfig'}",
+            f"--root-dir={self.folder / 'kubelet'}",
+            f"--cert-dir={self.folder / 'kubelet-certs'}",
+            "--hostname-override=localhost",
+        )
+
+    def _nothing_runs(self):
+        tasks = self._ctr("tasks", "list", "--quiet")
+        assert not tasks.strip()
+
+    def _ctr(self, *arguments, stdin=None):
+        command = ["ctr", f"--address={self.socket}", "--namespace=k8s.io", *arguments]
+        done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def _within(seconds, try_it):
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return try_it()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
