@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from poseline.config import overrides as changes
 from poseline.config.config import Config
 from poseline.config.general import HydraRun, OperationMode
-from poseline.config.problems import problems_of
+from poseline.config.problems import problems_of, without_pieces
 from poseline.config.requirements import missing
 from poseline.config.section import Section
 from poseline.config.source import Source, read_file, read_text
@@ -89,10 +89,11 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
             for problem in found:
                 read = _without(read, problem.path.split("."))
             continue
-        problems += [p for p in missing(config) if not _told(p.path, problems)]
+        if not _told("operation_mode", problems):  # of an unknown mode nothing is known
+            problems += [p for p in missing(config) if not _told(p.path, problems)]
         break
     if problems:
-        raise ConfigError(problems, source)
+        raise ConfigError(without_pieces(problems), source)
     return config
 
 

@@ -34,6 +34,20 @@ def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> lis
     return list(problems.values())
 
 
+def without_pieces(problems: list[Problem]) -> list[Problem]:
+    """Leave out the numbers that YAML cut off from a tuple and took for keys of their own."""
+    sections = [p.path.rpartition(".")[0] for p in problems if p.hint == _CUT]
+
+    def piece(problem: Problem) -> bool:
+        return problem.found == "an unknown key" and any(
+            problem.path.startswith(f"{section}.")
+            and not problem.path.removeprefix(section).strip(" )0123456789.+-eE/")
+            for section in sections
+        )
+
+    return [problem for problem in problems if not piece(problem)]
+
+
 def _path(loc: tuple[int | str, ...], data: Any) -> list[str]:
     """Drop the parts of pydantic's location that are not in the data.
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 _STOPS = "poseline stops at the benchmark: nothing is flashed to a board"
 _HOST = "models run on this machine; flash, RAM and time on the board come from benchmarking"
 _DUMPS = "tensors are not dumped; predict writes predictions.json"
+_VERSION_4 = "the layout of the zoo's version 4"
+_GREY = "what a picture does not cover is filled with grey"
 
 KEYS: dict[str, str] = {
     "custom_data_augmentation": "functions of your own are not loaded from a config; list those of "
     "poseline under data_augmentation",
     "parameters": "evaluation on a connected board is not done by poseline",
+    "model": f"{_VERSION_4}: model_path and model_type belong in general, a new model's name, "
+    "input_shape and weights in training.model",
+    "dataset.dataset_name": f"{_VERSION_4}: it is dataset.name",
+    "dataset.class_names": f"{_VERSION_4}: the only class is the person or the hand; leave it out",
+    "data_augmentation.random_rotation.fill_mode": _GREY,
+    "data_augmentation.random_rotation.fill_value": _GREY,
     "general.config_path": "the config of a model is its sidecar, <model file>.json",
     "general.dataset_path": "use dataset.test_path",
     "evaluation.gen_npy_input": _DUMPS,

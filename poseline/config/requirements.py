@@ -16,6 +16,7 @@ from poseline.errors import Problem
 
 _FLOAT_MODEL = r"(?i)\.(h5|keras|onnx)([?].*)?$"
 _ANY_MODEL = r"(?i)\.(h5|keras|tflite|onnx)([?].*)?$"
+_TFLITE = r"(?i)\.tflite([?].*)?$"
 _ONNX = r"(?i)\.onnx([?].*)?$"
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
@@ -143,6 +144,8 @@ def _model_file(config: Config, pattern: str, *, quantized: bool) -> str | None:
     path, trains = config.general.model_path, _trains(config)
     if not path or trains or ("quantize" in config.stages) != quantized:
         return None
+    if quantized and config.quantization and re.search(_TFLITE, path):
+        return None if config.quantization.quantizer == "litert_quantizer" else repr(path)
     return None if re.search(pattern, path) else repr(path)
 
 
@@ -253,10 +256,12 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     Requirement(
         "general.model_path",
-        ".h5, .keras or .onnx where it is to be quantized",
+        ".h5, .keras or .onnx where it is to be quantized; .tflite with litert_quantizer",
         lambda c: _model_file(c, _FLOAT_MODEL, quantized=True),
         f"{_TRAINING} || !($mode in {_modes('quantize')}) || !{_has('general.model_path')} || "
-        f"{_matches('general.model_path', _FLOAT_MODEL)}",
+        f"{_matches('general.model_path', _FLOAT_MODEL)} || "
+        f"{_matches('general.model_path', _TFLITE)} && "
+        f"{_get('quantization.quantizer', 'TFlite_converter')} == 'litert_quantizer'",
     ),
     Requirement(
         "general.model_path",
