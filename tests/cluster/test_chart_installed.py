@@ -1,0 +1,117 @@
+"""The chart, installed by Helm's own code on a real API server."""
+
+import json
+import time
+from pathlib import Path
+
+import helm_python as helm
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[2] / "charts" / "poseline"
+DEFINITIONS = ("poseexperiments.poseline.dev", "poseschedules.poseline.dev")
+RELEASE = "pose"
+# Its custom resource is another operator's.
+WITHOUT = {"external": {"operator": {"serviceMonitor": {"enabled": False}}}}
+SETUPS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*.yaml"))
+
+
+def values_of(setup, **changes):
+    values = yaml.safe_load((CHART / "ci" / f"{setup}-values.yaml").read_text()) or {}
+    for source in (WITHOUT.get(setup, {}), changes):
+        for section, keys in source.items():
+            values[section] = {**values.get(section, {}), **keys}
+    return values
+
+
+@pytest.fixture
+def release(control_plane, namespace):
+    """Helm for a namespace that enforces the restricted Pod Security standard."""
+    level = "pod-security.kubernetes.io/enforce=restricted"
+    control_plane.kubectl("label", "namespace", namespace, level)
+    owner = [
+        f"meta.helm.sh/release-name={RELEASE}",
+        f"meta.helm.sh/release-namespace={namespace}",
+    ]
+    for crd in control_plane.get("crd")["items"]:  # what another test applied becomes Helm's
+        if (name := crd["metadata"]["name"]) in DEFINITIONS:
+            control_plane.kubectl("annotate", "crd", name, *owner, "--overwrite")
+            control_plane.kubectl(
+                "label", "crd", name, "app.kubernetes.io/managed-by=Helm", "--overwrite"
+            )
+    with helm.Config(
+        kubeconfig_path=str(control_plane.kubeconfig), namespace=namespace, qps=200, burst_limit=400
+    ) as config:
+        yield config
+        if config.list():
+            config.uninstall(RELEASE)
+    for kind in ("clusterrole", "clusterrolebinding"):
+        found = control_plane.get(kind, "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
+        assert not found, "uninstalling leaves nothing outside of the namespace"
+
+
+def wait_for(check, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < deadline, check
+        time.sleep(0.3)
+    return found
+
+
+def what_helm_test_runs(setup, namespace):
+    with helm.Chart.load(str(CHART)) as chart:
+        files = chart.render(values_of(setup), name=RELEASE, namespace=namespace)
+    objects = list(yaml.safe_load_all(files["poseline/templates/tests/experiment.yaml"]))
+    return [*objects, objects[0]["data"]["experiment.yaml"]]
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_every_set_up_installs(release, control_plane, namespace, setup):
+    release.install(str(CHART), RELEASE, values_of(setup), namespace=namespace)
+    deployments = control_plane.get("deployments", "-n", namespace)["items"]
+    wanted = {d["metadata"]["name"]: d["spec"]["replicas"] for d in deployments}
+    assert f"{RELEASE}-poseline-operator" in wanted
+
+    def pods():
+        made = control_plane.get("pods", "-n", namespace)["items"]
+        return len(made) == sum(wanted.values()) and made
+
+    # The controllers made every pod: admission and Pod Security let them through.
+    for pod in wait_for(pods):
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    control_plane.apply(*what_helm_test_runs(setup, namespace), dry_run=True)
+
+
+def test_upgrade_rollback_and_removal_keep_what_people_made(release, control_plane, namespace):
+    values = values_of("kind")
+    values["mlflow"]["embedded"]["storage"]["keep"] = True
+    release.install(str(CHART), RELEASE, values, namespace=namespace)
+    experiment = yaml.safe_load((CHART.parents[1] / "examples" / "experiment.yaml").read_text())
+    experiment["metadata"] = {"name": "mine", "namespace": namespace}
+    control_plane.apply(experiment)
+
+    def kept():
+        secret = control_plane.get("secret", f"{RELEASE}-poseline-s3", "-n", namespace)["data"]
+        schedule = control_plane.get("poseschedule", "nightly", "-n", namespace)["metadata"]["uid"]
+        mine = control_plane.get("poseexperiment", "mine", "-n", namespace)["metadata"]["uid"]
+        return json.dumps([secret, schedule, mine])
+
+    before = kept()
+    release.upgrade(
+        str(CHART), RELEASE, {**values, "operator": {"replicas": 2}}, namespace=namespace
+    )
+    assert kept() == before
+    assert len(release.history(RELEASE)) == 2
+    release.rollback(RELEASE, version=1)
+    assert kept() == before
+    release.uninstall(RELEASE)
+    assert control_plane.get("poseexperiment", "mine", "-n", namespace)
+    assert control_plane.get("pvc", f"{RELEASE}-poseline-mlflow", "-n", namespace)
+    release.install(str(CHART), RELEASE, values, namespace=namespace)
+    assert control_plane.get("poseexperiment", "mine", "-n", namespace)
+
+
+def test_a_wrong_value_changes_nothing(release, control_plane, namespace):
+    with pytest.raises(helm.HelmError, match="replica"):
+        release.install(str(CHART), RELEASE, {"operator": {"replica": 1}}, namespace=namespace)
+    assert not control_plane.get("deployments", "-n", namespace)["items"]
