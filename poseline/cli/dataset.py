@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from cyclopts import App
@@ -43,6 +44,40 @@ def convert(
         for reason, count in sorted(counts.items(), key=lambda item: (item[0] != "kept", item[0])):
             if count:
                 table.add_row(split, reason.replace("_", " "), f"{count:,}")
+    Console().print(table)
+
+
+@app.command(name="pack")
+def pack_set(folder: Path, out: str, *, shard_mb: int = 64) -> None:
+    """Pack a set into tar shards with an index, which training reads in place.
+
+    A set with train/ and val/ is packed part by part.
+
+    Example: `poseline dataset pack datasets/single/17kpts s3://bucket/people`
+
+    Args:
+        folder: A set in YOLO Darknet format, or a folder with train/ and perhaps val/.
+        out: Folder to make, or a URI.
+        shard_mb: Size of a shard in MB.
+    """
+    from poseline.data.pack import pack, put
+    from poseline.store.uri import parse
+
+    parts = [part for part in ("train", "val") if (folder / part).is_dir()] or [""]
+    table = Table("part", "pictures", "persons", "shards", "MB", title=out, title_justify="left")
+    with TemporaryDirectory() as scratch:
+        for part in reversed(parts):  # train last: it says that the set is whole
+            place = f"{out.rstrip('/')}/{part}".rstrip("/")
+            local = parse(place).scheme == "file"
+            target = Path(parse(place).path) if local else Path(scratch) / (part or "set")
+            index = pack(folder / part, target, shard_mb)
+            if not local:
+                put(target, place)
+            size = sum(shard.size for shard in index.shards) / 1e6
+            table.add_row(
+                part, f"{index.pictures:,}", f"{index.persons:,}", str(len(index.shards)),
+                f"{size:,.1f}",
+            )  # fmt: skip
     Console().print(table)
 
 

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from poseline import store
 from poseline.data.shard_index import INDEX, Entry, Index, Shard
 from poseline.data.yolo import Sample, list_samples, parse_label
 from poseline.errors import DataError
@@ -55,6 +56,17 @@ def pack(folder: Path, out: Path, shard_mb: int = 64) -> Index:
         )
         write_atomic(work / INDEX, index.model_dump_json() + "\n")
     return index
+
+
+def put(folder: Path, uri: str) -> None:
+    """Put a packed set where a URI says, its index last: what has an index is whole.
+
+    Raises:
+        StoreError: It may not be written there.
+    """
+    for path in sorted(folder.glob("*.tar")):
+        store.publish(path, f"{uri.rstrip('/')}/{path.name}")
+    store.publish(folder / INDEX, f"{uri.rstrip('/')}/{INDEX}")
 
 
 def _keypoints(samples: Sequence[Sample]) -> int:

@@ -180,6 +180,13 @@ def exists(bucket: str, key: str) -> bool:
         return bool(answer.get("KeyCount"))
 
 
+def listing(bucket: str, key: str) -> dict[str, str]:
+    """Return the ETag and size of each object below a prefix, or of the object of that key."""
+    with told(f"s3://{bucket}/{key}"):
+        _, found = _find(client(), bucket, key)
+    return {name: f"{entry.etag} {entry.size}" for name, entry in found.items()}
+
+
 def _find(s3: Any, bucket: str, key: str) -> tuple[bool, dict[str, Object]]:
     """Return whether the key is an object, and what is to be fetched by relative path."""
     if key and (found := _head(s3, bucket, key)):

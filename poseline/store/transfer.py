@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from dataclasses import replace
@@ -85,6 +86,44 @@ def exists(uri: str) -> bool:
     from poseline.store import web
 
     return web.exists(place)
+
+
+def listing(uri: str) -> dict[str, str]:
+    """Return what is below a URI by relative name, and what its content is known by.
+
+    Nothing is fetched: on S3 that is the ETag and the size, elsewhere the size and the time of the
+    last change. A file is listed under its own name.
+
+    Raises:
+        StoreError: It is not there or cannot be listed.
+    """
+    place = parse(uri)
+    if place.scheme == "s3":
+        from poseline.store import s3
+
+        return s3.listing(place.bucket, place.path)
+    if place.scheme != "file":
+        return {uri.rpartition("/")[2]: uri}  # what a web server says of a file may not be trusted
+    root = Path(place.path)
+    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+    if not files:
+        raise StoreError(f"{uri} holds nothing", "check the path")
+    base = root.parent if root.is_file() else root
+    return {
+        file.relative_to(base).as_posix(): f"{status.st_size} {status.st_mtime_ns}"
+        for file in files
+        if (status := file.stat())
+    }
+
+
+def listing_hash(uri: str) -> str:
+    """Return a hash that changes with what is below a URI; nothing is fetched for it.
+
+    Raises:
+        StoreError: As `listing`.
+    """
+    text = "\n".join(f"{name} {known}" for name, known in sorted(listing(uri).items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _copy(path: Path, target: Path) -> None:
