@@ -35,6 +35,8 @@ class General(Section):
     """Folder of the trained and quantized models, inside the experiment directory."""
     model_path: str | None = None
     """Path or URI of a model file (.h5, .keras, .tflite or .onnx) to start from."""
+    output: str | None = None
+    """URI of a folder where a pipeline puts its models, too: `<output>/<run>/<step>/`."""
     model_type: ModelType = "heatmaps_spe"
     """What the model puts out: heatmaps, one person's coordinates, a hand's, or YOLOv8-pose."""
     deterministic_ops: bool = False

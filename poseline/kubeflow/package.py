@@ -7,6 +7,7 @@ sets nothing of what `configure` does, so that configuring twice is configuring 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any, cast
@@ -62,7 +63,8 @@ def configure(package: str, platform: Platform) -> str:
         name = names.get(component.get("executorLabel", ""))
         if name and name not in _ONCE and platform.retries.limit:
             entry["retryPolicy"] = _retries(platform)
-    comment = re.match(r"(#.*\n)*", package)[0]  # type: ignore[index]  it always matches
+    lines = package.splitlines(keepends=True)
+    comment = "".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
     second = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": kubernetes}}}}
     return comment + yaml.safe_dump(spec) + "---\n" + yaml.safe_dump(second)
 

@@ -1,0 +1,38 @@
+"""dataset-convert: a COCO set in, packed shards out; any other set is passed on."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+from kfp.dsl import Dataset, Output
+
+from poseline.config.platform import Images
+
+
+@dsl.component(base_image=Images().ml, install_kfp_package=False)
+def dataset_convert(
+    config: dict,
+    data: dict,
+    dataset: Output[Dataset],
+) -> NamedTuple(
+    "Inputs",
+    [("train", dict), ("quantize", dict), ("evaluate", dict), ("predict", dict)],
+):
+    """Convert a COCO set and pack it into shards that training reads while they arrive.
+
+    A set in YOLO Darknet format or a packed one is passed on as it is. The result is cached by
+    the content of the set, as it was listed.
+
+    Args:
+        config: The convert slice of the config.
+        data: The sets that are named, from `resolve`.
+        dataset: The shards, or only their indices where `conversion.outputdir` is on S3.
+
+    Returns:
+        train: URIs of what `train` reads.
+        quantize: URIs of what `quantize` reads.
+        evaluate: URIs of what `evaluate` reads.
+        predict: URIs of what `predict` reads.
+    """
+    from poseline.stages import pod
+
+    return pod.convert(config, data, dataset)

@@ -1,0 +1,41 @@
+"""gate: figures in, whether the model is registered and why out."""
+
+from kfp import dsl
+from kfp.dsl import Input, Markdown, Model, Output
+
+from poseline.config.platform import Images
+
+
+@dsl.component(base_image=Images().ml, install_kfp_package=False)
+def gate(
+    config: dict,
+    inputs: dict,
+    run: dict,
+    model: Input[Model],
+    verdict: Output[Markdown],
+    evaluate_float: dict = {},  # noqa: B006  KFP wants a default of the type
+    evaluate_int8: dict = {},  # noqa: B006
+    benchmark: dict = {},  # noqa: B006
+):
+    """Register a model in MLflow where it reaches what `gate` of the config asks.
+
+    A model that does not is no error: the run ends well, and `verdict` says why.
+
+    Args:
+        config: The gate slice of the config; empty: nothing is asked.
+        inputs: URI of the test set, from `dataset-convert`.
+        run: Where the run is tracked, from `resolve`.
+        model: The model that is judged.
+        verdict: Each limit with what was found, and what became of the model.
+        evaluate_float: Figures of the float model.
+        evaluate_int8: Figures of the int8 model.
+        benchmark: Figures of the boards.
+    """
+    from poseline.stages import pod
+
+    judged = {
+        "evaluate-float": evaluate_float,
+        "evaluate-int8": evaluate_int8,
+        "benchmark": benchmark,
+    }
+    pod.gate(config, inputs, run, judged, model, verdict)

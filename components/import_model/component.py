@@ -1,0 +1,19 @@
+"""import-model: the model that a chain starts from, with its sidecar, as an artifact."""
+
+from kfp import dsl
+from kfp.dsl import Model, Output
+
+from poseline.config.platform import Images
+
+
+@dsl.component(base_image=Images().ml, install_kfp_package=False)
+def import_model(data: dict, model: Output[Model]):
+    """Bring `general.model_path` among the artifacts; cached by its content.
+
+    Args:
+        data: The model that is named, from `resolve`.
+        model: Folder of the model and its sidecar.
+    """
+    from poseline.stages import pod
+
+    pod.import_model(data, model)

@@ -1,0 +1,30 @@
+"""predict: a model and pictures in, annotated pictures out."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Artifact, Input, Model, Output
+
+from poseline.config.platform import Images
+
+
+@dsl.component(base_image=Images().ml, install_kfp_package=False)
+def predict(
+    config: dict,
+    inputs: dict,
+    run: dict,
+    model: Input[Model],
+    poses: Output[Artifact],
+    page: Output[HTML],
+):
+    """Draw the poses that a model sees.
+
+    Args:
+        config: The predict slice of the config.
+        inputs: URI of the pictures, from `dataset-convert`.
+        run: Where the run is tracked, from `resolve`.
+        model: The model, of any format.
+        poses: Folder of annotated pictures and COCO results.
+        page: What was done.
+    """
+    from poseline.stages import pod
+
+    pod.predict(config, inputs, run, model, poses, page)

@@ -1,0 +1,50 @@
+"""resolve: check what a run was started with, and cut it into what each task depends on."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+from poseline.config.platform import Images
+
+
+@dsl.component(base_image=Images().pipelines, install_kfp_package=False)
+def resolve(
+    chain: str, config: str, dataset: str = "", model: str = "", keypoints: int = 0,
+    alpha: float = 0.0, input_size: int = 0, epochs: int = 0, batch_size: int = 0,
+    learning_rate: float = 0.0, board: str = "", variant: dict = {},  # noqa: B006
+) -> NamedTuple(
+    "Resolved",
+    [("convert", dict), ("train", dict), ("quantize", dict), ("evaluate", dict), ("predict", dict),
+     ("benchmark", dict), ("gate", dict), ("data", dict), ("run", dict)],
+):  # fmt: skip
+    """Check the config and the data sets before anything costs time; nothing is fetched.
+
+    Every fault of the config is listed at once, with what is accepted. What is entered beside the
+    config wins over it; empty text and 0 leave it as it is.
+
+    Args:
+        chain: Name of the chain, such as chain_tqeb.
+        config: The whole config as YAML.
+        dataset: URI of a COCO set, of a set in YOLO Darknet format or of a packed one.
+        model: URI of the model to start from.
+        keypoints: Keypoints of a pose.
+        alpha: Width of the backbone.
+        input_size: Height and width of the input in px.
+        epochs: Passes over the training set.
+        batch_size: Pictures of one step.
+        learning_rate: Of the optimizer.
+        board: Board that the model is meant for.
+        variant: Further fields, of one pass of a sweep; they win over all else.
+
+    Returns:
+        The slice of the config of each task; `data`: the sets that are named and what their
+        content is known by; `run`: where the run is tracked and its models are put.
+    """
+    from poseline.stages import pod
+
+    form = {
+        "dataset": dataset, "model": model, "keypoints": keypoints, "alpha": alpha,
+        "input_size": input_size, "epochs": epochs, "batch_size": batch_size,
+        "learning_rate": learning_rate, "board": board,
+    }  # fmt: skip
+    return pod.resolve(chain, config, form, variant)

@@ -1,0 +1,30 @@
+"""train: a data set in, the best and the last model out."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Metrics, Model, Output
+
+from poseline.config.platform import Images
+
+
+@dsl.component(base_image=Images().ml, install_kfp_package=False)
+def train(
+    config: dict,
+    inputs: dict,
+    run: dict,
+    model: Output[Model],
+    metrics: Output[Metrics],
+    page: Output[HTML],
+):
+    """Train a model; a pod that was preempted goes on from its last epoch.
+
+    Args:
+        config: The train slice of the config.
+        inputs: URIs of the sets, and of a model to fine-tune, from `dataset-convert`.
+        run: Where the run is tracked, from `resolve`.
+        model: Folder of the best and the last model, their history and learning curves.
+        metrics: Figures of the best epoch.
+        page: Learning curves.
+    """
+    from poseline.stages import pod
+
+    pod.train(config, inputs, run, model, metrics, page)

@@ -1,0 +1,138 @@
+"""The graph of a chain, from the one plan of every runner: `poseline.config.chain.steps`."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from google.protobuf import json_format
+from kfp import dsl
+from kfp.dsl import PipelineTask
+from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.graph_component import GraphComponent
+
+from components.benchmark.component import benchmark
+from components.dataset_convert.component import dataset_convert
+from components.evaluate.component import evaluate
+from components.finish.component import finish
+from components.gate.component import gate
+from components.import_model.component import import_model
+from components.quantize.component import quantize
+from components.resolve.component import resolve
+from components.train.component import train
+from poseline.config.chain import Step, steps
+from poseline.config.general import OperationMode
+from poseline.config.platform import Platform
+from poseline.kubeflow.package import configure
+
+_TITLES = {
+    "resolve": "Check the config",
+    "dataset-convert": "Convert and pack the data set",
+    "import-model": "Import the model",
+    "train": "Train",
+    "evaluate-float": "Evaluate the float model",
+    "quantize": "Quantize to int8",
+    "evaluate-int8": "Evaluate the int8 model",
+    "benchmark": "Benchmark on the boards",
+    "gate": "Gate and registry",
+    "finish": "Write the final status",
+}
+_FIGURES = ("evaluate-float", "evaluate-int8", "benchmark")
+
+_HEADER = "# Compiled from pipelines/; `make schema` writes it.\n"
+
+Outputs = dict[str, Any]
+"""Step to what later tasks want of it."""
+
+
+def package(pipeline: GraphComponent, platform: Platform | None = None) -> str:
+    """Return a compiled pipeline as the text that KFP takes; the same pipeline, the same bytes.
+
+    KFP's own compiler writes defaults of several lines into a comment such that nothing can read
+    the file again.
+
+    Args:
+        pipeline: A function under `dsl.pipeline`.
+        platform: How its tasks run.
+    """
+    spec = json_format.MessageToDict(pipeline.pipeline_spec)
+    return configure(_HEADER + yaml.safe_dump(spec), platform or Platform())
+
+
+def chain(mode: OperationMode, **form: Any) -> None:
+    """Build a chain inside of a `dsl.pipeline` function.
+
+    Args:
+        mode: The chain.
+        form: `config`, and the fields of the form that this chain has; pipeline parameters.
+    """
+    last = _titled(finish(chain=mode, **form).set_caching_options(False), "finish")
+    with dsl.ExitHandler(last, name="chain"):
+        asked = resolved(mode, form)
+        data = _titled(
+            dataset_convert(config=asked.outputs["convert"], data=asked.outputs["data"]),
+            "dataset-convert",
+        )
+        figures, model = stages(mode, asked, data)
+        judged = {name.replace("-", "_"): value for name, value in figures.items()}
+        task = gate(
+            config=asked.outputs["gate"], inputs=data.outputs["evaluate"],
+            run=asked.outputs["run"], model=model, **judged,
+        )  # fmt: skip
+        _titled(task.set_caching_options(False), "gate")  # the champion may be another one
+
+
+def resolved(mode: OperationMode, form: Mapping[str, Any], **more: Any) -> PipelineTask:
+    """Add the task that checks what a run was started with; it is never taken from a cache."""
+    task = resolve(chain=mode, **form, **more)
+    return _titled(task.set_caching_options(False), "resolve")
+
+
+def stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tuple[Outputs, Any]:
+    """Add the stages of a chain.
+
+    Args:
+        mode: The chain.
+        asked: The `resolve` task.
+        data: The `dataset-convert` task.
+
+    Returns:
+        The figures of each evaluation and benchmark, and the last model.
+    """
+    models: dict[str | None, Any] = {}
+    figures: Outputs = {}
+    last: Any = None
+    for step in steps(mode):
+        if step.stage != "train" and step.model is None and None not in models:
+            imported = import_model(data=asked.outputs["data"])
+            models[None] = _titled(imported, "import-model").outputs["model"]
+        given = {"config": asked.outputs[step.stage], "run": asked.outputs["run"]}
+        if step.stage != "benchmark":
+            given["inputs"] = data.outputs[step.stage]
+        if step.stage != "train":
+            given["model"] = last = models[step.model]
+        task = _titled(_stage(step, given), step.name)
+        if step.stage in ("train", "quantize"):
+            key = "model" if step.stage == "train" else "quantized"
+            models[step.name] = last = task.outputs[key]
+        if step.name in _FIGURES:
+            figures[step.name] = task.outputs["Output"]
+    return figures, last
+
+
+def _stage(step: Step, given: Mapping[str, Any]) -> PipelineTask:
+    if step.stage == "evaluate":
+        return _named(evaluate, step.name)(step=step.name, **given)
+    return {"train": train, "quantize": quantize, "benchmark": benchmark}[step.stage](**given)
+
+
+def _named(component: BaseComponent, name: str) -> BaseComponent:
+    """Return a component under another name, so that two tasks of it keep their files apart."""
+    made = copy.copy(component)
+    made.component_spec = copy.deepcopy(component.component_spec)
+    made.component_spec.name = name
+    return made
+
+
+def _titled(task: PipelineTask, name: str) -> PipelineTask:
+    return task.set_display_name(_TITLES[name])

@@ -1,0 +1,421 @@
+"""A stage as a task of a pipeline: what a component's body calls, and nothing of KFP.
+
+Inputs that are data sets come as URIs, since a packed set is read in place while its shards
+arrive. Models come and go as artifacts, folders with a manifest. Figures travel as parameters: a
+task that wants some of them has no use for the files.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+import yaml
+
+from poseline import log, store
+from poseline.config import load
+from poseline.config.chain import Step
+from poseline.config.config import Config, Stage
+from poseline.config.general import OperationMode
+from poseline.errors import PoselineError, StoreError
+from poseline.stages.result import StageResult
+from poseline.stages.sources import Sources
+from poseline.store.manifest import Manifest, entries, write_atomic
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Json = dict[str, Any]
+
+STAGES: tuple[Stage, ...] = (
+    "convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"
+)  # fmt: skip
+"""Stages in the order of the outputs of `resolve`."""
+_PATIENCE_S = 300.0  # for MLflow: what is not delivered goes with the pod
+_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[^/]+-\d{4}(-\d\d){5}-\d+")
+_log = log.get_logger(__name__)
+
+
+class Artifact(Protocol):
+    """What KFP hands to a task for an artifact.
+
+    Attributes:
+        path: Where it is, or is to be written, in this pod.
+        uri: Where KFP keeps it.
+        metadata: What its UI shows.
+    """
+
+    path: str
+    uri: str
+    metadata: Json
+
+
+def told(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a task end with the exit code of its error, and with its remedy instead of a trace."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        log.configure()
+        try:
+            return function(*args, **kwargs)
+        except PoselineError as error:
+            _log.error(error.message, remedy=error.remedy)
+            sys.exit(error.exit_code)
+
+    return call
+
+
+@told
+def resolve(
+    chain: str, config: str, form: Mapping[str, Any], variant: Mapping[str, Any]
+) -> tuple[Json, ...]:
+    """Check what a run was started with.
+
+    Args:
+        chain: Name of the chain.
+        config: The whole config as YAML.
+        form: Fields that win over the config.
+        variant: Fields of one pass of a sweep; they win over all else.
+
+    Returns:
+        The slice of each of `STAGES`, empty where the chain has no such stage; what
+        `dataset-convert` gets; and what each task must know of its run.
+    """
+    from poseline.stages.resolve import resolve as resolved
+
+    found = resolved(config, cast(OperationMode, chain), {**form, **variant})
+    run = {
+        "mlflow": found.config.mlflow.uri,
+        "project": found.config.general.project_name,
+        "output": found.config.general.output or "",
+        "variant": ", ".join(f"{k} {_short(v)}" for k, v in sorted(variant.items())),
+    }
+    return (*(_sent(found.slices.get(stage, {})) for stage in STAGES), found.data, run)
+
+
+@told
+def convert(config: Json, data: Json, dataset: Artifact) -> tuple[Json, ...]:
+    """Convert and pack a COCO set; any other set is passed on as it is.
+
+    Returns:
+        The inputs of train, quantize, evaluate and predict: `inputs`, a name to a URI each, and
+        what their content is known by.
+    """
+    sources, converted = Sources(**data["sources"]), {}
+    if data["source"]:
+        from poseline.stages.packed import convert_and_pack
+
+        packed = convert_and_pack(
+            _config(config), data["source"], data["content"]["source"], dataset.path
+        )
+        dataset.metadata.update(packed.shown)
+        converted = {part: packed.uri(part, _uri(dataset)) for part in packed.parts}
+    else:
+        Path(dataset.path).mkdir(parents=True, exist_ok=True)
+        dataset.metadata.update(data["sources"])
+    sources = sources.completed(converted)
+    part = {"part": sources.test_part} if sources.test_part else {}
+    fed: tuple[Stage, ...] = ("train", "quantize", "evaluate", "predict")
+    return tuple(
+        {
+            "inputs": sources.inputs(Step(stage, stage)),
+            "content": data["content"],
+            **(part if stage == "evaluate" else {}),
+        }
+        for stage in fed
+    )
+
+
+@told
+def import_model(data: Json, model: Artifact) -> None:
+    """Bring the model that a chain starts from, with its sidecar, among the artifacts."""
+    import shutil
+
+    source = store.fetch(data["sources"]["model"])
+    out = Path(model.path)
+    out.mkdir(parents=True, exist_ok=True)
+    for path in (source, source.with_name(f"{source.name}.json")):
+        if path.is_file():
+            shutil.copyfile(path, out / path.name)
+    Manifest("import", "", files=entries(out), roles={"model": source.name}).write(out)
+    model.metadata.update(_model_shown(out / source.name))
+
+
+@told
+def train(
+    config: Json, inputs: Json, run: Json, model: Artifact, metrics: Artifact, page: Artifact
+) -> None:
+    """Train; `model` becomes the folder of the best and the last model."""
+    options = {"checkpoint": f"{_uri(model)}.checkpoint"} if _remote(model) else {}
+    result = _run("train", config, inputs["inputs"], run, model, page, **options)
+    model.metadata.update(_model_shown(result.files["model"]), oks=result.metrics.get("val_oks"))
+    _show(metrics, result)
+
+
+@told
+def quantize(
+    config: Json, inputs: Json, run: Json, model: Artifact, quantized: Artifact,
+    metrics: Artifact, page: Artifact,
+) -> None:  # fmt: skip
+    """Quantize a model."""
+    given = inputs["inputs"] | {"model": _model(model)}
+    result = _run("quantize", config, given, run, quantized, page)
+    settings = {k: str(result.summary[k]) for k in ("quantizer", "granularity")}
+    quantized.metadata.update(_model_shown(result.files["model"]), **settings)
+    _show(metrics, result)
+
+
+@told
+def evaluate(
+    step: str, config: Json, inputs: Json, run: Json, model: Artifact, evaluation: Artifact,
+    metrics: Artifact, page: Artifact,
+) -> Json:  # fmt: skip
+    """Evaluate a model, and return its figures."""
+    given = inputs["inputs"] | {"model": _model(model)}
+    part = {"part": inputs["part"]} if "part" in inputs else {}
+    result = _run("evaluate", config, given, run, evaluation, page, step=step, **part)
+    evaluation.metadata["oks"] = result.metrics.get("oks", 0.0)
+    _show(metrics, result)
+    return _figures(result, run)
+
+
+@told
+def predict(
+    config: Json, inputs: Json, run: Json, model: Artifact, poses: Artifact, page: Artifact
+) -> None:
+    """Draw the poses that a model sees."""
+    given = inputs["inputs"] | {"model": _model(model)}
+    result = _run("predict", config, given, run, poses, page)
+    poses.metadata.update({k: float(v) for k, v in result.metrics.items()})
+
+
+@told
+def benchmark(
+    config: Json, run: Json, model: Artifact, benchmark: Artifact, metrics: Artifact,
+    page: Artifact,
+) -> Json:  # fmt: skip
+    """Measure a model here and estimate it on the boards, and return its figures."""
+    result = _run("benchmark", config, {"model": _model(model)}, run, benchmark, page)
+    benchmark.metadata["board"] = str(result.summary["board"])
+    _show(metrics, result)
+    return _figures(result, run)
+
+
+@told
+def gate(
+    config: Json, inputs: Json, run: Json, judged: Mapping[str, Json], model: Artifact,
+    verdict: Artifact,
+) -> None:  # fmt: skip
+    """Decide whether a model is registered; `verdict` is Markdown that says why."""
+    if not config.get("gate"):
+        write_atomic(Path(verdict.path), "# No gate\n\nThe config has no `gate` section.\n")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        given = {name: str(path) for name, path in _manifests(judged, Path(folder)).items()}
+        given |= {"model": _model(model)} | inputs["inputs"]
+        out = _Place(f"{folder}/gate", _uri(verdict))
+        part = {"part": inputs["part"]} if "part" in inputs else {}
+        result = _run("gate", config, given, run, out, **part)
+        write_atomic(Path(verdict.path), result.files["page"].read_text(encoding="utf-8"))
+    verdict.metadata.update({k: float(v) for k, v in result.metrics.items()})
+
+
+@told
+def finish(
+    chain: str, config: str, form: Mapping[str, Any], state: str, message: str, summary: Artifact
+) -> None:
+    """Write how a run ended to MLflow, whatever became of it."""
+    from poseline.stages.resolve import read
+    from poseline.tracking import open_tracker
+
+    status = "FINISHED" if state == "SUCCEEDED" else "FAILED"
+    try:
+        found = read(config, cast(OperationMode, chain), form)
+        params = found.model_dump(mode="json", exclude={"hydra"})
+    except PoselineError as error:
+        message, params = f"{message}\n{error}".strip(), {}
+        found = _whatever(config)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_tracker(
+            found.mlflow.uri, found.general.project_name, Path(folder),
+            chain_id=_chain_id(summary), patience=_PATIENCE_S,
+        ) as tracker,
+    ):  # fmt: skip
+        tracker.parent.params(params)
+        tracker.parent.tags({"poseline.state": state, "poseline.message": message[:500]})
+        tracker.end(status)
+    text = f"# {chain}: {state.lower()}\n\n{message or 'Every task is done.'}\n"
+    write_atomic(Path(summary.path), text)
+
+
+def _run(
+    stage: Stage, data: Json, inputs: Mapping[str, str | Path], run: Json, out: Artifact,
+    page: Artifact | None = None, *, step: str | None = None, **options: Any,
+) -> StageResult:  # fmt: skip
+    """Run a stage, track it, show it, and copy what it made to where models are wanted, too."""
+    from poseline.stages.tracked import run_tracked
+    from poseline.tracking import open_tracker
+
+    config, name = _config(data), step or stage
+    tracked = f"{name} ({run['variant']})" if run["variant"] else name
+    chain_id = _chain_id(out)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_tracker(
+            run["mlflow"], run["project"], Path(folder), chain_id=chain_id, patience=_PATIENCE_S
+        ) as tracker,
+    ):
+        result = run_tracked(
+            tracker, Step(tracked, stage), config, inputs, Path(out.path), **options
+        )
+    if page:
+        from poseline import report
+
+        report.write({name: result.out}, yaml.safe_dump(data), run["project"], Path(page.path))
+    if run["output"] and "model" in result.files:
+        place = "/".join((run["output"].rstrip("/"), chain_id, tracked.replace("/", "-")))
+        store.publish(result.out, place)
+        out.metadata["published"] = place
+    return result
+
+
+class _Place:
+    """A folder that is no artifact of its own, beside one that is."""
+
+    def __init__(self, path: str, uri: str) -> None:
+        self.path, self.uri, self.metadata = path, uri, dict[str, Any]()
+
+
+def _uri(artifact: Artifact) -> str:
+    """Return an artifact's URI as the store knows it: MinIO and SeaweedFS speak S3."""
+    return re.sub(r"^minio://", "s3://", artifact.uri)
+
+
+def _remote(artifact: Artifact) -> bool:
+    return _uri(artifact).startswith("s3://")
+
+
+def _chain_id(artifact: Artifact) -> str:
+    """Return what ties the runs of a chain together: the run's id where KFP tells it."""
+    if known := os.environ.get("POSELINE_CHAIN_ID"):
+        return known
+    if found := _RUN.search(artifact.uri):
+        return found[0]
+    return hashlib.sha256(artifact.uri.rpartition("/")[0].encode()).hexdigest()[:16]
+
+
+def _model(artifact: Artifact) -> str:
+    """Return the model file in an artifact.
+
+    Raises:
+        StoreError: There is none.
+    """
+    result = StageResult.load(Path(artifact.path))
+    if "model" not in result.files:
+        raise StoreError(f"{artifact.uri} holds no model", "run the task that made it again")
+    return str(result.files["model"])
+
+
+def _model_shown(model: Path) -> Json:
+    from poseline.models.metadata import read_metadata
+
+    formats = {".h5": "Keras", ".keras": "Keras", ".tflite": "LiteRT", ".onnx": "ONNX"}
+    shown: Json = {
+        "framework": formats.get(model.suffix, model.suffix),
+        "size_kb": round(model.stat().st_size / 1024, 1),
+        "file": model.name,
+    }
+    if found := read_metadata(model):
+        shown |= {
+            "architecture": found.name,
+            "input_shape": "x".join(map(str, found.input_shape)),
+            "keypoints": len(found.keypoints),
+            "input_dtype": found.input_dtype,
+            "output_dtype": found.output_dtype,
+        }
+    return shown
+
+
+def _show(metrics: Artifact, result: StageResult) -> None:
+    """Put figures where KFP compares runs: floats alone, since it tracks them itself."""
+    metrics.metadata.update({name: float(value) for name, value in result.metrics.items()})
+
+
+def _figures(result: StageResult, run: Json) -> Json:
+    """Return a stage's manifest without its files, as JSON."""
+    manifest = replace(Manifest.read(result.out), files={})
+    return {"variant": run["variant"], "manifest": _sent(asdict(manifest))}
+
+
+def _manifests(judged: Mapping[str, Json], folder: Path) -> dict[str, Path]:
+    """Write figures back as the manifests that they were."""
+    found = {}
+    for name, figures in judged.items():
+        if figures:
+            found[name] = folder / name
+            Manifest(**_received(figures["manifest"])).write(found[name])
+    return found
+
+
+_NOTHING = "None"  # KFP's runner cannot hand None on
+
+
+def _sent(value: Any) -> Any:
+    """Return JSON as KFP can hand it on."""
+    if isinstance(value, Mapping):
+        return {key: _sent(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sent(item) for item in value]
+    return _NOTHING if value is None else value
+
+
+def _received(value: Any) -> Any:
+    """Return JSON as it was before `_sent`; its whole numbers are floats now."""
+    if isinstance(value, Mapping):
+        return {key: _received(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_received(item) for item in value]
+    return None if value == _NOTHING else value
+
+
+def _config(data: Json) -> Config:
+    return load.from_slice(_received(data))
+
+
+def _whatever(text: str) -> Config:
+    """Return what can be read of a config that is wrong: where its run is tracked."""
+    from poseline.config.general import General, Mlflow
+
+    try:
+        data = load.resolve(text)
+        return Config(
+            mlflow=Mlflow.model_validate(data.get("mlflow") or {}),
+            general=General(project_name=str((data.get("general") or {}).get("project_name"))),
+        )
+    except (PoselineError, ValueError, AttributeError):
+        return Config()
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float | int) else str(value)
+
+
+def rows(results: Sequence[Sequence[Json]]) -> dict[str, list[Json]]:
+    """Return collected figures by variant.
+
+    Args:
+        results: A list for each task of a loop, an entry an iteration.
+    """
+    found: dict[str, list[Json]] = {}
+    for task in results:
+        for figures in task:
+            found.setdefault(figures["variant"], []).append(figures["manifest"])
+    return found
