@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,12 +67,20 @@ class Lost(Exception):
     """No answer came."""
 
 
+@dataclass(frozen=True)
+class Create:
+    """The second half of `Submit`, after the look for a run of that name; both have 10 s."""
+
+    name: str
+    since: datetime
+
+
 class World:
     """A cluster with one experiment, and a Kubeflow whose answers can be lost or late."""
 
     def __init__(self):
         self.now, self.version = NOW, 0
-        self.experiment: Experiment | None = replace(NEW, finalizer=False)
+        self.experiment: Experiment | None = NEW
         self.runs: list[Run] = []
         self.coming: list[tuple[datetime, str]] = []
         self.up, self.told = True, 0
@@ -129,10 +137,14 @@ class Operator:
                 if not world.up or not plans.fresh(self.record, world.now, LIMITS):
                     raise Lost
                 if not any(run.name == name for run in world.runs):
-                    if fault == "late":
-                        world.coming.append((world.now + timedelta(seconds=late), name))
-                        raise Lost
-                    world.create(name)
+                    self.actions.insert(0, Create(name, world.now))
+            case Create(name, since):
+                if not world.up or (world.now - since).total_seconds() > 10:
+                    raise Lost
+                if fault == "late":
+                    world.coming.append((world.now + timedelta(seconds=late), name))
+                    raise Lost
+                world.create(name)
             case plans.Adopt(run):
                 self.write(run_id=run.id, phase="Running")
             case plans.Drop():
@@ -178,8 +190,11 @@ class Story(RuleBasedStateMachine):
     @rule(
         which=st.sampled_from([0, 1]),
         fault=st.sampled_from(["none", "none", "none", "never", "answer", "late"]),
-        late=st.integers(1, 29),
+        late=st.integers(1, 19),
     )
+    def one_action(self, which, fault, late):
+        self.act(which, fault, late)
+
     def act(self, which, fault, late):
         operator = self.operators[which]
         if operator.actions and self.world.experiment:
@@ -189,10 +204,36 @@ class Story(RuleBasedStateMachine):
                 operator.actions = []
 
     @precondition(alive)
-    @rule(which=st.sampled_from([0, 1]))
-    def go_through(self, which):
-        """What an undisturbed operator does."""
-        settle(self.world, self.operators[which], rounds=3)
+    @rule(
+        which=st.sampled_from([0, 1]),
+        passes=st.integers(1, 4),
+        fault=st.sampled_from(["none", "never", "answer", "late"]),
+        at=st.integers(0, 2),
+    )
+    def go_through(self, which, passes, fault, at):
+        """A few looks of one operator, the last with a fault at one of its calls."""
+        settle(self.world, self.operators[which], passes - 1)
+        settle(self.world, self.operators[which], 1, {at: fault})
+
+    @precondition(alive)
+    @rule(
+        steps=st.lists(
+            st.tuples(
+                st.sampled_from([0, 1]),
+                st.sampled_from(["none", "none", "none", "late"]),
+                st.sampled_from([0, 9, 35]),
+            ),
+            min_size=3,
+            max_size=9,
+        )
+    )
+    def race(self, steps):
+        """Both have read the same and act by turns, now and then held up."""
+        self.operators[0].look()
+        self.operators[1].look()
+        for which, fault, seconds in steps:
+            self.act(which, fault, 19)
+            self.world.pass_time(seconds)
 
     @precondition(alive)
     @rule(which=st.sampled_from([0, 1]))
@@ -204,27 +245,16 @@ class Story(RuleBasedStateMachine):
         self.world.pass_time(seconds)
 
     @precondition(alive)
-    @rule(hash=st.sampled_from("AB"))
-    def edit(self, hash):
-        self.spec(hash=hash)
+    @rule(wish=st.sampled_from(["A", "B", "A", "B", "suspend", "resume", "resume", "delete"]))
+    def the_user_changes(self, wish):
+        world, experiment = self.world, self.world.experiment
+        if wish == "delete":
+            return world.write(world.version, deleted=world.now)
+        changes = {"hash": wish} if wish in "AB" else {"suspended": wish == "suspend"}
+        if replace(experiment, **changes) != experiment:
+            world.write(world.version, generation=experiment.generation + 1, **changes)
 
-    @precondition(alive)
-    @rule(suspended=st.booleans())
-    def suspend(self, suspended):
-        self.spec(suspended=suspended)
-
-    def spec(self, **changes):
-        changed = replace(self.world.experiment, **changes)
-        if changed != self.world.experiment:
-            generation = changed.generation + 1
-            self.world.write(self.world.version, generation=generation, **changes)
-
-    @precondition(alive)
-    @rule()
-    def delete(self):
-        self.world.write(self.world.version, deleted=self.world.now)
-
-    @rule(up=st.booleans())
+    @rule(up=st.sampled_from([True, True, False]))
     def kubeflow(self, up):
         self.world.up = up
 
@@ -262,18 +292,50 @@ class Story(RuleBasedStateMachine):
             assert not experiment.suspended
 
 
-def settle(world, operator, rounds):
+def settle(world, operator, rounds, faults=None):
     for _ in range(rounds):
         if world.experiment is None:
             return
         operator.look()
+        number = 0
         try:
             while operator.actions and world.experiment:
-                operator.act()
+                operator.act((faults or {}).get(number, "none"), late=19)
+                number += 1
         except Lost:
-            pass
+            operator.actions = []
         world.pass_time(5)
 
 
 TestStory = Story.TestCase
-TestStory.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestStory.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+
+
+def test_a_request_that_takes_effect_late_is_waited_for():
+    world = World()
+    settle(world, Operator(world), 1, {2: "late"})
+    settle(world, Operator(world), 10)
+    assert [run.name for run in world.runs] == [NEW.run_name]
+    assert world.experiment.run_id == "r0"
+
+
+def test_who_was_held_up_asks_no_more():
+    world = World()
+    slow, other = Operator(world), Operator(world)
+    slow.look()
+    slow.act()
+    world.pass_time(45)
+    with pytest.raises(Lost):
+        slow.act()
+    world.pass_time(16)
+    settle(world, other, 3)
+    assert len(world.runs) == 1
+
+
+def test_a_deletion_waits_for_a_request_on_its_way():
+    world = World()
+    settle(world, Operator(world), 1, {2: "late"})
+    world.write(world.version, deleted=world.now)
+    settle(world, Operator(world), 20)
+    assert world.experiment is None
+    assert [run.state for run in world.runs] == ["CANCELING"]
