@@ -232,7 +232,7 @@ def finish(
     chain: str, config: str, form: Mapping[str, Any], state: str, message: str, summary: Artifact
 ) -> None:
     """Write how a run ended to MLflow, whatever became of it."""
-    from poseline.stages.resolve import read
+    from poseline.config.form import read
     from poseline.tracking import open_tracker
 
     status = "FINISHED" if state == "SUCCEEDED" else "FAILED"
