@@ -3,48 +3,45 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
+import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import psutil
 
 from poseline.config.config import Config, config_hash
 from poseline.config.preprocessing import Decoding
 from poseline.config.training import Training
+from poseline.data.decode_jpeg import CHANNELS
 from poseline.data.keypoints import keypoint_set
 from poseline.data.pipeline import TrainingSet, evaluation_batches
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Sample, split
-from poseline.errors import ConfigError, ModelError, PoselineError, Problem
+from poseline.errors import ConfigError, ModelError, Problem
 from poseline.log import get_logger
 from poseline.models import movenet
 from poseline.models.loading import load_keras
 from poseline.models.metadata import ModelMetadata
 from poseline.stages.result import Inputs, StageResult, finish
-from poseline.store.manifest import content_hash
+from poseline.store.manifest import content_hash, write_atomic
 from poseline.training import checkpoint, named, records
 from poseline.training.checkpoint import TrainingState
+from poseline.training.mirror import Identity, Mirror
 from poseline.training.session import prepare
+from poseline.training.termination import Termination
 from poseline.training.trainer import Trainer, log_line
 from poseline.training.twin import make_twin
 
 BEST, LAST = "best_model.h5", "last_trained_model.h5"
+SIDECARS = (f"{BEST}.json", f"{LAST}.json")
 HISTORY, CURVES = "history.csv", "learning_curves.png"
 _log = get_logger(__name__)
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
-
-
-class TrainingInterruptedError(PoselineError):
-    """The training was told to stop; it goes on from its checkpoint."""
-
-    exit_code = 143
 
 
 def run(
@@ -54,6 +51,7 @@ def run(
     *,
     logs: Path | None = None,
     on_epoch: OnEpoch | None = None,
+    checkpoint: str | None = None,
 ) -> StageResult:
     """Train a model.
 
@@ -64,39 +62,47 @@ def run(
     Args:
         config: The train slice or the whole config.
         inputs: `training`, `validation` (else part of the training set), and `model` to
-            fine-tune or `resume` to go on with.
+            fine-tune, `resume` to go on with, or `weights` for the backbone of a new model.
         out: Folder of the models.
         logs: Folder of the TensorBoard files; `out`/logs where it is None.
         on_epoch: Called with each epoch from 0 and its figures.
+        checkpoint: URI of a folder that each epoch's models are sent to, in the background. A
+            training that starts elsewhere, with the same config and inputs, goes on with what is
+            there. A storage that fails later on fails no training.
 
     Raises:
         ConfigError: Something in `training` does not fit Keras or the model.
         DataError: The set cannot be read.
         ModelError: The model to start from does not fit.
-        TrainingInterruptedError: SIGTERM came; the checkpoint of the last epoch is in `out`.
+        StoreError: `checkpoint` cannot be read at the start.
+        TrainingInterruptedError: SIGTERM came; the checkpoint of the last epoch is in `out`, and
+            at `checkpoint` where its storage answered in time.
     """
     training = config.training
     if training is None or config.dataset.keypoints is None:
         raise ConfigError([Problem("training", "nothing", "a section, and dataset.keypoints")])
     out.mkdir(parents=True, exist_ok=True)
     prepare(config.general)
+    mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)
     start = _start(config, training, inputs, out)
     shape = tuple(start.model.input_shape[1:])
-    seed = config.general.global_seed or 0
-    batches = TrainingSet(samples, config, shape, training.batch_size, seed)
+    batches = TrainingSet(samples, config, shape, training.batch_size, start.state.seed or 0)
     validation = evaluation_batches(
         held_out, config.preprocessing, shape, config.dataset.keypoints, training.batch_size,
         cache_bytes=psutil.virtual_memory().available // 8,
     )  # fmt: skip
     trainer = _trainer(config, start, steps=len(batches))
-    metadata = _metadata(config, start.model, inputs["training"])
-    writer = _Writer(config, trainer, metadata, out, logs or out / "logs", on_epoch)
+    metadata = _metadata(config, start.training, start.model, inputs["training"])
+    termination = Termination(mirror.close if mirror else lambda _: None)
+    writer = _Writer(
+        config, trainer, metadata, out, logs or out / "logs", on_epoch, mirror, termination
+    )
     _log.info(
         "training", pictures=len(samples), validation=len(held_out),
         parameters=start.model.count_params(), from_epoch=trainer.state.epoch,
     )  # fmt: skip
-    with _Termination(writer):
+    with termination:
         trainer.fit(
             batches,
             lambda: validation,
@@ -114,6 +120,17 @@ class _Start:
     training: Training
     state: TrainingState
     checkpoint: Path | None = None
+
+
+def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> Mirror:
+    """Bring the checkpoint that is at `uri` to `out`, where it is further on than what is there."""
+    slice_hash = config_hash(config.slice("train"))
+    known = {name: content_hash(path) for name, path in inputs.items()}
+    state = checkpoint.read_state(out / LAST) if (out / LAST).is_file() else None
+    done = state.epoch if state and state.config_hash == slice_hash else 0
+    mirror = Mirror(uri, Identity(slice_hash, known), out / ".mirror")
+    mirror.restore(out, LAST, done)
+    return mirror
 
 
 def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence[Sample]]:
@@ -137,17 +154,42 @@ def _start(config: Config, training: Training, inputs: Inputs, out: Path) -> _St
                 f"{source} is a model without the state of its training",
                 "fine-tune it instead: set general.model_path",
             )
+        state.config_hash, state.stopped = slice_hash, False
+        _take_best(source, out, state)
         return _Start(load_keras(source), _resumed(training, state), state, source)
     if "model" in inputs:
         model = _fine_tuned(load_keras(inputs["model"]), config)
     elif training.model:
-        prepared = training.model
-        model = movenet.build(prepared, config.dataset.keypoints or 17, training.dropout)
+        weights = str(inputs["weights"]) if "weights" in inputs else None
+        model = movenet.build(
+            training.model, config.dataset.keypoints or 17, training.dropout, weights=weights
+        )
     else:
         raise ConfigError([Problem("training.model", "nothing", "a model to train")])
     _freeze(model, training)
-    kept = training.model_dump(mode="json")
-    return _Start(model, training, TrainingState(training=kept, config_hash=slice_hash))
+    seed = config.general.global_seed
+    return _Start(
+        model,
+        training,
+        TrainingState(
+            training=training.model_dump(mode="json"),
+            config_hash=slice_hash,
+            seed=secrets.randbits(32) if seed is None else seed,
+        ),
+    )
+
+
+def _take_best(source: Path, out: Path, state: TrainingState) -> None:
+    """Copy the best model of the training that is resumed, which later ones must surpass."""
+    if source.parent.resolve() == out.resolve():
+        return
+    best, sidecar = (source.with_name(name) for name in (BEST, f"{BEST}.json"))
+    if not (best.is_file() and sidecar.is_file()):
+        state.best = state.best_epoch = None
+        _log.warning("the best model so far is not beside the checkpoint", checkpoint=str(source))
+        return
+    write_atomic(out / sidecar.name, sidecar.read_bytes())
+    write_atomic(out / BEST, best.read_bytes())
 
 
 _FREE = ("batch_size", "epochs", "callbacks")
@@ -160,7 +202,7 @@ def _free(training: Training) -> dict[str, Any]:
 
 def _resumed(training: Training, state: TrainingState) -> Training:
     asked = training.model_dump(mode="json")
-    for name in ("optimizer", "frozen_layers", "dropout"):
+    for name in ("optimizer", "frozen_layers", "dropout", "heatmaps"):
         if asked[name] != state.training.get(name):
             _log.warning(
                 "a resumed training keeps its setting", setting=f"training.{name}",
@@ -170,31 +212,71 @@ def _resumed(training: Training, state: TrainingState) -> Training:
 
 
 def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
-    found = model.output_shape
+    """Return a model whose layers all learn, with the config's dropout.
+
+    Raises:
+        ModelError: It does not take such pictures or does not put out such heatmaps.
+        ConfigError: A dropout rate is set and the model has no such layer.
+    """
+    taken, found = model.input_shape, model.output_shape
     if len(found) != 4 or found[-1] != config.dataset.keypoints:
         raise ModelError(
             f"general.model_path puts out {found[1:]}",
             f"expected heatmaps (h, w, {config.dataset.keypoints}): set dataset.keypoints to "
             "what the model was trained for",
         )
+    mode = config.preprocessing.color_mode
+    if len(taken) != 4 or None in taken[1:] or taken[-1] != CHANNELS[mode]:
+        raise ModelError(
+            f"general.model_path takes {taken[1:]}",
+            f"expected pictures (h, w, {CHANNELS[mode]}) of a fixed size with color_mode {mode}",
+        )
+    model.trainable = True
+    rate = config.training.dropout if config.training else None
+    if rate is not None:
+        dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+        if not dropouts:
+            raise ConfigError(
+                [Problem("training.dropout", f"{rate:g}", "nothing with this model",
+                         "general.model_path has no Dropout layer")]
+            )  # fmt: skip
+        for layer in dropouts:
+            layer.rate = rate
     return model
 
 
 def _freeze(model: keras.Model, training: Training) -> None:
+    """Freeze the selected layers.
+
+    The document's `(0:-1)` is to leave the last layer trainable. The last entry of
+    `model.layers` may be a mere activation; then what learns is the last layer with a kernel,
+    with the normalization that follows it.
+
+    Raises:
+        ConfigError: The selection is empty, or leaves nothing.
+    """
     if training.frozen_layers is None:
         return
-    frozen = training.frozen_layers.of(len(model.layers))
-    if not frozen:
+    count = len(model.layers)
+    frozen = set(training.frozen_layers.of(count))
+    if len(frozen) in (0, count):
         raise ConfigError(
             [
                 Problem(
                     "training.frozen_layers", str(training.frozen_layers),
-                    f"some of the model's {len(model.layers)} layers",
+                    f"some of the model's {count} layers, not all of them",
                 )
             ]
         )  # fmt: skip
+    if not any(layer.weights for i, layer in enumerate(model.layers) if i not in frozen):
+        kernels = [i for i, layer in enumerate(model.layers) if hasattr(layer, "kernel")]
+        frozen -= set(range(max(kernels, default=0), count))
     for index in frozen:
         model.layers[index].trainable = False
+    _log.info(
+        "frozen", layers=len(frozen), of=count,
+        trainable=sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+    )  # fmt: skip
 
 
 def _trainer(config: Config, start: _Start, steps: int) -> Trainer:
@@ -218,9 +300,8 @@ def decoding_of(training: Training) -> Decoding:
     return "quadratic" if training.heatmaps.target == "gaussian" else "argmax"
 
 
-def _metadata(config: Config, model: keras.Model, data: Path) -> ModelMetadata:
+def _metadata(config: Config, training: Training, model: keras.Model, data: Path) -> ModelMetadata:
     points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
-    assert config.training  # noqa: S101  checked by run
     return ModelMetadata(
         name=model.name,
         model_type="heatmaps_spe",
@@ -229,7 +310,7 @@ def _metadata(config: Config, model: keras.Model, data: Path) -> ModelMetadata:
         input_shape=model.input_shape[1:],
         output_shape=model.output_shape[1:],
         stride=model.input_shape[1] // model.output_shape[1],
-        decoding=decoding_of(config.training),
+        decoding=decoding_of(training),
         scale=preprocessing.rescaling.scale,
         offset=preprocessing.rescaling.offset,
         color_mode=preprocessing.color_mode,
@@ -246,8 +327,9 @@ class _Writer:
 
     def __init__(
         self, config: Config, trainer: Trainer, metadata: ModelMetadata, out: Path, logs: Path,
-        on_epoch: OnEpoch | None,
+        on_epoch: OnEpoch | None, mirror: Mirror | None, termination: Termination,
     ) -> None:  # fmt: skip
+        self._mirror, self._termination = mirror, termination
         self._config, self._trainer, self._metadata, self._out = config, trainer, metadata, out
         self._board, self._on_epoch = records.Board(logs), on_epoch
         assert config.training  # noqa: S101  checked by run
@@ -256,7 +338,6 @@ class _Writer:
         self._monitor = str(saving.get("monitor", "val_oks"))
         mode = saving.get("mode", "auto")
         self._sign = -1 if mode == "min" or (mode == "auto" and "loss" in self._monitor) else 1
-        self.stop_requested = threading.Event()
 
     def after_epoch(self, epoch: int, figures: dict[str, float]) -> None:
         state = self._trainer.state
@@ -267,23 +348,23 @@ class _Writer:
             )  # fmt: skip
         value = figures[self._monitor]
         model = self._trainer.export()
-        better = state.best is None or self._sign * value > self._sign * state.best
-        if (math.isfinite(value) and better) or not (self._out / BEST).is_file():
-            state.best = value
+        better = math.isfinite(value) and (
+            state.best is None or self._sign * value > self._sign * state.best
+        )
+        if better or not (self._out / BEST).is_file():
+            state.best, state.best_epoch = value if better else None, epoch
             self._metadata.write(self._out / BEST)
             checkpoint.save_model(model, self._out / BEST)
         self._metadata.write(self._out / LAST)
         checkpoint.save(model, self._trainer.variables, state, self._out / LAST)
         records.write_history(state.history, self._out / HISTORY)
+        if self._mirror:
+            self._mirror.offer(epoch + 1, self._out, [BEST, LAST, *SIDECARS, HISTORY])
         self._board.write(epoch, figures)
         _log.info("epoch", **log_line(epoch, self._epochs, figures))
         if self._on_epoch:
             self._on_epoch(epoch, figures)
-        if self.stop_requested.is_set():
-            raise TrainingInterruptedError(
-                f"stopped by SIGTERM after epoch {epoch + 1}",
-                "run the same command again; it goes on from its checkpoint",
-            )
+        self._termination.check(epoch + 1)
 
     def finish(self, inputs: Inputs) -> StageResult:
         state, training = self._trainer.state, self._config.training
@@ -293,31 +374,11 @@ class _Writer:
             checkpoint.save_model(load_keras(self._out / BEST), target / BEST)
             self._metadata.write(target / BEST)
         records.plot_curves(state.history, self._out / CURVES)
-        values = [figures[self._monitor] for figures in state.history]
-        best = max(range(len(values)), key=lambda i: self._sign * values[i])
-        sidecars = [f"{name}.json" for name in (BEST, LAST)]
+        best = state.best_epoch or 0
         return finish(
             "train", self._config, inputs, self._out,
             roles={"model": BEST, "last_model": LAST, "history": HISTORY, "curves": CURVES},
-            files=[BEST, LAST, HISTORY, CURVES, *sidecars],
-            metrics=state.history[best] | {"epochs": len(values), "best_epoch": best + 1},
+            files=[BEST, LAST, HISTORY, CURVES, *SIDECARS],
+            metrics=state.history[best] | {"epochs": state.epoch, "best_epoch": best + 1},
             summary={"history": state.history, "monitor": self._monitor},
         )  # fmt: skip
-
-
-class _Termination:
-    """Lets SIGTERM end the training after the running epoch, with its checkpoint written."""
-
-    def __init__(self, writer: _Writer) -> None:
-        self._writer = writer
-        self._before: Any = None
-
-    def __enter__(self) -> None:
-        with suppress(ValueError):  # signals can be set in the main thread alone
-            self._before = signal.signal(
-                signal.SIGTERM, lambda *_: self._writer.stop_requested.set()
-            )
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,20 +25,24 @@ class TrainingState:
     Attributes:
         epoch: Epochs that are done.
         best: Best value of the monitored figure so far; None before the first.
+        best_epoch: The epoch from 0 that the best model is of; None before the first.
         history: One mapping of figures an epoch.
-        callbacks: Plain attributes of each callback, in order.
+        callbacks: Counters and best values of each callback, by its class.
         training: The config's `training` section that the training began with.
         config_hash: Hash of the train slice that wrote it.
         stopped: Whether a callback ended the training.
+        seed: Seed of order, draws and sizes; None: the config's.
     """
 
     epoch: int = 0
     best: float | None = None
+    best_epoch: int | None = None
     history: list[dict[str, float]] = field(default_factory=list)
-    callbacks: list[dict[str, Any]] = field(default_factory=list)
+    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     config_hash: str = ""
     stopped: bool = False
+    seed: int | None = None
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -94,12 +99,16 @@ def restore_variables(variables: Sequence[Any], path: Path) -> None:
 
 
 def callback_state(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """Return the plain attributes of a callback: counters, best values."""
+    """Return what a callback has counted and found best.
+
+    Its settings are left out, since a resumed training takes them from its own config.
+    """
+    settings = inspect.signature(type(callback)).parameters
     plain: dict[str, Any] = {}
     for name, value in vars(callback).items():
         if isinstance(value, np.generic):
             value = value.item()
-        if not name.startswith("_") and isinstance(value, bool | int | float | str | None):
+        if name not in settings and isinstance(value, bool | int | float | str | None):
             plain[name] = value
     return plain
 

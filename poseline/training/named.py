@@ -11,9 +11,21 @@ import keras
 
 from poseline.config.training import Training
 from poseline.errors import ConfigError, Problem
-from poseline.training.schedules import SCHEDULES, schedule
+from poseline.training.schedules import SCHEDULES, Schedule, schedule
 
 _BUILT_IN = ("ModelCheckpoint", "TensorBoard")
+_CHECKPOINTS = ("checkpoints, which are built in", "any other callback of Keras",
+                "last_trained_model.h5 is written after each epoch")  # fmt: skip
+_REFUSED: dict[str, tuple[str, str, str]] = {
+    "LearningRateScheduler": (
+        "a schedule written as code, which is not run",
+        ", ".join(SCHEDULES),
+        "LRPiecewiseConstantDecay holds any list of rates",
+    ),
+    "LambdaCallback": ("code, which is not run", "any other callback of Keras", ""),
+    "BackupAndRestore": _CHECKPOINTS,
+    "OrbaxCheckpoint": _CHECKPOINTS,
+}
 
 
 def optimizer(training: Training) -> keras.optimizers.Optimizer:
@@ -40,24 +52,18 @@ def callbacks(training: Training) -> list[keras.callbacks.Callback]:
         if name in _BUILT_IN:
             continue
         if name in SCHEDULES:
-            rate = schedule(name, settings)
-            found.append(
-                keras.callbacks.LearningRateScheduler(lambda epoch, _rate=rate: _rate(epoch))
-            )
-        elif name == "LearningRateScheduler":
-            raise ConfigError(
-                [
-                    Problem(
-                        path,
-                        "a schedule written as code, which is not run",
-                        ", ".join(SCHEDULES),
-                        "LRPiecewiseConstantDecay holds any list of rates",
-                    )
-                ]
-            )
+            found.append(_follow(schedule(name, settings)))
+        elif name in _REFUSED:
+            raise ConfigError([Problem(path, *_REFUSED[name])])
         else:
+            if name == "SwapEMAWeights":  # so that what is saved is what was measured
+                settings = {"swap_on_epoch": True, **settings}
             found.append(_make(path, {**known, **dict.fromkeys(SCHEDULES)}, name, settings))
     return found
+
+
+def _follow(rate: Schedule) -> keras.callbacks.Callback:
+    return keras.callbacks.LearningRateScheduler(lambda epoch, _: rate(epoch))
 
 
 def _classes(module: Any, base: type) -> dict[str, Any]:

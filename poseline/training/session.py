@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework import config  # it alone can turn determinism off again
 
 from poseline.config.general import General
 from poseline.log import get_logger
@@ -28,3 +29,19 @@ def prepare(general: General) -> None:
             tf.config.set_logical_device_configuration(gpus[0], [limit])
         except RuntimeError as error:
             _log.warning("gpu_memory_limit comes too late", reason=str(error))
+
+
+def allow_nondeterminism(error: Exception) -> None:
+    """Go on without determinism where an operation has no deterministic form, and say so.
+
+    Args:
+        error: What a step raised.
+
+    Raises:
+        Exception: The error itself, where it has another cause.
+    """
+    refused = isinstance(error, tf.errors.UnimplementedError) and config.is_op_determinism_enabled()
+    if not refused:
+        raise error
+    _log.warning("deterministic_ops is ignored", reason=str(error).splitlines()[0])
+    config.disable_op_determinism()

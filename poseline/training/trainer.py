@@ -21,6 +21,7 @@ from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
 from poseline.training.checkpoint import TrainingState
 from poseline.training.loss import heatmap_loss
+from poseline.training.session import allow_nondeterminism
 
 Batches = Iterable[tuple[Any, Any]]
 Figures = dict[str, float]
@@ -80,7 +81,9 @@ class Trainer:
         """
         self._compile()
         self.twin.stop_training = self.state.stopped
-        listeners = keras.callbacks.CallbackList(self.callbacks, model=self.twin, add_history=False)
+        listeners = keras.callbacks.CallbackList(
+            self.callbacks, model=self.twin, add_history=False, epochs=epochs, steps=len(training)
+        )
         listeners.on_train_begin()
         self._restore()
         for epoch in range(self.state.epoch, epochs):
@@ -88,12 +91,16 @@ class Trainer:
                 break
             listeners.on_epoch_begin(epoch)
             figures = self._train(training, epoch, epochs, listeners)
+            listeners.on_test_begin()
             figures |= self.validate(validation())
+            listeners.on_test_end(figures)
             figures["learning_rate"] = float(self.twin.optimizer.learning_rate)
             listeners.on_epoch_end(epoch, figures)
             self.state.epoch = epoch + 1
             self.state.history.append(figures)
-            self.state.callbacks = [checkpoint.callback_state(c) for c in self.callbacks]
+            self.state.callbacks = {
+                type(c).__name__: checkpoint.callback_state(c) for c in self.callbacks
+            }
             self.state.stopped = bool(self.twin.stop_training)
             after_epoch(epoch, figures)
         listeners.on_train_end()
@@ -136,8 +143,8 @@ class Trainer:
     def _restore(self) -> None:
         if not self.restore_callbacks:
             return
-        for callback, kept in zip(self.callbacks, self.state.callbacks, strict=False):
-            vars(callback).update(kept)
+        for callback in self.callbacks:
+            vars(callback).update(self.state.callbacks.get(type(callback).__name__, {}))
 
     def _train(self, training: EpochSource, epoch: int, epochs: int, listeners: Any) -> Figures:
         total, count = tf.zeros([]), 0
@@ -150,10 +157,18 @@ class Trainer:
         )
         for index, (images, labels) in enumerate(bar):
             listeners.on_train_batch_begin(index)
-            total += self._step(images, labels)
+            loss = self._first(images, labels) if count == 0 else self._step(images, labels)
+            total += loss
             count += 1
-            listeners.on_train_batch_end(index)
+            listeners.on_train_batch_end(index, {"loss": loss})
         return {"loss": float(total) / max(count, 1)}
+
+    def _first(self, images: Any, labels: Any) -> Any:
+        try:
+            return self._step(images, labels)
+        except tf.errors.UnimplementedError as error:
+            allow_nondeterminism(error)
+            return self._step(images, labels)
 
     def _learn(self, images: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
