@@ -12,7 +12,8 @@ from poseline.errors import PoselineError
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 failed, 2 config or command line, 3 data, 4 model, 5 storage,
-6 outside tool, 7 the model did not pass the gate, 130 interrupted.
+6 outside tool, 7 the model did not pass the gate,
+8 canceled, 130 interrupted.
 """
 
 app = App(
@@ -42,18 +43,27 @@ for _name, (_module, _help) in _COMMANDS.items():
     _path = f"poseline.cli.{_module}:{_name.replace('-', '_')}"
     app.command(_path, name=_name, help=_help)
 app.command("poseline.cli.dataset:app", name="dataset", help="Convert, make and look at sets.")
+app.command(
+    "poseline.cli.pipelines:app", name="pipelines",
+    help="Compile, run, watch and schedule pipelines on Kubeflow.",
+)  # fmt: skip
 app.register_install_completion_command()
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code."""
+def main(arguments: list[str] | None = None, program: App = app) -> NoReturn:
+    """Run a command line and exit with its code.
+
+    Args:
+        arguments: The command line; None: this process's.
+        program: What reads it.
+    """
     log.configure()
-    sys.exit(_code(arguments))
+    sys.exit(_code(program, arguments))
 
 
-def _code(arguments: list[str] | None) -> int:
+def _code(program: App, arguments: list[str] | None) -> int:
     try:
-        result = app(arguments, result_action="return_value")
+        result = program(arguments, result_action="return_value")
     except CycloptsError as error:
         _say(f"{error}\nTry `poseline --help`.")
         return 2
