@@ -12,6 +12,7 @@ from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.graph_component import GraphComponent
 
 from components.benchmark.component import benchmark
+from components.compare.component import compare
 from components.dataset_convert.component import dataset_convert
 from components.evaluate.component import evaluate
 from components.finish.component import finish
@@ -35,10 +36,12 @@ _TITLES = {
     "evaluate-int8": "Evaluate the int8 model",
     "benchmark": "Benchmark on the boards",
     "gate": "Gate and registry",
+    "compare": "Compare the variants",
     "finish": "Write the final status",
 }
 _FIGURES = ("evaluate-float", "evaluate-int8", "benchmark")
 
+_AT_ONCE = 4  # variants
 _HEADER = "# Compiled from pipelines/; `make schema` writes it.\n"
 
 Outputs = dict[str, Any]
@@ -66,14 +69,9 @@ def chain(mode: OperationMode, **form: Any) -> None:
         mode: The chain.
         form: `config`, and the fields of the form that this chain has; pipeline parameters.
     """
-    last = _titled(finish(chain=mode, **form).set_caching_options(False), "finish")
-    with dsl.ExitHandler(last, name="chain"):
-        asked = resolved(mode, form)
-        data = _titled(
-            dataset_convert(config=asked.outputs["convert"], data=asked.outputs["data"]),
-            "dataset-convert",
-        )
-        figures, model = stages(mode, asked, data)
+    with _tracked(mode, form):
+        asked, data = _begun(mode, form)
+        figures, model = _stages(mode, asked, data)
         judged = {name.replace("-", "_"): value for name, value in figures.items()}
         task = gate(
             config=asked.outputs["gate"], inputs=data.outputs["evaluate"],
@@ -82,13 +80,42 @@ def chain(mode: OperationMode, **form: Any) -> None:
         _titled(task.set_caching_options(False), "gate")  # the champion may be another one
 
 
-def resolved(mode: OperationMode, form: Mapping[str, Any], **more: Any) -> PipelineTask:
+def sweep(mode: OperationMode, variants: Any, **form: Any) -> None:
+    """Build a chain for each of several variants, and a comparison of what they come to.
+
+    Args:
+        mode: The chain.
+        variants: A list of fields each; a pipeline parameter.
+        form: As in `chain`.
+    """
+    with _tracked(mode, form):
+        _, data = _begun(mode, form)
+        with dsl.ParallelFor(variants, name="variants", parallelism=_AT_ONCE) as variant:
+            figures, _ = _stages(mode, _resolved(mode, form, variant=variant), data)
+        collected = {k.replace("-", "_"): dsl.Collected(v) for k, v in figures.items()}
+        _titled(compare(**collected), "compare")
+
+
+def _tracked(mode: OperationMode, form: Mapping[str, Any]) -> dsl.ExitHandler:
+    """Return what tells MLflow how the tasks inside of it ended."""
+    last = finish(chain=mode, **form).set_caching_options(False)
+    return dsl.ExitHandler(_titled(last, "finish"), name="chain")
+
+
+def _begun(mode: OperationMode, form: Mapping[str, Any]) -> tuple[PipelineTask, PipelineTask]:
+    """Add the tasks that every pipeline begins with."""
+    asked = _resolved(mode, form)
+    data = dataset_convert(config=asked.outputs["convert"], data=asked.outputs["data"])
+    return asked, _titled(data, "dataset-convert")
+
+
+def _resolved(mode: OperationMode, form: Mapping[str, Any], **more: Any) -> PipelineTask:
     """Add the task that checks what a run was started with; it is never taken from a cache."""
     task = resolve(chain=mode, **form, **more)
     return _titled(task.set_caching_options(False), "resolve")
 
 
-def stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tuple[Outputs, Any]:
+def _stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tuple[Outputs, Any]:
     """Add the stages of a chain.
 
     Args:

@@ -9,6 +9,12 @@ from poseline.config.deployment import Board
 
 CONFIG = Path(__file__).with_name("default.yaml").read_text(encoding="utf-8")
 """A complete config but for the pictures."""
+VARIANTS = [
+    {"alpha": 0.35, "input_size": 192},
+    {"alpha": 0.5, "input_size": 192},
+    {"alpha": 0.35, "input_size": 256},
+]
+"""A small sweep."""
 
 _EMPTY = "empty: as the config says."
 _ZERO = "0: as the config says."

@@ -37,8 +37,8 @@ def resolve(
         variant: Further fields, of one pass of a sweep; they win over all else.
 
     Returns:
-        The slice of the config of each task; `data`: the sets that are named and what their
-        content is known by; `run`: where the run is tracked and its models are put.
+        data: The sets that are named, and what their content is known by.
+        run: Where the run is tracked, and its models are put. All others: slices of the config.
     """
     from poseline.stages import pod
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from rich.console import Console
@@ -54,6 +55,8 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
     from poseline.operator import crd
 
     outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS}
+    for entry in entry_points(group="poseline.outputs"):  # of the rooms above this one
+        outputs |= entry.load()
     stale = generate(root, check=check, outputs=outputs)
     for path in stale:
         Console(stderr=True).print(f"{'stale' if check else 'wrote'}: {path}")

@@ -228,6 +228,28 @@ def gate(
 
 
 @told
+def compare(judged: Mapping[str, Sequence[Json]], table: Artifact, page: Artifact) -> None:
+    """Compare the models of a sweep.
+
+    Args:
+        judged: `evaluate-float`, `evaluate-int8` and `benchmark` to the figures of each model.
+        table: Markdown to write.
+        page: HTML to write.
+    """
+    from poseline.stages.compare import PAGE, TABLE, run
+
+    models: dict[str, list[Manifest]] = {}
+    for results in judged.values():
+        for figures in results:
+            models.setdefault(figures["variant"], []).append(_manifest(figures))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "compared"
+        run(models, out)
+        for name, shown in ((TABLE, table), (PAGE, page)):
+            write_atomic(Path(shown.path), (out / name).read_text(encoding="utf-8"))
+
+
+@told
 def finish(
     chain: str, config: str, form: Mapping[str, Any], state: str, message: str, summary: Artifact
 ) -> None:
@@ -361,8 +383,13 @@ def _manifests(judged: Mapping[str, Json], folder: Path) -> dict[str, Path]:
     for name, figures in judged.items():
         if figures:
             found[name] = folder / name
-            Manifest(**_received(figures["manifest"])).write(found[name])
+            found[name].mkdir(parents=True)
+            _manifest(figures).write(found[name])
     return found
+
+
+def _manifest(figures: Json) -> Manifest:
+    return Manifest(**_received(figures["manifest"]))
 
 
 _NOTHING = "None"  # KFP's runner cannot hand None on
@@ -406,16 +433,3 @@ def _whatever(text: str) -> Config:
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | int) else str(value)
-
-
-def rows(results: Sequence[Sequence[Json]]) -> dict[str, list[Json]]:
-    """Return collected figures by variant.
-
-    Args:
-        results: A list for each task of a loop, an entry an iteration.
-    """
-    found: dict[str, list[Json]] = {}
-    for task in results:
-        for figures in task:
-            found.setdefault(figures["variant"], []).append(figures["manifest"])
-    return found

@@ -1,0 +1,33 @@
+"""compare: the figures of several models in, one table and the Pareto front out."""
+
+from kfp import dsl
+from kfp.dsl import HTML, Markdown, Output
+
+from poseline.config.platform import Images
+
+
+@dsl.component(base_image=Images().ml, install_kfp_package=False)
+def compare(
+    evaluate_float: list,
+    evaluate_int8: list,
+    benchmark: list,
+    table: Output[Markdown],
+    page: Output[HTML],
+):
+    """Compare the models of a sweep: accuracy against flash and latency.
+
+    Args:
+        evaluate_float: Figures of each float model.
+        evaluate_int8: Figures of each int8 model.
+        benchmark: Figures of each model on the boards.
+        table: A row for each model; those that no other beats are marked.
+        page: The same as plots.
+    """
+    from poseline.stages import pod
+
+    judged = {
+        "evaluate-float": evaluate_float,
+        "evaluate-int8": evaluate_int8,
+        "benchmark": benchmark,
+    }
+    pod.compare(judged, table, page)

@@ -1,0 +1,92 @@
+"""What a chain's file does when it is run: compile, and on demand submit, schedule or run here."""
+
+from pathlib import Path
+
+from cyclopts import App
+from rich.console import Console
+
+from poseline import cli
+from poseline.cli.pipelines import (
+    Server,
+    Settings,
+    package,
+    run_order,
+    schedule_order,
+    unschedule_package,
+)
+from poseline.config.config import CHAINS
+from poseline.errors import ConfigError, Problem
+from poseline.store.manifest import write_atomic
+
+COMPILED = Path(__file__).parent / "compiled"
+
+
+def main(name: str) -> None:
+    """Read the command line of a chain's file and exit with its code.
+
+    Args:
+        name: Name of the chain, and of its file.
+    """
+    app = App(name=f"{name}.py", help=f"{name}: compile it, or run it.", exit_on_error=False,
+              print_error=False)  # fmt: skip
+
+    @app.default
+    def run(
+        *,
+        submit: bool = False,
+        wait: bool = False,
+        schedule: str | None = None,
+        unschedule: bool = False,
+        local: bool = False,
+        settings: Settings | None = None,
+        server: Server | None = None,
+        run_name: str | None = None,
+        time_zone: str = "UTC",
+        root: Path = Path("local_outputs"),
+        cache: bool = True,
+    ) -> int:
+        """Without a flag: write compiled/<name>.yaml.
+
+        Args:
+            submit: Upload it and start a run.
+            wait: With --submit: show the stages until the run is over, then its figures; exits by
+                outcome.
+            schedule: Cron line of five fields: make or change one recurring run.
+            unschedule: Delete that recurring run.
+            local: Run it here, by KFP's local runner.
+            settings: What is run.
+            server: Where Kubeflow is.
+            run_name: Name of the run or of the schedule; there is one of a name.
+            time_zone: The zone that the server reckons in.
+            root: With --local: folder of the artifacts.
+            cache: With --local: take what an earlier run made of the same inputs.
+        """
+        asked = [submit, schedule is not None, unschedule, local]
+        if sum(asked) > 1:
+            accepted = "one of --submit, --schedule, --unschedule, --local"
+            raise ConfigError([Problem("flags", "several", accepted)], "the command line")
+        text, where = package(name), server or Server()
+        if unschedule:
+            unschedule_package(text, where, run_name)
+        elif any(asked):
+            mode = name if name in CHAINS else None
+            order = (settings or Settings()).order(text, mode)
+            if submit:
+                return run_order(order, where, run_name, wait=wait)
+            if schedule is not None:
+                schedule_order(order, where, schedule, run_name, time_zone)
+            else:
+                from pipelines.local import run as run_here
+
+                chain = run_here(order.package, order.parameters, root, cache=cache)
+                _say(f"Done; the artifacts are in {root}, and in MLflow it is the run {chain}")
+        else:
+            write_atomic(COMPILED / f"{name}.yaml", text)
+            _say(f"Wrote {COMPILED / name}.yaml")
+        return 0
+
+    cli.main(program=app)
+
+
+def _say(message: str) -> None:
+    Console(soft_wrap=True, highlight=False, markup=False).print(message)

@@ -1,0 +1,36 @@
+"""What is made of the pipelines and components: compiled packages, READMEs."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from components.readme import readme
+from pipelines.builder import package
+
+PIPELINES = ("chain_tqe", "chain_tqeb", "chain_eqe", "chain_eqeb", "chain_qb", "sweep")
+COMPONENTS = (
+    "resolve",
+    "dataset_convert",
+    "import_model",
+    "train",
+    "quantize",
+    "evaluate",
+    "predict",
+    "benchmark",
+    "gate",
+    "compare",
+    "finish",
+)
+
+
+def _package(name: str) -> str:
+    return package(import_module(f"pipelines.{name}").pipeline)
+
+
+def _readme(name: str) -> str:
+    return readme(getattr(import_module(f"components.{name}.component"), name))
+
+
+OUTPUTS: Mapping[str, Callable[[], str]] = {
+    f"pipelines/compiled/{name}.yaml": lambda name=name: _package(name) for name in PIPELINES
+} | {f"components/{name}/README.md": lambda name=name: _readme(name) for name in COMPONENTS}
+"""Path in the project to what makes it; see `poseline.config.schema.generate`."""

@@ -1,0 +1,29 @@
+"""sweep: chain_tqeb for each of several variants, and a comparison."""
+
+from kfp import dsl
+
+from pipelines import builder, command, form
+
+
+@dsl.pipeline(
+    name="poseline-sweep",
+    display_name="Sweep: train, quantize, evaluate, benchmark and compare",
+)
+@form.documented
+def pipeline(
+    config: str = form.CONFIG,
+    dataset: str = "",
+    variants: list = form.VARIANTS,
+    keypoints: int = 0,
+    epochs: int = 0,
+    batch_size: int = 0,
+    learning_rate: float = 0.0,
+    board: str = "",
+):
+    """Several models on one data set: accuracy against flash and latency, the best ones marked."""
+    fields = {k: v for k, v in locals().items() if k != "variants"}
+    builder.sweep("chain_tqeb", variants, **fields)
+
+
+if __name__ == "__main__":
+    command.main("sweep")
