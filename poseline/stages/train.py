@@ -283,7 +283,6 @@ def _trainer(config: Config, start: _Start, steps: int) -> Trainer:
     twin = make_twin(start.model, steps)
     optimizer = named.optimizer(start.training)
     twin.compile(optimizer=optimizer, loss="mse")
-    optimizer.build(twin.trainable_variables)
     trainer = Trainer(
         start.model, twin, start.training.heatmaps, decoding_of(start.training),
         config.preprocessing.resizing.aspect_ratio,

@@ -1,0 +1,88 @@
+import json
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poseline.errors import DataError
+from poseline.stages import compare
+from poseline.stages.compare import Row, pareto
+from poseline.store.manifest import Manifest
+
+FIGURE = st.one_of(st.integers(-4, 4).map(float), st.floats(allow_nan=True))
+
+
+def dominates(one, other):
+    return one[0] <= other[0] and one[1] >= other[1] and one != other
+
+
+@given(st.lists(st.tuples(FIGURE, FIGURE), max_size=20))
+def test_the_front_is_what_no_other_point_dominates(points):
+    known = [point for point in points if not any(map(math.isnan, point))]
+    expected = {
+        index
+        for index, point in enumerate(points)
+        if point in known and not any(dominates(other, point) for other in known)
+    }
+    assert pareto(points) == expected
+
+
+def evaluation(model, oks):
+    return Manifest("evaluate", "c", inputs={"model": model, "test": "t"}, metrics={"oks": oks})
+
+
+def benchmark(model, flash, latency, fits=1.0):
+    return Manifest(
+        "benchmark", "c", inputs={"model": model}, summary={"board": "STM32H747I-DISCO"},
+        metrics={"flash_kb": flash, "ram_kb": 300.0, "latency_ms_estimate": latency, "fits": fits},
+    )  # fmt: skip
+
+
+RUNS = {
+    f"alpha {alpha}, input_size {side}": [
+        evaluation("float", oks + 0.02), evaluation("int8", oks), benchmark("int8", flash, ms, fits)
+    ]
+    for alpha, side, oks, flash, ms, fits in (
+        (0.35, 128, 0.52, 560.0, 130.0, 1.0), (0.35, 192, 0.61, 560.0, 290.0, 1.0),
+        (0.35, 256, 0.60, 560.0, 510.0, 1.0), (0.5, 128, 0.55, 910.0, 210.0, 1.0),
+        (0.5, 192, 0.66, 910.0, 470.0, 1.0), (0.5, 256, 0.68, 910.0, 830.0, 0.0),
+        (1.0, 192, 0.71, 2560.0, 1400.0, 0.0),
+    )
+}  # fmt: skip
+
+
+def test_runs_are_compared(tmp_path):
+    rows = compare.run(RUNS, tmp_path / "out")
+    assert [row.name for row in rows][:2] == [
+        "alpha 1.0, input_size 192",
+        "alpha 0.5, input_size 256",
+    ]
+    assert {row.name for row in rows if row.best_by_flash} == {
+        "alpha 0.35, input_size 192", "alpha 0.5, input_size 256", "alpha 1.0, input_size 192"
+    }  # fmt: skip
+    assert {row.name for row in rows if not row.best_by_latency} == {"alpha 0.35, input_size 256"}
+    first = rows[0]
+    assert (first.oks, first.oks_float, first.fits) == (0.71, 0.73, False)
+    assert Row(**json.loads((tmp_path / "out" / compare.RESULT).read_text())[0]) == first
+    table = (tmp_path / "out" / compare.TABLE).read_text()
+    assert "| 1 | alpha 1.0, input_size 192 | 0.710 | 0.730 | 2,560 | 300 | 1,400.0 | no |" in table
+    page = (tmp_path / "out" / compare.PAGE).read_text()
+    assert not re.search(r'(?:src|href)="(?!data:)', page)
+    assert (tmp_path / "out" / compare.PICTURE).stat().st_size > 10_000
+
+
+def test_what_was_not_measured_is_left_open(tmp_path):
+    rows = compare.run(
+        {"a": [evaluation("m", 0.5)], "b | c": [], "d": RUNS.popitem()[1]}, tmp_path / "o"
+    )
+    assert [row.name for row in rows] == ["d", "a", "b | c"]
+    assert not rows[1].best_by_flash
+    assert "| 3 | b \\| c | – | – | – | – | – | – |" in (tmp_path / "o" / compare.TABLE).read_text()
+
+
+def test_nothing_to_compare_is_told(tmp_path):
+    with pytest.raises(DataError, match="no run to compare"):
+        compare.run({}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
