@@ -22,10 +22,10 @@ demo: .venv/.ready ## Make a data set, run chain_tqeb on it, show the table
 
 test: .venv/.ready ## Lint, type-check, and run the default tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest -q -m "not slow and not cluster and not images"
+	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node"
 
 test-slow: .venv/.ready ## Run the longer tests
-	@$(BIN)/pytest -q -m "slow and not cluster and not images"
+	@$(BIN)/pytest -q -m "slow and not cluster and not images and not node"
 
 control-plane: .venv/.ready ## Build etcd, the API server and kubectl into ~/.cache/poseline
 	@$(BIN)/python tests/cluster/programs.py
@@ -43,6 +43,13 @@ images: ## Build the images poseline-{ml,pipelines,operator} (IMAGE_PREFIX, TAG,
 	  DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_FLAGS) --build-arg VERSION=$(TAG) \
 	    --build-arg REVISION=$$(git rev-parse HEAD) -f images/$$world.Dockerfile \
 	    -t $(IMAGE_PREFIX)poseline-$$world:$(TAG) . || exit 1; done
+
+test-images: .venv/.ready ## Start a Docker engine, build the images and test them (Debian, root)
+	@tests/images/engine.sh
+
+test-node: .venv/.ready ## Run our images as pods on a real kubelet (Debian, root)
+	@$(BIN)/python tests/cluster/programs.py --node
+	@tests/images/engine.sh node
 
 kind-up: images ## Make a kind cluster with KFP, load the images, install the chart
 	@tests/cluster/kind.sh
@@ -76,4 +83,4 @@ lock: .venv/.ready ## Resolve the locks again
 clean: ## Remove .venv and every output
 	@rm -rf .venv demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test test-slow control-plane test-cluster images kind-up lint schema bench lock clean
+.PHONY: help setup demo test test-slow control-plane test-cluster images test-images test-node kind-up lint schema bench lock clean

@@ -1,8 +1,8 @@
 # The image of every stage: TensorFlow, LiteRT, ONNX Runtime, MLflow, and KFP's executor.
 # Build it with BuildKit from the root of the tree, as `make images` does.
 ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
-# Needs venv and pip, which the final image does not.
-ARG BUILD_IMAGE=${BASE_IMAGE}
+# The same Python, with what a build needs: venv, pip and strip.
+ARG BUILD_IMAGE=docker.io/library/python:3.11-bookworm
 
 FROM ${BUILD_IMAGE} AS build
 SHELL ["/bin/sh", "-euc"]

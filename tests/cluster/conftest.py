@@ -22,14 +22,19 @@ With KUBECONFIG set and `make test-cluster`, the same tests run against that clu
 import os
 import secrets
 
+import node as nodes
 import programs
 import pytest
 import rig
 
+from poseline import __version__
+
+OPERATOR_IMAGE = f"poseline-operator:{__version__}"
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "control_plane" in item.fixturenames or "own_control_plane" in item.fixturenames:
+        if "control_plane" in item.fixturenames and "node" not in item.fixturenames:
             item.add_marker(pytest.mark.cluster)
 
 
@@ -65,3 +70,18 @@ def namespace(control_plane):
     control_plane.kubectl("create", "namespace", name)
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def node(control_plane):
+    """A node that runs pods, with a containerd of its own; `node.load(image)` brings an image."""
+    if not isinstance(control_plane, rig.ControlPlane):
+        pytest.skip("KUBECONFIG names a cluster with nodes of its own")
+    if reason := nodes.missing():
+        pytest.skip(reason)
+    node = nodes.Node(control_plane, OPERATOR_IMAGE)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()

@@ -19,6 +19,8 @@ CONTAINERD = """
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "docker.io/library/poseline-pause:1"
+  # Without CAP_SYS_RESOURCE, which root in a sandbox may lack, no score is lowered.
+  restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{folder}/cni"
@@ -38,6 +40,7 @@ KUBELET = {
     "failSwapOn": False,
     "makeIPTablesUtilChains": False,
     "healthzPort": 0,
+    "oomScoreAdj": 0,
     "registerNode": True,
     "syncFrequency": "2s",
 }
@@ -86,6 +89,11 @@ class Node:
             self.plane.end(name)
         self._containerd.terminate()
         self._containerd.wait(30)
+        # The kubelet mounts its own folder, and the tokens of pods.
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for mount in sorted(mounts, reverse=True):
+            if Path(mount).is_relative_to(self.folder):
+                subprocess.run(["umount", mount], check=True)
         shutil.rmtree(self.folder)
 
     def load(self, image):
