@@ -178,7 +178,16 @@ def equals(key: str, value: str) -> str:
 
     The server decodes a filter once more than the rest of a query.
     """
-    predicate = {"operation": "EQUALS", "key": key, "string_value": value}
+    return _filter("EQUALS", key, value)
+
+
+def contains(key: str, value: str) -> str:
+    """Return the filter for objects whose `key` has `value` in it."""
+    return _filter("IS_SUBSTRING", key, value)
+
+
+def _filter(operation: str, key: str, value: str) -> str:
+    predicate = {"operation": operation, "key": key, "string_value": value}
     return quote(json.dumps({"predicates": [predicate]}), safe="")
 
 

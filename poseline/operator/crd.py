@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_args
 
 import yaml
@@ -117,6 +118,10 @@ class _Plain(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
+
+
+def _file(kind: Kind) -> str:
+    return to_yaml(crd(kind))
 
 
 def _experiment_spec() -> Schema:
@@ -323,7 +328,7 @@ def _texts() -> Schema:
 
 
 OUTPUTS: Mapping[str, Callable[[], str]] = {
-    f"charts/poseline/files/crds/{kind.plural}.yaml": lambda kind=kind: to_yaml(crd(kind))
+    f"charts/poseline/files/crds/{kind.plural}.yaml": partial(_file, kind)
     for kind in (EXPERIMENT, SCHEDULE)
 }
 """Path in the project to what makes it."""

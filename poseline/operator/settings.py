@@ -27,7 +27,8 @@ class Settings:
         pipelines: Folder of the compiled pipelines.
         poll_seconds: Time between two looks at an active run, give or take a fifth.
         settle_seconds: Time that a request whose answer was lost may still take effect; longer
-            than the time-outs of KFP's API server and of what is before it.
+            than the time-outs of KFP's API server and of what is before it, and at least six
+            times `kubeflow_timeout`.
         deletion_seconds: Most time that a deleted experiment waits for KFP to stop its run.
         workers: Experiments that are looked at side by side.
         listen: Address and port of /healthz, /readyz and /metrics.
@@ -44,7 +45,7 @@ class Settings:
     kubeflow_ui: str = ""
     kubeflow_token_file: Path | None = None
     kubeflow_ca_file: Path | None = None
-    kubeflow_timeout: float = 15.0
+    kubeflow_timeout: float = 10.0
     mlflow_url: str = ""
     platform_file: Path | None = None
     pipelines: Path = Path("/opt/poseline/pipelines")
@@ -52,6 +53,6 @@ class Settings:
     settle_seconds: float = 60.0
     deletion_seconds: float = 600.0
     workers: int = 4
-    listen: str = "0.0.0.0:8080"  # noqa: S104  a pod's own address
+    listen: str = "0.0.0.0:8080"
     lease_seconds: float = 15.0
     leader_election: bool = True

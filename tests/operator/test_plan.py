@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from poseline.operator import plan as plans
-from poseline.operator.plan import Experiment, Limits, Run, Submission, plan
+from poseline.operator.facts import Experiment, Limits, Run, Submission
+from poseline.operator.plan import plan
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(poll=10, settle=60, deletion=600)
