@@ -5,6 +5,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from pathlib import Path
 
 import pytest
+from mlflow_server import chain_runs, server  # noqa: F401
 from seaweed import proxy, storage, weed  # noqa: F401  fixtures for every room
 
 from poseline.config.config import Config

@@ -1,3 +1,5 @@
+"""A real MLflow server, and what it holds of a chain."""
+
 import os
 import signal
 import socket
