@@ -32,7 +32,7 @@ control-plane: .venv/.ready ## Build etcd, the API server and kubectl into ~/.ca
 
 test-cluster: .venv/.ready ## Run the tests on a real API server: our own, or KUBECONFIG's
 	@test -n "$$KUBECONFIG" || $(MAKE) --no-print-directory control-plane
-	@$(BIN)/pytest -q -m "cluster"
+	@$(BIN)/pytest -q -m "cluster" tests/cluster
 
 # DOCKER_FLAGS brings a mirror: --build-arg BASE_IMAGE=..., --secret id=pip.conf,src=...
 DOCKER ?= docker
@@ -49,7 +49,7 @@ test-images: .venv/.ready ## Start a Docker engine, build the images and test th
 
 test-node: .venv/.ready ## Run our images as pods on a real kubelet (Debian, root)
 	@$(BIN)/python tests/cluster/programs.py --node
-	@tests/images/engine.sh node
+	@tests/images/engine.sh tests/cluster -m node
 
 kind-up: images ## Make a kind cluster with KFP, load the images, install the chart
 	@tests/cluster/kind.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Build the images and test them where there is neither a Docker engine nor a registry: on Debian,
 # as root. Starts an engine of its own, which ends with this script, and makes the base images from
-# Debian's packages. Bases and build cache stay in ~/.cache/poseline/docker. The first argument is
-# the marker of the tests to run, by default `images`.
+# Debian's packages. Bases and build cache stay in ~/.cache/poseline/docker. The arguments are
+# pytest's, by default `tests/images -m images`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 state=${XDG_CACHE_HOME:-$HOME/.cache}/poseline/docker
@@ -45,4 +45,5 @@ flags="--network=host --build-arg BASE_IMAGE=poseline-base --build-arg BUILD_IMA
 [ -z "${SSL_CERT_FILE:-}" ] || flags+=" --secret id=ca,src=$SSL_CERT_FILE"
 make --no-print-directory images DOCKER_FLAGS="$flags"
 $DOCKER image ls --filter 'reference=*poseline-*' --format '{{.Repository}}:{{.Tag}} {{.Size}}'
-.venv/bin/pytest -q -m "${1:-images}"
+[ $# -gt 0 ] || set -- tests/images -m images
+.venv/bin/pytest -q "$@"
