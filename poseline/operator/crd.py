@@ -275,6 +275,7 @@ def _schedule_status() -> Schema:
         activeCount=_whole("How many they are."),
         lastScheduleTime=_TIME,
         lastSuccessfulTime=_TIME,
+        lastMissedTime=_TIME,
         nextScheduleTime=_TIME,
     )
 

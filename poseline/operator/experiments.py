@@ -155,7 +155,11 @@ class _Pass:
             case plan.RemoveFinalizer():
                 self._finalize([each for each in self._finalizers if each != FINALIZER])
             case plan.Record(submission):
-                self._version = self._runs.prepare(self._ordered().package)
+                try:
+                    self._version = self._runs.prepare(self._ordered().package)
+                except BackendError as error:
+                    self._not_submitted(error)
+                    raise
                 self._write(status.recorded(old, submission, generation, now))
                 self._submission = submission
             case plan.Submit(name):
@@ -190,6 +194,17 @@ class _Pass:
         except RefusedError as error:
             report = plan.Report("Failed", "Refused", error.message)
             self._report(read(self._body), report)
+        except BackendError as error:
+            self._not_submitted(error)
+            raise
+
+    def _not_submitted(self, error: BackendError) -> None:
+        self._write(
+            status.condition(
+                self._status, "Submitted", "False", "NoAnswer", error.message, self._generation,
+                _now(),
+            )
+        )  # fmt: skip
 
     def _report(self, experiment: Experiment, report: plan.Report) -> None:
         made = status.reported(

@@ -64,7 +64,7 @@ def test_a_name_is_the_runs_own_and_fits():
     assert long.run_name.endswith("-01234567-g1")
 
 
-class Lost(Exception):
+class LostError(Exception):
     """No answer came."""
 
 
@@ -97,7 +97,7 @@ class World:
 
     def write(self, version, **changes):
         if version != self.version or self.experiment is None:
-            raise Lost("conflict")
+            raise LostError("conflict")
         self.version += 1
         self.experiment = replace(self.experiment, **changes)
         if self.experiment.deleted and not self.experiment.finalizer:
@@ -125,7 +125,7 @@ class Operator:
     def act(self, fault="none", late=0):
         action, world = self.actions.pop(0), self.world
         if fault == "never":
-            raise Lost
+            raise LostError
         match action:
             case plans.AddFinalizer():
                 self.write(finalizer=True)
@@ -136,15 +136,15 @@ class Operator:
                 self.write(submission=submission, run_id="", phase="Pending", completed=None)
             case plans.Submit(name):
                 if not world.up or not plans.fresh(self.record, world.now, LIMITS):
-                    raise Lost
+                    raise LostError
                 if not any(run.name == name for run in world.runs):
                     self.actions.insert(0, Create(name, world.now))
             case Create(name, since):
                 if not world.up or (world.now - since).total_seconds() > 10:
-                    raise Lost
+                    raise LostError
                 if fault == "late":
                     world.coming.append((world.now + timedelta(seconds=late), name))
-                    raise Lost
+                    raise LostError
                 world.create(name)
             case plans.Adopt(run):
                 self.write(run_id=run.id, phase="Running")
@@ -153,7 +153,7 @@ class Operator:
             case plans.Stop(run):
                 current = next(each for each in world.runs if each.id == run.id)
                 if not world.up:
-                    raise Lost
+                    raise LostError
                 if current.active:
                     world.change(current, "CANCELING")
             case plans.Report(phase=phase):
@@ -164,7 +164,7 @@ class Operator:
             case plans.Delete():
                 self.write(deleted=world.now)
         if fault == "answer":
-            raise Lost
+            raise LostError
 
     def write(self, **changes):
         self.world.write(self.version, **changes)
@@ -201,7 +201,7 @@ class Story(RuleBasedStateMachine):
         if operator.actions and self.world.experiment:
             try:
                 operator.act(fault, late)
-            except Lost:
+            except LostError:
                 operator.actions = []
 
     @precondition(alive)
@@ -250,7 +250,8 @@ class Story(RuleBasedStateMachine):
     def the_user_changes(self, wish):
         world, experiment = self.world, self.world.experiment
         if wish == "delete":
-            return world.write(world.version, deleted=world.now)
+            world.write(world.version, deleted=world.now)
+            return
         changes = {"hash": wish} if wish in "AB" else {"suspended": wish == "suspend"}
         if replace(experiment, **changes) != experiment:
             world.write(world.version, generation=experiment.generation + 1, **changes)
@@ -303,7 +304,7 @@ def settle(world, operator, rounds, faults=None):
             while operator.actions and world.experiment:
                 operator.act((faults or {}).get(number, "none"), late=19)
                 number += 1
-        except Lost:
+        except LostError:
             operator.actions = []
         world.pass_time(5)
 
@@ -326,7 +327,7 @@ def test_who_was_held_up_asks_no_more():
     slow.look()
     slow.act()
     world.pass_time(45)
-    with pytest.raises(Lost):
+    with pytest.raises(LostError):
         slow.act()
     world.pass_time(16)
     settle(world, other, 3)
