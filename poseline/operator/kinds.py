@@ -16,6 +16,9 @@ SCHEDULE_LABEL = f"{GROUP}/schedule"
 SLOT_ANNOTATION = f"{GROUP}/scheduled-at"
 """On an experiment: the slot that it was made for."""
 
+DECLARED_LABEL = f"{GROUP}/declared"
+"""On a schedule that the installation declares."""
+
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Stopping"]
 Concurrency = Literal["Allow", "Forbid", "Replace"]

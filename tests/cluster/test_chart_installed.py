@@ -5,10 +5,15 @@ import time
 from pathlib import Path
 
 import helm_python as helm
+import kubernetes.config
 import pytest
 import yaml
 
-CHART = Path(__file__).parents[2] / "charts" / "poseline"
+from poseline.operator import declared
+from poseline.operator.cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "poseline"
 DEFINITIONS = ("poseexperiments.poseline.dev", "poseschedules.poseline.dev")
 RELEASE = "pose"
 # Its custom resource is another operator's.
@@ -50,6 +55,11 @@ def release(control_plane, namespace):
         assert not found, "uninstalling leaves nothing outside of the namespace"
 
 
+def connected(control_plane):
+    kubernetes.config.load_kube_config(str(control_plane.kubeconfig))
+    return Cluster()
+
+
 def wait_for(check, seconds=30):
     deadline = time.monotonic() + seconds
     while not (found := check()):
@@ -82,13 +92,19 @@ def test_every_set_up_installs(release, control_plane, namespace, setup):
     control_plane.apply(*what_helm_test_runs(setup, namespace), dry_run=True)
 
 
-def test_upgrade_rollback_and_removal_keep_what_people_made(release, control_plane, namespace):
+def test_upgrade_rollback_and_removal_keep_what_people_made(
+    release, control_plane, namespace, tmp_path
+):
     values = values_of("kind")
     values["mlflow"]["embedded"]["storage"]["keep"] = True
     release.install(str(CHART), RELEASE, values, namespace=namespace)
-    experiment = yaml.safe_load((CHART.parents[1] / "examples" / "experiment.yaml").read_text())
+    experiment = yaml.safe_load((ROOT / "examples" / "kubernetes" / "experiment.yaml").read_text())
     experiment["metadata"] = {"name": "mine", "namespace": namespace}
     control_plane.apply(experiment)
+    config = control_plane.get("configmap", f"{RELEASE}-poseline-operator", "-n", namespace)
+    (file := tmp_path / "schedules.yaml").write_text(config["data"]["schedules.yaml"])
+    cluster = connected(control_plane)
+    declared.apply(cluster, declared.read(file), namespace)
 
     def kept():
         secret = control_plane.get("secret", f"{RELEASE}-poseline-s3", "-n", namespace)["data"]
@@ -104,6 +120,10 @@ def test_upgrade_rollback_and_removal_keep_what_people_made(release, control_pla
     assert len(release.history(RELEASE)) == 2
     release.rollback(RELEASE, version=1)
     assert kept() == before
+    declared.apply(cluster, declared.read(file), namespace)
+    assert kept() == before
+    declared.apply(cluster, {}, namespace)
+    assert not control_plane.get("poseschedules", "-n", namespace)["items"]
     release.uninstall(RELEASE)
     assert control_plane.get("poseexperiment", "mine", "-n", namespace)
     assert control_plane.get("pvc", f"{RELEASE}-poseline-mlflow", "-n", namespace)

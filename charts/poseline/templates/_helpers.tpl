@@ -161,6 +161,8 @@ spec:
 {{- end }}
 - name: POSELINE_PLATFORM_FILE
   value: /etc/poseline/platform.yaml
+- name: POSELINE_SCHEDULES_FILE
+  value: /etc/poseline/schedules.yaml
 - name: POSELINE_LISTEN
   value: 0.0.0.0:8080
 - name: POSELINE_LOG_JSON
