@@ -50,7 +50,7 @@ def weed(tmp_path_factory):
         server = subprocess.Popen(
             [program, "server", "-s3", "-filer", "-ip=127.0.0.1", f"-dir={folder}",
              f"-s3.config={folder / 's3.json'}", "-volume.max=20", "-master.telemetry=false",
-             "-master.volumeSizeLimitMB=64", *flags],
+             "-master.volumeSizeLimitMB=64", "-s3.port.iceberg=0", "-s3.port.lance=0", *flags],
             stdout=log, stderr=log, cwd=folder,
         )  # fmt: skip
     try:
