@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -65,7 +66,7 @@ class Settings:
     """
 
     config: Path | None = None
-    set: list[str] | None = None
+    set: Annotated[list[str] | None, Parameter(negative="")] = None
     platform: Path | None = None
     experiment: str = "Default"
 
@@ -103,7 +104,7 @@ def list_pipelines(
         return
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
@@ -213,20 +214,21 @@ def logs(run: str, *, server: Server | None = None, task: str | None = None) -> 
 
 
 @app.command
-def cancel(*runs: str, server: Server | None = None) -> None:
+def cancel(run: str, *more: str, server: Server | None = None) -> None:
     """End runs; one that is over already is no error.
 
     Example: `poseline pipelines cancel 4b7c…`
 
     Args:
-        runs: Ids of the runs.
+        run: Id of a run.
+        more: Ids of further ones.
         server: Where Kubeflow is.
     """
     with (server or Server()).connect() as kubeflow:
-        for run in runs:
-            ended = kubeflow.terminate(run)
-            Console().print(f"{run}  {'is ended' if ended else 'was over already'}",
-                            highlight=False)  # fmt: skip
+        for each in (run, *more):
+            ended = kubeflow.terminate(each)
+            done = "is ended" if ended else "was over already"
+            Console(soft_wrap=True).print(f"{each}  {done}", highlight=False)
 
 
 @app.command

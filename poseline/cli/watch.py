@@ -8,9 +8,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from poseline.errors import BackendError
 from poseline.kubeflow.client import Kubeflow
@@ -45,7 +46,7 @@ def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: flo
         if console.is_terminal:
             with Live(console=console, refresh_per_second=4) as live:
                 for now in watch(kubeflow, run.id, interval=interval):
-                    live.update(run_table(now))
+                    live.update(run_view(now))
                     last = now
         else:
             last = _line_by_line(kubeflow, run, console, interval)
@@ -69,7 +70,7 @@ def show(run: Run, output: Output = "table", found: Result | None = None) -> Non
         say_json(as_json(run, found))
         return
     console = Console()
-    console.print(run_table(run))
+    console.print(run_view(run))
     if run.error:
         console.print(run.error, markup=False, soft_wrap=True)
     for task in run.tasks:
@@ -96,11 +97,11 @@ def as_json(run: Run, found: Result | None = None) -> dict[str, Any]:
     return data
 
 
-def run_table(run: Run) -> Table:
-    """Return a run's tasks, their states and how long each took."""
-    state = "CANCELED" if run.canceled and run.over else run.state
-    table = Table(title=f"{run.name}  {_colored(run.state, state)}\n{run.id}", title_justify="left",
-                  title_style="")  # fmt: skip
+def run_view(run: Run) -> Group:
+    """Return a run's name, state and id above its tasks, their states and how long each took."""
+    state: State = "CANCELED" if run.canceled and run.over else run.state
+    head = Text.assemble(f"{run.name}  ", _colored(state), f"\n{run.id}")
+    table = Table()
     table.add_column("task")
     table.add_column("state")
     table.add_column("time", justify="right")
@@ -108,14 +109,14 @@ def run_table(run: Run) -> Table:
         end = task.ended or run.finished or datetime.now(UTC)
         spent = f"{(end - task.started).total_seconds():,.0f} s" if task.started else "–"
         table.add_row(task.name, _colored(task.state), spent)
-    return table
+    return Group(head, table) if run.tasks else Group(head)
 
 
 def runs_table(runs: list[Run]) -> Table:
     """Return runs, one a line."""
     table = Table(title="Runs", title_justify="left")
     for name in ("name", "state", "created", "id"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "id")
     for run in runs:
         created = run.created.strftime("%Y-%m-%d %H:%M:%SZ") if run.created else "–"
         table.add_row(run.name, _colored(run.state), created, run.id)
@@ -158,9 +159,8 @@ def _figures(run: Run) -> Result | None:
         return None
 
 
-def _colored(state: State, text: str = "") -> str:
-    style = _STYLES.get(state)
-    return f"[{style}]{text or state}[/]" if style else text or state
+def _colored(state: State) -> Text:
+    return Text(state, _STYLES.get(state, ""))
 
 
 def _say(message: str) -> None:

@@ -173,7 +173,7 @@ class Objects:
             "pipeline_version_reference": version,
         }
         self.runs[made["run_id"]] = made
-        steps = order(spec["root"]["dag"]["tasks"])
+        steps = order(spec)
         self.plans[made["run_id"]] = {"born": time.time(), "steps": steps, "fails": None,
                                       "ended": None, "set": {}, "tasks": None}  # fmt: skip
         experiment["last_run_created_at"] = moment
@@ -407,14 +407,18 @@ def read_package(text):
     return spec, next((d for d in documents if "platforms" in d), None)
 
 
-def order(tasks):
-    """Return the names of a graph's tasks, those that others wait for first."""
-    done = []
+def order(spec, graph=None):
+    """Return the names of a pipeline's tasks, those that others wait for first, groups unfolded."""
+    tasks = (graph or spec["root"])["dag"]["tasks"]
+    done, names = [], []
     while len(done) < len(tasks):
         ready = [name for name in sorted(tasks) if name not in done
                  and set(tasks[name].get("dependentTasks", [])) <= set(done)]  # fmt: skip
-        done += ready or sorted(set(tasks) - set(done))
-    return done
+        for name in ready:
+            component = spec["components"][tasks[name]["componentRef"]["name"]]
+            names += order(spec, component) if "dag" in component else [name]
+        done += ready
+    return names
 
 
 def _matches(item, encoded, kind):
