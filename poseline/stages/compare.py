@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from poseline.boards.estimate import LATENCY_FACTOR
 from poseline.errors import DataError
 from poseline.log import get_logger
 from poseline.report.page import Page
@@ -174,7 +173,7 @@ def _sentence(rows: Sequence[Row]) -> str:
     boards = sorted({row.board for row in rows if row.board})
     place = f" on {', '.join(boards)}" if boards else ""
     return (
-        f"Estimates{place}; the latency is right within a factor of {LATENCY_FACTOR:g}. Best by "
+        f"Estimates{place}; benchmark.json of each run has the error of its latency. Best by "
         "flash or latency: no other run is at least as good in both, and better in one."
     )
 

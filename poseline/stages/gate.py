@@ -32,7 +32,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class TestSet:
+class EvaluatedOn:
     """What an OKS was measured on; two figures compare where this is equal.
 
     Attributes:
@@ -59,7 +59,7 @@ class Verdict:
 
     checks: tuple[Check, ...]
     oks: float | None = None
-    test: TestSet | None = None
+    test: EvaluatedOn | None = None
 
     @property
     def passed(self) -> bool:
@@ -159,10 +159,10 @@ def decide(config: Config, manifests: Mapping[str, Manifest]) -> Verdict:
     return Verdict(tuple(checks), oks, test)
 
 
-def _accuracy(evaluation: Manifest) -> tuple[float | None, TestSet | None]:
+def _accuracy(evaluation: Manifest) -> tuple[float | None, EvaluatedOn | None]:
     known = evaluation.summary.get("accuracy_known", True)
     oks = evaluation.metrics.get("oks") if known else None
-    return oks, TestSet(
+    return oks, EvaluatedOn(
         evaluation.inputs.get("test", ""),
         evaluation.config_hash,
         int(evaluation.summary.get("pictures", 0)),

@@ -18,7 +18,7 @@ from poseline.config.gate import model_name
 from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
 from poseline.models.metadata import read_metadata
-from poseline.stages.gate import Promotion, TestSet, Verdict
+from poseline.stages.gate import EvaluatedOn, Promotion, Verdict
 from poseline.stages.result import Inputs
 from poseline.stages.task import run_task
 from poseline.store.manifest import sha256_of
@@ -160,7 +160,7 @@ def _figures(verdict: Verdict) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _recorded(version: Version, test: TestSet | None) -> float | None:
+def _recorded(version: Version, test: EvaluatedOn | None) -> float | None:
     """Return a version's OKS where it was measured on this very test set."""
     if test is None:
         return None
