@@ -71,8 +71,11 @@ def _read(manifest: Path) -> dict[str, Any]:
         body = yaml.safe_load(manifest.read_text(encoding="utf-8"))
         if body["kind"] != EXPERIMENT.name:
             raise ValueError(f"a {body['kind']}")
-        body["metadata"].setdefault("namespace", "default")
-        body["metadata"]["name"] += ""
+        body["metadata"] = {
+            "namespace": "default",
+            "name": EXPERIMENT.name.lower(),
+            **body["metadata"],
+        }
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         problem = Problem(str(manifest), str(error), f"a {EXPERIMENT.name} with a name")
         raise ConfigError([problem], "the command line") from None
