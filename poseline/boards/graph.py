@@ -13,12 +13,17 @@ from poseline.errors import ModelError
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor: name, shape with a batch of one, bytes, and whether it is a constant."""
+    """A tensor: name, shape with a batch of one, bytes, and whether it is a constant.
+
+    `scales` is how many quantization scales it has: 0 where it is float, several where each
+    channel has its own.
+    """
 
     name: str
     shape: tuple[int, ...]
     size: int
     constant: bool
+    scales: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,24 @@ class Graph:
         return sum(operation.macc for operation in self.operations)
 
     @property
+    def elements(self) -> int:
+        """Values that the operations put out."""
+        return sum(prod(self.tensors[i].shape) for op in self.operations for i in op.outputs)
+
+    @property
     def weight_bytes(self) -> int:
         """Bytes of the constants, which go to flash."""
         return sum(tensor.size for tensor in self.tensors if tensor.constant)
+
+    @property
+    def kernels(self) -> list[Tensor]:
+        """The weights of the convolutions and fully connected layers."""
+        found = [op.inputs[1] for op in self.operations if op.kind in WITH_KERNEL]
+        return [self.tensors[index] for index in found if self.tensors[index].constant]
+
+
+WITH_KERNEL = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+"""Operations whose second input is their weights."""
 
 
 _SIZES = {"FLOAT32": 4, "INT32": 4, "UINT8": 1, "INT8": 1, "INT16": 2, "INT64": 8, "BOOL": 1,
@@ -86,7 +106,9 @@ def _tensor(entry: Any, buffers: Any) -> Tensor:
     data = buffers[entry.buffer].data
     constant = data is not None and len(data) > 0
     size = len(data) if constant else prod(shape) * _SIZES.get(_TYPES[entry.type], 4)
-    return Tensor(entry.name.decode(), shape, size, constant)
+    scale = entry.quantization.scale if entry.quantization is not None else None
+    scales = len(scale) if scale is not None else 0
+    return Tensor(entry.name.decode(), shape, size, constant, scales)
 
 
 def _macc(

@@ -8,9 +8,29 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from poseline.boards.backend import Finding
+from poseline.config.config import Config
 from poseline.errors import BackendError
 
 _LIMIT_S = 600
+
+
+class Host:
+    """The model on this machine, in the runtime of its kind."""
+
+    takes: tuple[str, ...] = (".h5", ".keras", ".tflite", ".onnx")
+
+    def measure(self, model: Path, config: Config) -> Finding:
+        """See `Backend.measure`."""
+        runs = config.benchmarking.runs if config.benchmarking else 1
+        timing = measure(model, runs, config.general.num_threads_tflite)
+        return Finding(
+            {
+                "host_ms_median": timing.median_ms,
+                "host_ms_p95": timing.p95_ms,
+                "host_peak_mb": timing.peak_mb,
+            }
+        )
 
 
 @dataclass(frozen=True)
