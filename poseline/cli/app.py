@@ -47,6 +47,10 @@ app.command(
     "poseline.cli.pipelines:app", name="pipelines",
     help="Compile, run, watch and schedule pipelines on Kubeflow.",
 )  # fmt: skip
+app.command(
+    "poseline.cli.operator:app", name="operator",
+    help="Run PoseExperiment and PoseSchedule on Kubernetes.",
+)  # fmt: skip
 app.register_install_completion_command()
 
 

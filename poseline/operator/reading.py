@@ -61,13 +61,13 @@ def read(body: Mapping[str, Any], fault: str = "") -> Experiment:
     )
 
 
-def order(spec: Mapping[str, Any], platform: Platform, pipelines: Path) -> Order:
+def order(spec: Mapping[str, Any], platform: Platform, pipelines: Path | None) -> Order:
     """Check everything that a run needs, and return what Kubeflow gets.
 
     Args:
         spec: Of a PoseExperiment.
         platform: The operator's own settings of the platform.
-        pipelines: Folder of the compiled pipelines.
+        pipelines: Folder of the compiled pipelines; None: there are none.
 
     Raises:
         ConfigError: The config or the platform is wrong, or there is no such pipeline.
@@ -76,9 +76,9 @@ def order(spec: Mapping[str, Any], platform: Platform, pipelines: Path) -> Order
     config = {**spec["config"], "operation_mode": mode}
     load.check(config)
     settled = _merged(platform, spec.get("platform") or {})
-    path = pipelines / f"{mode}.yaml"
-    if not path.is_file():
-        raise ConfigError([Problem("chain", f"no {path.name}", "a pipeline that is installed")])
+    path = pipelines / f"{mode}.yaml" if pipelines else None
+    if path is None or not path.is_file():
+        raise ConfigError([Problem("chain", f"no {mode}.yaml", "a pipeline that is installed")])
     package = configure(path.read_text(encoding="utf-8"), settled)
     return Order(package, {"config": json.dumps(config)}, settled.service_account)
 

@@ -24,7 +24,8 @@ class Settings:
         kubeflow_timeout: Most seconds that one call takes.
         mlflow_url: URL of the tracking server that figures are read from; empty: the config's.
         platform_file: YAML of the platform's settings; an experiment's `spec.platform` wins.
-        pipelines: Folder of the compiled pipelines.
+        schedules_file: YAML of schedules to make in the own namespace: a list of name and spec.
+        pipelines: Folder of the compiled pipelines; None: those that came with the library.
         poll_seconds: Time between two looks at an active run, give or take a fifth.
         settle_seconds: Time that a request whose answer was lost may still take effect; longer
             than the time-outs of KFP's API server and of what is before it, and at least six
@@ -48,7 +49,8 @@ class Settings:
     kubeflow_timeout: float = 10.0
     mlflow_url: str = ""
     platform_file: Path | None = None
-    pipelines: Path = Path("/opt/poseline/pipelines")
+    schedules_file: Path | None = None
+    pipelines: Path | None = None
     poll_seconds: float = 10.0
     settle_seconds: float = 60.0
     deletion_seconds: float = 600.0

@@ -1,0 +1,39 @@
+"""`poseline operator`: the operator's process, and what a cluster needs to have for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.config import Env
+
+from poseline.operator.settings import Settings
+
+app = App(
+    name="operator",
+    help="Run PoseExperiment and PoseSchedule on Kubernetes.",
+    config=Env("POSELINE_", command=False),
+)
+
+
+@app.command
+def run(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> int:  # noqa: B008
+    """Run a replica of the operator until SIGTERM.
+
+    Example: `poseline operator run --namespaces team --kubeflow-host http://localhost:8888`
+    """
+    from poseline.operator.run import run as operate
+
+    return operate(settings)
+
+
+@app.command
+def crds() -> None:
+    """Print the custom resource definitions.
+
+    Example: `poseline operator crds | kubectl apply --server-side -f -`
+    """
+    from poseline.operator.crd import crds as definitions
+    from poseline.operator.crd import to_yaml
+
+    print("---\n".join(map(to_yaml, definitions())), end="")  # noqa: T201  a document for a pipe
