@@ -21,7 +21,9 @@ from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
 from poseline.training.checkpoint import TrainingState
 from poseline.training.loss import heatmap_loss
+from poseline.training.packed import Packed, packable
 from poseline.training.session import allow_nondeterminism
+from poseline.training.twin import Forward
 
 Batches = Iterable[tuple[Any, Any]]
 Figures = dict[str, float]
@@ -43,7 +45,8 @@ class Trainer:
 
     Attributes:
         model: The model that is saved; gets the twin's weights by `export`.
-        twin: The model that learns, compiled with the optimizer.
+        twin: The model that learns, compiled with the optimizer. Within an epoch its weights are
+            packed, where that does not matter to the optimizer; between epochs they are its own.
         heatmaps: Shape of the targets.
         decoding: How validation reads the heatmaps.
         aspect_ratio: How pictures were fitted.
@@ -62,7 +65,22 @@ class Trainer:
     state: TrainingState = field(default_factory=TrainingState)
     restore_callbacks: bool = False
     _step: Any = None
-    _forward: Any = None
+    _check: Any = None
+
+    def __post_init__(self) -> None:
+        """Pack what changes with every step, and build the optimizer for it."""
+        optimizer, trainable = self.twin.optimizer, self.twin.trainable_variables
+        self._forward = Forward(self.twin)
+        self._weights = Packed(trainable) if packable(optimizer) else None
+        self._learned = [self._weights.vector] if self._weights else trainable
+        optimizer.build(self._learned)
+        normalizations = self._forward.normalizations
+        moving = [v for layer in normalizations for v in (layer.moving_mean, layer.moving_variance)]
+        self._moving = Packed(moving, trainable=False) if moving else None
+        self._rates = np.concatenate(
+            [np.full(2 * layer.gamma.shape[0], 1 - layer.momentum) for layer in normalizations]
+            or [np.zeros(0)]
+        ).astype(np.float32)
 
     def fit(
         self,
@@ -109,7 +127,7 @@ class Trainer:
         """Return `val_loss` and `val_oks`, the figures that callbacks monitor."""
         losses, scores, weights = [], [], []
         for images, labels in batches:
-            heatmaps, loss = self._forward(images, labels)
+            heatmaps, loss = self._check(images, labels)
             known = unpack(np.asarray(labels))
             decoded = decode_heatmaps(np.asarray(heatmaps), self.decoding)
             transform = Transform.of(known.sizes, images.shape[1:3], self.aspect_ratio)
@@ -137,8 +155,8 @@ class Trainer:
         return [*self.twin.optimizer.variables, *others]
 
     def _compile(self) -> None:
-        self._step = tf.function(self._learn, reduce_retracing=True)
-        self._forward = tf.function(self._infer, reduce_retracing=True)
+        self._step = tf.function(self._learn, reduce_retracing=True, autograph=False)
+        self._check = tf.function(self._infer, reduce_retracing=True, autograph=False)
 
     def _restore(self) -> None:
         if not self.restore_callbacks:
@@ -147,6 +165,9 @@ class Trainer:
             vars(callback).update(self.state.callbacks.get(type(callback).__name__, {}))
 
     def _train(self, training: EpochSource, epoch: int, epochs: int, listeners: Any) -> Figures:
+        packed = [p for p in (self._weights, self._moving) if p]
+        for part in packed:
+            part.load()
         total, count = tf.zeros([]), 0
         bar = tqdm(
             training.batches(epoch),
@@ -161,6 +182,8 @@ class Trainer:
             total += loss
             count += 1
             listeners.on_train_batch_end(index, {"loss": loss})
+        for part in packed:
+            part.store()
         return {"loss": float(total) / max(count, 1)}
 
     def _first(self, images: Any, labels: Any) -> Any:
@@ -171,17 +194,28 @@ class Trainer:
             return self._step(images, labels)
 
     def _learn(self, images: Any, labels: Any) -> Any:
+        trainable = self.twin.trainable_variables
         with tf.GradientTape() as tape:
-            loss = heatmap_loss(self.twin(images, training=True), labels, self.heatmaps)
-            total = tf.add_n([loss, *self.twin.losses]) if self.twin.losses else loss
-        variables = self.twin.trainable_variables
-        self.twin.optimizer.apply_gradients(
-            zip(tape.gradient(total, variables), variables, strict=True)
-        )
+            values = self._weights.split() if self._weights else [v.value for v in trainable]
+            with keras.StatelessScope(zip(trainable, values, strict=True)) as scope:
+                heatmaps, statistics = self._forward.train(images)
+                others = self.twin.losses
+            loss = heatmap_loss(heatmaps, labels, self.heatmaps)
+            total = tf.add_n([loss, *others]) if others else loss
+        gradients = tape.gradient(total, self._learned)
+        self.twin.optimizer.apply_gradients(zip(gradients, self._learned, strict=True))
+        if self._moving:
+            moving = self._moving.vector
+            moving.assign(moving + (Packed.join(statistics) - moving) * self._rates)
+        learned = set(map(id, trainable))
+        for variable in self.twin.variables:  # statistics of other layers, random generators
+            value = scope.get_current_value(variable)
+            if value is not None and id(variable) not in learned:
+                variable.assign(value)
         return loss
 
     def _infer(self, images: Any, labels: Any) -> tuple[Any, Any]:
-        heatmaps = self.twin(images, training=False)
+        heatmaps = self._forward.infer(images)
         return heatmaps, heatmap_loss(heatmaps, labels, self.heatmaps)
 
 
