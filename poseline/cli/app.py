@@ -12,8 +12,8 @@ from poseline.errors import PoselineError
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 failed, 2 config or command line, 3 data, 4 model, 5 storage,
-6 outside tool, 7 the model did not pass the gate,
-8 canceled, 130 interrupted.
+6 outside tool, 7 the model did not pass the gate, 8 canceled, 130 interrupted,
+143 stopped by SIGTERM.
 """
 
 app = App(
@@ -34,6 +34,7 @@ _COMMANDS = {
     "predict": ("run", "Draw the poses that a model sees."),
     "benchmark": ("run", "Measure a model here and estimate it on the boards."),
     "demo": ("run", "Make a set of drawn people and run chain_tqeb on it."),
+    "compare": ("tracking", "Compare finished chains: accuracy, flash, latency."),
     "validate": ("config", "Check a config and print it resolved."),
     "lr-plot": ("config", "Draw the learning rate over the epochs."),
     "schema": ("config", "Write what is generated from the config models."),
@@ -43,6 +44,7 @@ for _name, (_module, _help) in _COMMANDS.items():
     _path = f"poseline.cli.{_module}:{_name.replace('-', '_')}"
     app.command(_path, name=_name, help=_help)
 app.command("poseline.cli.dataset:app", name="dataset", help="Convert, make and look at sets.")
+app.command("poseline.cli.tracking:app", name="mlflow", help="Deliver what waits for MLflow.")
 app.command(
     "poseline.cli.pipelines:app", name="pipelines",
     help="Compile, run, watch and schedule pipelines on Kubeflow.",

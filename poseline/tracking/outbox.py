@@ -20,6 +20,7 @@ from poseline.errors import StoreError
 from poseline.store.manifest import write_atomic
 
 Kind = Literal["start", "params", "metrics", "tags", "artifact", "model", "end"]
+_ADDRESS = "address.json"
 CHAIN = "chain"
 """Name of the run that a chain's stages are nested in."""
 
@@ -70,7 +71,7 @@ class Outbox:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._journal, self._mark = folder / "journal.jsonl", folder / "delivered"
-        self._rejected, self._address = folder / "rejected.jsonl", folder / "address.json"
+        self._rejected, self._address = folder / "rejected.jsonl", folder / _ADDRESS
 
     @property
     def address(self) -> Address | None:
@@ -155,6 +156,11 @@ class Outbox:
             return int(self._mark.read_text())
         except (FileNotFoundError, ValueError):
             return 0  # a second delivery changes nothing
+
+
+def outboxes(folder: Path) -> list[Path]:
+    """Return the outboxes in a folder; it may be one itself."""
+    return sorted(path.parent for path in folder.rglob(_ADDRESS))
 
 
 def _parsed(line: bytes) -> Entry | None:
