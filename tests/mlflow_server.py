@@ -34,7 +34,7 @@ class Server:
             command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
         )
         log.close()
-        for _ in range(300):
+        for _ in range(900):
             try:
                 with urllib.request.urlopen(f"{self.uri}/health", timeout=2):
                     return

@@ -7,6 +7,7 @@ task that wants some of them has no use for the files.
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import os
@@ -68,6 +69,11 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
         except PoselineError as error:
             _log.error(error.message, remedy=error.remedy)
             sys.exit(error.exit_code)
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            remedy = "give the task more room: `scratch` of the platform" if full else ""
+            _log.error("the disk is full" if full else str(error), remedy=remedy)
+            sys.exit(StoreError.exit_code)
 
     return call
 
@@ -283,10 +289,10 @@ def _run(
     page: Artifact | None = None, *, step: str | None = None, **options: Any,
 ) -> StageResult:  # fmt: skip
     """Run a stage, track it, show it, and copy what it made to where models are wanted, too."""
+    config, name = _config(data), step or stage
     from poseline.stages.tracked import run_tracked
     from poseline.tracking import open_tracker
 
-    config, name = _config(data), step or stage
     tracked = f"{name} ({run['variant']})" if run["variant"] else name
     chain_id = _chain_id(out)
     with (
@@ -383,7 +389,6 @@ def _manifests(judged: Mapping[str, Json], folder: Path) -> dict[str, Path]:
     for name, figures in judged.items():
         if figures:
             found[name] = folder / name
-            found[name].mkdir(parents=True)
             _manifest(figures).write(found[name])
     return found
 
@@ -392,24 +397,34 @@ def _manifest(figures: Json) -> Manifest:
     return Manifest(**_received(figures["manifest"]))
 
 
-_NOTHING = "None"  # KFP's runner cannot hand None on
+_NOTHING = "None"
+_WHOLE_FLOAT = re.compile(r"-?\d+\.0")
 
 
 def _sent(value: Any) -> Any:
-    """Return JSON as KFP can hand it on."""
+    """Return JSON as KFP can hand it on, which knows neither null nor whole numbers.
+
+    Null is told in words, and so is a float that is whole: what arrives as one was an integer.
+    """
     if isinstance(value, Mapping):
         return {key: _sent(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_sent(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.1f}"
     return _NOTHING if value is None else value
 
 
 def _received(value: Any) -> Any:
-    """Return JSON as it was before `_sent`; its whole numbers are floats now."""
+    """Return JSON as it was before `_sent`."""
     if isinstance(value, Mapping):
         return {key: _received(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_received(item) for item in value]
+    if isinstance(value, str) and _WHOLE_FLOAT.fullmatch(value):
+        return float(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return None if value == _NOTHING else value
 
 

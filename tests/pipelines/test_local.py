@@ -1,0 +1,153 @@
+"""Whole chains by KFP's own runner: from S3 to S3, tracked by a real MLflow server."""
+
+import json
+from importlib import import_module
+
+import pytest
+import yaml
+from conftest import TINY
+
+from pipelines import builder, local
+from poseline import store
+from poseline.errors import BackendError
+from poseline.tracking.registry import by_alias
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+
+@pytest.fixture
+def run(tmp_path, storage, server, monkeypatch):
+    """Run a pipeline; returns the chain's id."""
+    server.start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.chdir(tmp_path)
+
+    def call(name, config="", **arguments):
+        package = builder.package(import_module(f"pipelines.{name}").pipeline)
+        root = tmp_path / "root"
+        text = yaml.safe_dump(yaml.safe_load(TINY) | yaml.safe_load(config or "{}"))
+        return local.run(package, {"config": text, **arguments}, root)
+
+    return call
+
+
+@pytest.fixture
+def coco(people, storage):
+    """The URI of a small COCO set on S3."""
+    uri = f"s3://{storage}/sets/coco"
+    store.publish(people, uri)
+    return uri
+
+
+def outputs(root, task, name):
+    """Return what the newest run left of a task's artifact."""
+    return sorted(root.glob(f"*/{task}/{name}"))[-1]
+
+
+def times(root, task):
+    """Return in how many runs a task was really run."""
+    return len(list(root.glob(f"*/{task}")))
+
+
+def test_chain_tqeb_from_s3_to_s3(run, coco, storage, server, chain_runs, tmp_path):
+    config = f"""
+conversion: {{path: none, outputdir: s3://{storage}/packed}}
+gate: {{min_oks: 0, board_fit: true, registered_model_name: tiny-pose}}
+"""
+    output = f"s3://{storage}/models"
+    first = run("chain_tqeb", config, dataset=coco)
+    root = tmp_path / "root"
+    runs = chain_runs(server.uri, "tiny")
+    assert {name: len(found) for name, found in runs.items()} == dict.fromkeys(
+        ("chain", "train", "quantize", "evaluate-float", "evaluate-int8", "benchmark", "gate"), 1
+    )
+    (chain,) = runs["chain"]
+    assert chain.info.status == "FINISHED"
+    assert chain.data.tags["poseline.chain_id"] == first
+    assert chain.data.tags["poseline.gate"] == "passed"
+    assert chain.data.tags["poseline.model_name"] == "tiny-pose"
+    assert {"oks_float", "oks_int8", "fits", "latency_ms_estimate"} <= set(chain.data.metrics)
+    assert by_alias(server.uri, "tiny-pose").version == "1"
+    assert len(runs["train"][0].data.metrics) > 3
+    assert "# Gate: passed" in outputs(root, "gate", "verdict").read_text()
+    assert "<html" in outputs(root, "benchmark", "page").read_text()
+    names = store.listing(f"s3://{storage}/packed")
+    (index,) = [name for name in names if name.endswith("/train/shards.json")]
+    packed = f"s3://{storage}/packed/{index.removesuffix('/train/shards.json')}"
+    assert not list(outputs(root, "dataset-convert", "dataset").rglob("*.tar"))
+
+    run("chain_tqeb", config, dataset=coco)  # nothing changed: the cache has it
+    assert {t: times(root, t) for t in ("resolve", "dataset-convert", "train", "gate", "finish")} \
+        == {"resolve": 2, "dataset-convert": 1, "train": 1, "gate": 2, "finish": 2}  # fmt: skip
+
+    run("chain_tqe", f"general: {{project_name: other, output: '{output}'}}", dataset=packed,
+        epochs=1)  # fmt: skip
+    names = store.listing(output)
+    (model,) = [name for name in names if name.endswith("train/best_model.h5")]
+    assert any(name.endswith("quantize/quantized_model.tflite") for name in names)
+
+    third = run("chain_eqe", "general: {project_name: eqe}", dataset=packed,
+                model=f"{output}/{model}")  # fmt: skip
+    found = chain_runs(server.uri, "eqe")
+    assert set(found) == {"chain", "quantize", "evaluate-float", "evaluate-int8"}
+    assert found["chain"][0].data.tags["poseline.chain_id"] == third
+    assert found["chain"][0].data.params["general.model_path"].endswith("best_model.h5")
+
+
+def test_chain_qb_of_a_model_without_a_data_set(run, coco, tmp_path, storage):
+    from poseline.config.training import Model
+    from poseline.models import movenet
+
+    model = movenet.build(
+        Model.model_validate({"alpha": 0.35, "input_shape": [64, 64, 3]}), 17, None
+    )
+    model.save(tmp_path / "mine.h5")
+    store.publish(tmp_path / "mine.h5", f"s3://{storage}/mine.h5")
+    run("chain_qb", model=f"s3://{storage}/mine.h5")
+    figures = outputs(tmp_path / "root", "benchmark", "figures")
+    assert json.loads((figures / "benchmark.json").read_text())["flash_kb"] > 100
+
+
+def test_a_sweep_of_two(run, coco, chain_runs, server, tmp_path):
+    variants = [{"input_size": 64, "granularity": "per_channel"},
+                {"input_size": 96, "granularity": "per_tensor"}]  # fmt: skip
+    run("sweep", "general: {project_name: sweep}", dataset=coco, epochs=1, variants=variants)
+    table = outputs(tmp_path / "root", "compare", "table").read_text()
+    for variant in (
+        "granularity per_channel, input_size 64",
+        "granularity per_tensor, input_size 96",
+    ):
+        assert variant in table
+    runs = chain_runs(server.uri, "sweep")
+    assert len(runs["chain"]) == 1
+    assert len([name for name in runs if name.startswith("train (")]) == 2
+
+
+def test_a_config_that_is_wrong_ends_as_failed_before_anything_is_run(
+    run, coco, chain_runs, server, tmp_path, capfd
+):
+    with pytest.raises(BackendError, match="resolve"):
+        run("chain_tqeb", "general: {project_name: wrong}\ntraning: {}", dataset=coco)
+    assert "did you mean `training`" in capfd.readouterr().out
+    runs = chain_runs(server.uri, "wrong")
+    assert [run.info.status for run in runs["chain"]] == ["FAILED"]
+    assert set(runs) == {"chain"}
+    assert not list((tmp_path / "root").glob("*/train"))
+
+
+def test_a_shard_that_is_cut_off_fails_the_training_and_the_run(
+    run, yolo, chain_runs, server, tmp_path, storage, capfd
+):
+    from poseline.data.pack import pack, put
+
+    pack(yolo / "train", tmp_path / "packed")
+    shard = tmp_path / "packed" / "shard-00000.tar"
+    shard.write_bytes(shard.read_bytes()[:-600])
+    put(tmp_path / "packed", f"s3://{storage}/cut")
+    with pytest.raises(BackendError, match="train"):
+        run("chain_tqeb", "general: {project_name: cut}", dataset=f"s3://{storage}/cut")
+    assert "shard-00000.tar" in capfd.readouterr().out
+    runs = chain_runs(server.uri, "cut")
+    assert [run.info.status for run in runs["chain"]] == ["FAILED"]
+    assert [run.info.status for run in runs["train"]] == ["FAILED"]
+    assert "quantize" not in runs
