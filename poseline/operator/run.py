@@ -136,6 +136,10 @@ async def _watch(
         settings.watching.client_timeout = 330
         settings.watching.connect_timeout = 10
 
+    @kopf.on.login(registry=registry)
+    def login(**options: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_via_client(**options)
+
     @kopf.on.event(GROUP, VERSION, EXPERIMENT.plural, registry=registry)
     async def experiment(meta: kopf.Meta, **_: Any) -> None:
         _add(queue, EXPERIMENT.name, meta)

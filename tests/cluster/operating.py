@@ -1,0 +1,234 @@
+"""The operator as a process, with everything that it calls behind proxies that count and break."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import urllib3
+import yaml
+from seaweed import free_ports
+
+ROOT = Path(__file__).parents[2]
+_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "host"}
+
+
+class Calls:
+    """What is called, in one order over several proxies; at one call something may happen."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self, at=None, when="before", action=lambda: None, only=""):
+        """Count from 1; at call `at` do `action`, before its effect or after, and cut it off."""
+        with self._lock:
+            self.seen, self.happened = [], False
+            self._at, self._when, self._action, self._only = at, when, action, only
+
+    def enter(self, name, method, path):
+        """Return what happens at this call: nothing, `before` or `after`."""
+        with self._lock:
+            if self._only and self._only not in f"{method} {path}":
+                return ""
+            self.seen.append(f"{name} {method} {path}")
+            return self._when if len(self.seen) == self._at else ""
+
+    def happen(self):
+        self.happened = True
+        self._action()
+
+
+class Proxy(ThreadingHTTPServer):
+    """Passes requests on to another server."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, name, upstream, calls, ca=None):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.name, self.upstream, self.calls = name, upstream, calls
+        self.pool = urllib3.PoolManager(ca_certs=ca, maxsize=32, retries=False)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        pass  # a client that was killed
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_one(self):
+        proxy = self.server
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        watch = "watch=true" in self.path
+        what = "" if watch else proxy.calls.enter(proxy.name, self.command, self.path)
+        if what == "before":
+            proxy.calls.happen()
+            return self._cut()
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}
+        answer = proxy.pool.request(
+            self.command, proxy.upstream + self.path, body=body or None, headers=headers,
+            preload_content=False, timeout=urllib3.Timeout(10, 400),
+        )  # fmt: skip
+        if what == "after":
+            answer.read()
+            proxy.calls.happen()
+            return self._cut()
+        self.send_response(answer.status)
+        for key, value in answer.headers.items():
+            if key.lower() not in _HOP:
+                self.send_header(key, value)
+        if not watch:
+            content = answer.read()
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            return None
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with contextlib.closing(answer):
+            while part := answer.read1():
+                self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+                self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+        return None
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815
+
+    def _cut(self):
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(2)
+
+    def log_message(self, *_):
+        pass
+
+
+class Kubeflow:
+    """The double of Kubeflow as a process of its own, and its controls."""
+
+    def __init__(self, *flags):
+        command = [sys.executable, str(ROOT / "tests/kubeflow/server.py"), *flags]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.url = json.loads(self._process.stdout.readline())["url"]
+        self._http = urllib3.PoolManager()
+
+    def call(self, path, content=None, method="POST"):
+        answer = self._http.request(method, f"{self.url}{path}", json=content)
+        assert answer.status == 200, answer.data
+        return answer.json()
+
+    def runs(self, prefix=""):
+        found = self.call("/_state", method="GET").get("runs", [])
+        return [run for run in found if run["display_name"].startswith(prefix)]
+
+    def fail(self, kind, **settings):
+        self.call("/_faults", [{"kind": kind, **settings}])
+
+    def heal(self):
+        self.call("/_faults", [])
+
+    def put(self, run_id, state, **tasks):
+        self.call(f"/_runs/{run_id}", {"state": state, **({"tasks": tasks} if tasks else {})})
+
+    def stop(self):
+        self._process.kill()
+        self._process.wait(20)
+        self._process.stdout.close()
+
+
+class Operator:
+    """A replica of the operator."""
+
+    def __init__(self, folder, environment, **settings):
+        self.folder, (self.port,) = folder, free_ports(1)
+        flags = {
+            "listen": f"127.0.0.1:{self.port}", "poll_seconds": 0.3, "kubeflow_timeout": 1,
+            "settle_seconds": 6, "deletion_seconds": 15, "lease_seconds": 2, **settings,
+        }  # fmt: skip
+        self._environment = {
+            **environment,
+            **{f"POSELINE_{key.upper()}": str(value) for key, value in flags.items()},
+            "NO_PROXY": "127.0.0.1,localhost", "POSELINE_LOG_JSON": "1",
+        }  # fmt: skip
+        self.log = folder / f"operator-{self.port}.log"
+        self._process = None
+        self._http = urllib3.PoolManager(retries=False)
+
+    def start(self):
+        command = [sys.executable, "-c", "from poseline.cli import main; main()"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "operator", "run"], stdout=log, stderr=log, env=self._environment
+            )
+        return self
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGKILL)
+
+    def wait_killed(self):
+        self._process.wait(30)
+
+    def terminate(self):
+        self._process.terminate()
+        return self._process.wait(40)
+
+    def get(self, path):
+        """Status and text of a page; 0 where nothing answers."""
+        try:
+            answer = self._http.request("GET", f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        except urllib3.exceptions.HTTPError:
+            return 0, ""
+        return answer.status, answer.data.decode()
+
+    def ready(self, seconds=60):
+        until(lambda: self.get("/readyz")[0] == 200, seconds, self.text)
+        return self
+
+    def leads(self):
+        return "poseline_operator_leader 1.0" in self.get("/metrics")[1]
+
+    def text(self):
+        return self.log.read_text()[-6000:]
+
+    def end(self):
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(20)
+
+
+def until(true, seconds=30.0, why=lambda: ""):
+    """Wait until something holds; return it."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, f"it did not happen\n{why()}"
+        time.sleep(0.05)
+    return found
+
+
+def through(kubeconfig, url, path):
+    """Write a kubeconfig that goes through a proxy; return the upstream and its authority."""
+    document = yaml.safe_load(Path(kubeconfig).read_text())
+    cluster = document["clusters"][0]["cluster"]
+    upstream, authority = cluster["server"], cluster.get("certificate-authority")
+    if data := cluster.get("certificate-authority-data"):
+        import base64
+
+        authority = f"{path}.crt"
+        Path(authority).write_bytes(base64.b64decode(data))
+    document["clusters"][0]["cluster"] = {"server": url}
+    path.write_text(yaml.safe_dump(document))
+    return upstream, authority
