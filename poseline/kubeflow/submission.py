@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from poseline.config import form, load
 from poseline.config.general import OperationMode
 from poseline.config.platform import Platform
 from poseline.config.problems import problems_of
@@ -23,16 +22,13 @@ from poseline.kubeflow import schedules
 from poseline.kubeflow.auth import find_token
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.errors import NotFoundError
-from poseline.kubeflow.package import configure, pipeline_name, read_package
+from poseline.kubeflow.package import configure, pipeline_name
+from poseline.kubeflow.parameters import parameters
 from poseline.kubeflow.runs import Run
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
 """Environment variable with the URL of the API, as KFP's own client reads it."""
 IN_CLUSTER = "http://ml-pipeline.kubeflow:8888"
-CONFIG, VARIANTS = "config", "variants"
-SWEPT: OperationMode = "chain_tqeb"
-"""What a pipeline that is of no mode alone, a sweep, runs of each variant."""
-_TYPES = {"NUMBER_INTEGER": int, "NUMBER_DOUBLE": float, "STRING": str}
 
 
 @dataclass(frozen=True)
@@ -112,22 +108,8 @@ def order(
         ConfigError: Anything is wrong with any of it.
     """
     settled = read_platform(platform) if platform else Platform()
-    inputs = read_package(package)["root"].get("inputDefinitions", {}).get("parameters", {})
-    parameters: dict[str, Any] = {}
-    overrides = []
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if equals and key != CONFIG and key in inputs:
-            parameters[key] = _typed(key, value, inputs[key].get("parameterType", ""))
-        else:
-            overrides.append(setting)
-    if CONFIG in inputs:
-        text = read_file(config) if config else str(inputs[CONFIG].get("defaultValue", ""))
-        source = str(config) if config else "the pipeline's config"
-        if config or overrides:
-            text = parameters[CONFIG] = _resolved(text, overrides, mode, source)
-        _check(text, mode, {k: v for k, v in parameters.items() if k != CONFIG})
-    return Order(configure(package, settled), parameters, experiment, settled.service_account)
+    checked = parameters(package, mode, config, settings)
+    return Order(configure(package, settled), checked, experiment, settled.service_account)
 
 
 def submit(
@@ -210,29 +192,6 @@ def read_platform(path: Path) -> Platform:
         raise ConfigError([Problem(str(path), str(error), "a YAML file")], str(path)) from None
     except ValidationError as error:
         raise ConfigError(problems_of(error, Platform, data), str(path)) from None
-
-
-def _resolved(text: str, overrides: Sequence[str], mode: OperationMode | None, source: str) -> str:
-    """Return a config with what it refers to put in; where it runs is for the pod to say."""
-    data = load.resolve(text, overrides, source=source)
-    data.pop("hydra", None)  # a folder of this machine, with the time in it
-    if mode:
-        data["operation_mode"] = mode
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-
-
-def _check(text: str, mode: OperationMode | None, fields: dict[str, Any]) -> None:
-    """Check a config and its fields as the pipeline's first task does, but for the data itself."""
-    for variant in fields.pop(VARIANTS, None) or [{}]:
-        form.read(text, mode or SWEPT, fields | variant, look=False)
-
-
-def _typed(key: str, value: str, kind: str) -> Any:
-    try:
-        return _TYPES.get(kind, yaml.safe_load)(value)
-    except (ValueError, yaml.YAMLError):
-        accepted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
-        raise ConfigError([Problem(key, repr(value), accepted)], "the command line") from None
 
 
 def _new_name(pipeline: str) -> str:

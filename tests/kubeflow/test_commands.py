@@ -1,0 +1,220 @@
+"""`poseline pipelines`: what is printed, and what the exit codes say."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import PACKAGE
+from server import serving
+
+from poseline.cli import main
+from poseline.kubeflow import waiting
+
+BIN = Path(sys.executable).with_name("poseline")
+
+
+@pytest.fixture
+def run(capfd, server, monkeypatch):
+    """Run a command on the server; return its exit code, output and errors."""
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", server.url)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main(["pipelines", *map(str, arguments)])
+        return end.value.code or 0, *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A compiled pipeline without a config of its own."""
+    path = tmp_path / "chain.yaml"
+    path.write_text(
+        PACKAGE.replace("      config: {defaultValue: '', parameterType: STRING}\n", "")
+    )
+    return path
+
+
+def test_submit_status_cancel(run, package, server):
+    code, out, _ = run("submit", package, "--set", "epochs=4", "--name", "one")
+    (run_id,) = server.objects.runs
+    assert code == 0 and run_id in out and "status" in out
+    assert server.objects.runs[run_id]["runtime_config"] == {"parameters": {"epochs": 4}}
+    code, out, _ = run("submit", package, "--name", "one", "--output", "json")
+    assert code == 0 and json.loads(out)["id"] == run_id
+    server.objects.settle(run_id, {"state": "RUNNING", "tasks": {"train": "RUNNING"}})
+    code, out, _ = run("status", run_id)
+    assert code == 0 and re.search(r"train +│ RUNNING", out)
+    code, out, _ = run("status", "--output", "json")
+    assert [one["name"] for one in json.loads(out)] == ["one"]
+    code, out, _ = run("status")
+    assert "one" in out and run_id in out
+    code, out, _ = run("cancel", run_id, "nobody")
+    assert code == 0 and "is ended" in out and "was over already" in out
+    assert server.objects.runs[run_id]["state"] == "CANCELING"
+    code, _, err = run("status", "nobody")
+    assert code == 6 and "Run nobody not found" in err
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "says"),
+    [("SUCCEEDED", 0, "SUCCEEDED"), ("FAILED", 1, "FAILED"), ("CANCELED", 8, "CANCELED")],
+)
+def test_wait_exits_by_outcome(run, package, server, monkeypatch, end, code, says):
+    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
+
+    def observe(objects):
+        for run_id in objects.runs:
+            tasks = {"train": "SUCCEEDED", "quantize": end}
+            objects.settle(run_id, {"state": end, "tasks": tasks})
+
+    server.observe = observe
+    found, out, _ = run("submit", package, "--wait")
+    assert found == code and says in out and re.search(rf"quantize +│ {end}", out)
+    run_id = next(iter(server.objects.runs))
+    found, out, err = run("status", run_id, "--wait", "--output", "json")
+    assert found == code and json.loads(out)["state"] == end and "quantize" in err
+
+
+def test_ctrl_c_leaves_the_run(run, package, server, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(waiting.time, "sleep", interrupt)
+    code, _, err = run("submit", package, "--wait")
+    run_id = next(iter(server.objects.runs))
+    assert code == 130 and f"poseline pipelines cancel {run_id}" in err
+    assert server.objects.runs[run_id]["state"] == "PENDING"
+
+
+@pytest.mark.slow
+def test_a_terminal_sees_the_stages_and_ctrl_c_leaves_the_run(package):
+    with serving(pace=1.0) as server:
+        ours, theirs = pty.openpty()
+        environment = os.environ | {"KF_PIPELINES_ENDPOINT": server.url, "TERM": "xterm",
+                                    "COLUMNS": "100"}  # fmt: skip
+        process = subprocess.Popen(
+            [BIN, "pipelines", "submit", package, "--wait"], stdout=theirs, stderr=theirs,
+            stdin=theirs, env=environment, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        shown, end = b"", time.monotonic() + 60
+        while b"RUNNING" not in shown and time.monotonic() < end:
+            shown += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        shown += _rest(ours)
+        assert process.wait(30) == 130
+        run_id = next(iter(server.objects.runs))
+        assert f"poseline pipelines cancel {run_id}" in shown.decode()
+        assert b"train" in shown and server.objects.look(run_id)["state"] != "CANCELING"
+
+
+def _rest(terminal):
+    shown = b""
+    while True:
+        try:
+            more = os.read(terminal, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not more:
+            break
+        shown += more
+    os.close(terminal)
+    return shown
+
+
+def test_schedule_list_unschedule(run, package, server):
+    code, out, _ = run("schedule", package, "30 4 * * 7", "--time-zone", "Europe/Berlin")
+    assert code == 0 and "0 30 4 * * 0  made" in out
+    assert len(re.findall(r"Sun \d{4}-\d\d-\d\d 04:30 Europe/Berlin", out)) == 3
+    assert "unchanged" in run("schedule", package, "30 4 * * 7")[1]
+    assert "changed" in run("schedule", package, "30 5 * * 7")[1]
+    assert "made" in run("schedule", package, "30 5 * * 7", "--name", "second")[1]
+    code, out, _ = run("list", "--schedule", "--output", "json")
+    assert {one["name"] for one in json.loads(out)} == {"poseline-chain-tqe", "second"}
+    assert "0 30 5 * * 0" in run("list", "--schedule")[1]
+    assert "is deleted" in run("unschedule", package)[1]
+    assert "was not there" in run("unschedule", package)[1]
+    assert [one["display_name"] for one in server.objects.recurring.values()] == ["second"]
+    posts = server.count("POST", ".*")
+    code, _, err = run("schedule", package, "0 0 3 * * 1")
+    assert code == 2 and "five fields" in err and server.count("POST", ".*") == posts
+
+
+def test_logs(run, package, server):
+    run("submit", package, "--name", "one")
+    (run_id,) = server.objects.runs
+    server.objects.settle(run_id, {"state": "FAILED", "tasks": {"train": "FAILED"}})
+    code, out, err = run("logs", run_id)
+    assert code == 1 and "train  FAILED" in out
+    assert f"kubectl -n kubeflow logs -l pipeline/runid={run_id}" in err
+    details = server.objects.look(run_id)["run_details"]["task_details"]
+    (node,) = (d["child_tasks"][0]["pod_name"] for d in details if d["display_name"] == "train")
+    server.objects.logs[node] = "epoch 1\n[error] no space\n"
+    code, out, _ = run("logs", run_id, "--task", "train")
+    assert code == 0 and "epoch 1\n[error] no space" in out and node in out
+
+
+def test_mistakes_exit_2_and_reach_no_server(run, package, server, monkeypatch, tmp_path):
+    for arguments in (
+        ["submit", "chain_zzz"],
+        ["submit", tmp_path / "missing.yaml"],
+        ["submit", package, "--set", "epochs=many"],
+        ["submit", package, "--set", "training.epochs=3"],
+        ["submit", package, "--platform", tmp_path / "missing.yaml"],
+        ["submit", package, "--token-file", tmp_path / "missing"],
+        ["submit", package, "--host", "ftp://server"],
+        ["schedule", package, "0 3 * * 1", "--time-zone", "Mars"],
+        ["cancel"],
+        ["submit"],
+    ):
+        code, out, err = run(*arguments)
+        assert code == 2 and err and not out, arguments
+        assert "Traceback" not in err
+    monkeypatch.delenv("KF_PIPELINES_ENDPOINT")
+    code, _, err = run("status")
+    assert code == 2 and "port-forward" in err
+    assert not server.counts
+
+
+def test_compile_and_submit_of_an_installed_pipeline(run, server, tmp_path):
+    platform = tmp_path / "platform.yaml"
+    platform.write_text("images: {ml: registry/ml:1}\n")
+    code, out, _ = run("compile", "chain_qb", "--out", tmp_path / "out", "--platform", platform)
+    text = (tmp_path / "out/chain_qb.yaml").read_text()
+    assert code == 0 and "registry/ml:1" in text and "chain_qb.yaml" in out
+    assert "chain_qb" in run("list")[1]
+    code, _, err = run("submit", "chain_qb")
+    assert code == 2 and "model" in err and not server.counts
+    given = ["--set", "model=s3://b/m.h5", "--set", "dataset=s3://b/coco"]
+    code, _, err = run("submit", "chain_qb", *given)
+    assert code == 0, err
+    first = next(iter(server.objects.versions))
+    assert run("submit", tmp_path / "out/chain_qb.yaml", "--platform", platform, *given)[0] == 0
+    assert len(server.objects.versions) == 2 and first in server.objects.versions
+
+
+@pytest.mark.parametrize(
+    "command", ["submit", "status", "logs", "cancel", "schedule", "unschedule", "compile", "list"]
+)
+def test_help_has_examples(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0 and f"Example: poseline pipelines {command}" in " ".join(out.split())
+
+
+def test_nothing_heavy_is_imported():
+    code = (
+        "import sys, poseline.cli.pipelines\n"
+        "print({'kfp', 'tensorflow', 'mlflow', 'boto3', 'numpy'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert shown.stdout.strip() == "set()"
