@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,23 +60,38 @@ def ground_truth(
     }
 
 
-def average_precision(
+@dataclass(frozen=True)
+class Precision:
+    """What COCO says of results.
+
+    Attributes:
+        figures: `NAMES` to values in [0, 1]; NaN where COCO says -1, that is where there is no
+            such person.
+        recall: (101,) the recalls that COCO looks at.
+        precision: OKS threshold to (101,) precision at each recall, for persons of every size.
+    """
+
+    figures: dict[str, float]
+    recall: Array
+    precision: dict[float, Array]
+
+
+def evaluate(
     truth: dict[str, Any], results: list[dict[str, Any]], points: KeypointSet
-) -> dict[str, float]:
-    """Return COCO's ten figures.
+) -> Precision:
+    """Return COCO's ten figures and its curves.
 
     Args:
         truth: What `ground_truth` returns.
         results: COCO results: image_id, category_id, keypoints, score.
         points: The convention; its sigmas count.
-
-    Returns:
-        `NAMES` to values in [0, 1]; NaN where COCO says -1, that is where there is no such person.
     """
-    if not results:
-        return dict.fromkeys(NAMES, 0.0)
     from faster_coco_eval import COCO, COCOeval_faster
 
+    thresholds, recall = np.linspace(0.5, 0.95, 10), np.linspace(0, 1, 101)
+    if not results:
+        nothing = {round(float(t), 2): np.zeros(len(recall)) for t in thresholds}
+        return Precision(dict.fromkeys(NAMES, 0.0), recall, nothing)
     with contextlib.redirect_stdout(io.StringIO()):
         reference = COCO(truth)
         evaluation = COCOeval_faster(
@@ -86,4 +102,7 @@ def average_precision(
         evaluation.accumulate()
         evaluation.summarize()
     found = [float(v) for v in evaluation.stats[: len(NAMES)]]
-    return {n: v if v >= 0 else float("nan") for n, v in zip(NAMES, found, strict=True)}
+    figures = {n: v if v >= 0 else float("nan") for n, v in zip(NAMES, found, strict=True)}
+    curves = np.maximum(np.asarray(evaluation.eval["precision"])[:, :, 0, 0, 0], 0)
+    by_threshold = {round(float(t), 2): c for t, c in zip(thresholds, curves, strict=True)}
+    return Precision(figures, recall, by_threshold)

@@ -48,3 +48,20 @@ def plot_curves(scores: Array, distances: Array, out: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.savefig(out, dpi=110)
+
+
+def plot_precision(recall: Array, precision: Mapping[float, Array], out: Path) -> None:
+    """Draw COCO's precision over recall, a line an OKS threshold."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    shades = colormaps["viridis"](np.linspace(0, 0.9, len(precision)))
+    for (threshold, values), shade in zip(precision.items(), shades, strict=True):
+        axes.plot(recall, values, color=shade, label=f"OKS ≥ {threshold:.2f}")
+    axes.set(title="precision and recall", xlabel="recall", ylabel="precision",
+             xlim=(0, 1), ylim=(0, 1.02))  # fmt: skip
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(out, dpi=110)

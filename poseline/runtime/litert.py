@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 class LiteRTRuntime:
-    """A LiteRT model; picture by picture, as on the board."""
+    """A LiteRT model; in batches where its operations allow it, else picture by picture."""
 
     format = "tflite"
 
@@ -35,21 +35,39 @@ class LiteRTRuntime:
         self.input_dtype = np.dtype(self._input["dtype"]).name
         self.output_dtype = np.dtype(self._outputs[0]["dtype"]).name
         self.output_shapes = [tuple(map(int, o["shape"][1:])) for o in self._outputs]
+        self._batch, self._batches = 1, True
 
     def predict(self, images: Array) -> list[Array]:
         """See `Runtime.predict`."""
         ready = self._quantize(images)
+        step = self._allocate(max(len(images), 1))
         found = [np.empty((len(images), *shape), np.float32) for shape in self.output_shapes]
-        for index in range(len(images)):
-            self._interpreter.set_tensor(self._input["index"], ready[index : index + 1])
+        for index in range(0, len(images), step):
+            self._interpreter.set_tensor(self._input["index"], ready[index : index + step])
             self._interpreter.invoke()
             for output, place in zip(self._outputs, found, strict=True):
-                place[index] = _dequantize(self._interpreter.get_tensor(output["index"])[0], output)
+                values = self._interpreter.get_tensor(output["index"])
+                place[index : index + step] = _dequantize(values, output)
         return found
 
-    def invoke(self) -> None:
-        """Run once on whatever the input holds; for timing."""
-        self._interpreter.invoke()
+    def _allocate(self, batch: int) -> int:
+        """Make room for a batch; return how many pictures fit: the batch, or one."""
+        wanted = batch if self._batches else 1
+        if wanted != self._batch and not self._resize(wanted):
+            self._batches, wanted = False, 1  # a reshaping with a constant size, for example
+            self._resize(1)
+        self._batch = wanted
+        return wanted
+
+    def _resize(self, batch: int) -> bool:
+        shape = (batch, *self.input_shape)
+        try:
+            self._interpreter.resize_tensor_input(self._input["index"], shape, strict=False)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError):
+            return False
+        shapes = [tuple(map(int, o["shape"])) for o in self._interpreter.get_output_details()]
+        return shapes == [(batch, *shape) for shape in self.output_shapes]
 
     def _quantize(self, images: Array) -> Array:
         dtype = np.dtype(self._input["dtype"])

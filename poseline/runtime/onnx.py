@@ -16,7 +16,7 @@ _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)":
 
 
 class OnnxRuntime:
-    """An ONNX model; channels first or last, batches where the model takes them."""
+    """An ONNX model; channels first or last, in batches of the size that the model has, or any."""
 
     format = "onnx"
 
@@ -44,6 +44,11 @@ class OnnxRuntime:
         self.input_shape = checked_input(path, sides)
         self._batch = None if not isinstance(shape[0], int) else shape[0]
         self.input_dtype = _DTYPES.get(entry.type, entry.type)
+        if self.input_dtype != "float32":
+            raise ModelError(
+                f"{path} takes {self.input_dtype} pictures without a scale",
+                "give the QDQ model with its float input",
+            )
         outputs = self._session.get_outputs()
         self.output_dtype = _DTYPES.get(outputs[0].type, outputs[0].type)
         self.output_shapes = [self._last(tuple(o.shape[1:])) for o in outputs]
@@ -53,13 +58,15 @@ class OnnxRuntime:
         ready = np.ascontiguousarray(
             images.transpose(0, 3, 1, 2) if self._first else images, np.float32
         )
-        step = self._batch or max(len(ready), 1)
+        count, step = len(ready), self._batch or max(len(ready), 1)
+        ready = np.concatenate([ready, np.zeros((-count % step, *ready.shape[1:]), np.float32)])
         parts = [
             self._session.run(None, {self._name: ready[i : i + step]})
             for i in range(0, len(ready), step)
         ]
         joined = [
-            np.concatenate(outputs).astype(np.float32) for outputs in zip(*parts, strict=True)
+            np.concatenate(outputs)[:count].astype(np.float32)
+            for outputs in zip(*parts, strict=True)
         ]
         if self._first:
             joined = [o.transpose(0, 2, 3, 1) if o.ndim == 4 else o for o in joined]

@@ -72,7 +72,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 (stored.shape[1], stored.shape[0]), runtime.input_shape,
                 preprocessing.resizing.aspect_ratio,
             )  # fmt: skip
-            (found,) = decoder.decode(runtime.predict(ready[None]))
+            (found,) = decoder.see(ready[None])
             shown = _colour(stored)
             name = path.relative_to(root).as_posix() if root.is_dir() else path.name
             for person, score in zip(found.keypoints, found.scores, strict=True):
