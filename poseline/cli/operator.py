@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -37,3 +38,19 @@ def crds() -> None:
     from poseline.operator.crd import to_yaml
 
     print("---\n".join(map(to_yaml, definitions())), end="")  # noqa: T201  a document for a pipe
+
+
+@app.command(name="try")
+def try_(manifest: Path, *, timeout: float = 3600.0) -> None:
+    """Create an experiment from a file, wait for its end, and exit by its outcome.
+
+    Example: `poseline operator try examples/kubernetes/experiment.yaml --timeout 7200`
+
+    Args:
+        manifest: YAML of a PoseExperiment; its name gets a suffix.
+        timeout: Most seconds to wait.
+    """
+    from poseline.operator import cluster, trial
+
+    cluster.connect()
+    trial.run(cluster.Cluster(), manifest, timeout)
