@@ -57,7 +57,9 @@ class Engine:
 
     def run(self, world, *arguments, entrypoint=None, work=None, user=None):
         """Run a command in a container that may do nothing but compute and write to /tmp."""
-        flags = ["--read-only", "--tmpfs=/tmp:rw,size=1g", "--cap-drop=ALL", "--network=none"]
+        # /s3 is where KFP's driver mounts a scratch volume for artifacts.
+        flags = ["--read-only", "--tmpfs=/tmp:size=1g", "--tmpfs=/s3:size=1g"]
+        flags += ["--cap-drop=ALL", "--network=none"]
         flags += ["--security-opt=no-new-privileges"]
         flags += [f"--entrypoint={entrypoint}"] * bool(entrypoint)
         flags += [f"--volume={work}:/work"] * bool(work)
@@ -162,7 +164,7 @@ def test_a_component_runs_as_kfp_launches_it(engine, world, work):
     executor = measure.component_spec.implementation.container
     out = f"/work/{world}"
     artifact = {"name": "report", "type": {"schemaTitle": "system.Metrics"}, "metadata": {},
-                "uri": f"s3://bucket/{world}/report", "customPath": f"{out}/report"}  # fmt: skip
+                "uri": f"s3://bucket/{world}/report"}  # fmt: skip
     told = {
         "inputs": {"parameterValues": {"text": "a pose"}},
         "outputs": {
