@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from string import Template
 
+from poseline.config.cel import get, has, matches, modes
 from poseline.config.config import CHAINS, Config, Stage
 from poseline.errors import Problem
 
@@ -66,27 +67,6 @@ def cel_rules(config: str = "self", mode: str | None = None) -> list[dict[str, s
     ]
 
 
-def _modes(stage: Stage) -> str:
-    return f"[{', '.join(repr(mode) for mode, stages in CHAINS.items() if stage in stages)}]"
-
-
-def _has(path: str) -> str:
-    """Return CEL that tells whether a dotted path is set."""
-    parts = path.split(".")
-    steps = [f"has($config.{'.'.join(parts[: end + 1])})" for end in range(len(parts))]
-    return f"({' && '.join(steps)})"
-
-
-def _get(path: str, default: str) -> str:
-    """Return CEL for the value of a dotted path, or for its default."""
-    return f"({_has(path)} ? $config.{path} : {default!r})"
-
-
-def _matches(path: str, pattern: str) -> str:
-    text = pattern.replace("\\", "\\\\").replace("$", "$$")
-    return f"$config.{path}.matches('{text}')"
-
-
 def _needed(
     stage: Stage, path: str, what: str, given: Callable[[Config], bool], cel: str
 ) -> Requirement:
@@ -95,7 +75,7 @@ def _needed(
         path,
         f"{what}; the mode needs it",
         lambda config: "nothing" if stage in config.stages and not given(config) else None,
-        f"!($mode in {_modes(stage)}) || {cel}",
+        f"!($mode in {modes(stage)}) || {cel}",
     )
 
 
@@ -104,7 +84,7 @@ def _set_in_training(name: str, what: str) -> Requirement:
         return config.training is None or name in config.training.model_fields_set
 
     path = f"training.{name}"
-    return _needed("train", path, what, given, f"!has($config.training) || {_has(path)}")
+    return _needed("train", path, what, given, f"!has($config.training) || {has(path)}")
 
 
 def _trains(config: Config) -> bool:
@@ -189,7 +169,7 @@ def _measured(limit: str) -> Requirement:
     if stage == "benchmark":
         message += ", its backends with estimate"
         backends = "benchmarking.backends"
-        estimated = f"(!{_has(backends)} || 'estimate' in $config.{backends})"
+        estimated = f"(!{has(backends)} || 'estimate' in $config.{backends})"
 
     def found(config: Config) -> str | None:
         value = config.gated and getattr(config.gate, limit)
@@ -201,14 +181,14 @@ def _measured(limit: str) -> Requirement:
     unset = f" || !$config.{path}" if limit == "board_fit" else ""
     return Requirement(
         path, message, found,
-        f"!({_GATED}) || !{_has(path)}{unset} || $mode in {_modes(stage)} && {estimated}",
+        f"!({_GATED}) || !{has(path)}{unset} || $mode in {modes(stage)} && {estimated}",
     )  # fmt: skip
 
 
-_TRAINING = f"$mode in {_modes('train')}"
+_TRAINING = f"$mode in {modes('train')}"
 _WITH_KEYPOINTS: tuple[Stage, ...] = ("train", "evaluate", "predict")
 _SOURCES_CEL = " + ".join(
-    f"({_has(path)} ? 1 : 0)"
+    f"({has(path)} ? 1 : 0)"
     for path in ("training.model", "training.resume_training_from", "general.model_path")
 )
 _CHANNELS_CEL = f"{{{', '.join(f'{name!r}: {n}' for name, n in _CHANNELS.items())}}}"
@@ -224,14 +204,14 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     _needed(
         "train", "dataset.training_path", "the folder or URI of a set, or a `conversion`",
         lambda c: bool(c.dataset.training_path or c.conversion),
-        f"{_has('dataset.training_path')} || has($config.conversion)",
+        f"{has('dataset.training_path')} || has($config.conversion)",
     ),
     Requirement(
         "general.model_type",
         "heatmaps_spe in a training; other types can be evaluated, quantized, predicted and "
         "benchmarked",
         _model_type,
-        f"!({_TRAINING}) || {_get('general.model_type', 'heatmaps_spe')} == 'heatmaps_spe'",
+        f"!({_TRAINING}) || {get('general.model_type', 'heatmaps_spe')} == 'heatmaps_spe'",
     ),
     Requirement(
         "training.model / training.resume_training_from / general.model_path",
@@ -243,40 +223,40 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "training.model.input_shape",
         "1 channel with color_mode grayscale, 3 with rgb, 4 with rgba",
         _channels,
-        f"!({_TRAINING}) || !{_has('training.model')} || ({_has('training.model.input_shape')} "
+        f"!({_TRAINING}) || !{has('training.model')} || ({has('training.model.input_shape')} "
         "&& size($config.training.model.input_shape) == 3 ? "
         "$config.training.model.input_shape[2] : 3) "
-        f"== {_CHANNELS_CEL}[{_get('preprocessing.color_mode', 'rgb')}]",
+        f"== {_CHANNELS_CEL}[{get('preprocessing.color_mode', 'rgb')}]",
     ),
     Requirement(
         "general.model_path",
         "the path or URI of a model file; the mode needs it",
         lambda c: None if _trains(c) or c.general.model_path else "nothing",
-        f"{_TRAINING} || {_has('general.model_path')}",
+        f"{_TRAINING} || {has('general.model_path')}",
     ),
     Requirement(
         "general.model_path",
         ".h5, .keras or .onnx where it is to be quantized; .tflite with litert_quantizer",
         lambda c: _model_file(c, _FLOAT_MODEL, quantized=True),
-        f"{_TRAINING} || !($mode in {_modes('quantize')}) || !{_has('general.model_path')} || "
-        f"{_matches('general.model_path', _FLOAT_MODEL)} || "
-        f"{_matches('general.model_path', _TFLITE)} && "
-        f"{_get('quantization.quantizer', 'TFlite_converter')} == 'litert_quantizer'",
+        f"{_TRAINING} || !($mode in {modes('quantize')}) || !{has('general.model_path')} || "
+        f"{matches('general.model_path', _FLOAT_MODEL)} || "
+        f"{matches('general.model_path', _TFLITE)} && "
+        f"{get('quantization.quantizer', 'TFlite_converter')} == 'litert_quantizer'",
     ),
     Requirement(
         "general.model_path",
         ".h5, .keras, .tflite or .onnx",
         lambda c: _model_file(c, _ANY_MODEL, quantized=False),
-        f"$mode in {_modes('quantize')} || {_TRAINING} || !{_has('general.model_path')} || "
-        f"{_matches('general.model_path', _ANY_MODEL)}",
+        f"$mode in {modes('quantize')} || {_TRAINING} || !{has('general.model_path')} || "
+        f"{matches('general.model_path', _ANY_MODEL)}",
     ),
     Requirement(
         "quantization.quantizer",
         "onnx_quantizer for an .onnx model",
         _onnx,
-        f"!($mode in {_modes('quantize')}) || !has($config.quantization) || "
-        f"!{_has('general.model_path')} || !{_matches('general.model_path', _ONNX)} || "
-        f"{_get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer'",
+        f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
+        f"!{has('general.model_path')} || !{matches('general.model_path', _ONNX)} || "
+        f"{get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer'",
     ),
     Requirement(
         "dataset.keypoints",
@@ -284,24 +264,24 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         lambda c: "nothing"
         if c.dataset.keypoints is None and {"convert", *_WITH_KEYPOINTS} & set(c.stages)
         else None,
-        f"!({' || '.join(f'$mode in {_modes(stage)}' for stage in _WITH_KEYPOINTS)} || "
-        f"has($config.conversion)) || {_has('dataset.keypoints')}",
+        f"!({' || '.join(f'$mode in {modes(stage)}' for stage in _WITH_KEYPOINTS)} || "
+        f"has($config.conversion)) || {has('dataset.keypoints')}",
     ),
     Requirement(
         "dataset.keypoints", "21 with hand_spe", _hand,
-        f"{_get('general.model_type', '')} != 'hand_spe' || !{_has('dataset.keypoints')} || "
+        f"{get('general.model_type', '')} != 'hand_spe' || !{has('dataset.keypoints')} || "
         "$config.dataset.keypoints == 21",
     ),
     Requirement(
         "dataset.keypoints", "13 or 17 with a `conversion`: COCO has no hands", _convertible,
-        f"!has($config.conversion) || !{_has('dataset.keypoints')} || "
+        f"!has($config.conversion) || !{has('dataset.keypoints')} || "
         "$config.dataset.keypoints != 21",
     ),
     _needed(
         "evaluate", "dataset.test_path", "the folder or URI of a test set", _evaluable,
         " || ".join(
             [_TRAINING, "has($config.conversion)",
-             *(_has(f"dataset.{name}_path") for name in ("test", "validation", "training"))]
+             *(has(f"dataset.{name}_path") for name in ("test", "validation", "training"))]
         ),
     ),
     _needed(
