@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,11 +34,13 @@ class Address:
         uri: `mlflow.uri` of the config.
         experiment: Name of the MLflow experiment.
         chain_id: What ties the runs of a chain together, across processes, pods and retries.
+        shared: Whether other outboxes have entries of the same chain.
     """
 
     uri: str
     experiment: str
     chain_id: str
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,14 @@ class Outbox:
     def mark(self, place: int) -> None:
         """Set how far the journal is delivered."""
         write_atomic(self._mark, str(place), durable=False)
+
+    def copy(self, folder: Path) -> Path:
+        """Copy what an outbox is made of, without the models that wait in it; return the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (self._address, self._journal, self._mark):
+            if path.is_file():
+                shutil.copyfile(path, folder / path.name)
+        return folder
 
     def reject(self, entry: Entry, reason: str) -> None:
         """Keep an entry that the server will never take, with its reason."""

@@ -16,11 +16,13 @@ from poseline.tracking.places import artifact_location, tracking_uri
 
 CHAIN_TAG, STAGE_TAG = "poseline.chain_id", "poseline.stage"
 MODEL_TAG = "poseline.model_uri"
+_CREATED_TAG = "poseline.created"
 _PARENT_TAG = "mlflow.parentRunId"
 _PARAMS, _METRICS = 100, 1000
 """MLflow's limits of one request."""
 _LONGEST_VALUE, _LONGEST_KEY = 6000, 250
-_SETTLE_S = 1.0
+_SETTLE_S = 2.0
+"""Longest time that the creation of a run is under way, seen from another pod."""
 _GONE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", *_GONE)
 
@@ -54,7 +56,6 @@ class Sink:
 
     def __init__(self, address: Address) -> None:
         self._address, self._client = address, client(address.uri)
-        self._remote = effective(address.uri).startswith(("http://", "https://"))
         self.forget()
 
     def forget(self) -> None:
@@ -145,42 +146,52 @@ class Sink:
     def find(self, name: str) -> str | None:
         """Return the id of a run that is there."""
         found = self._search(name)
-        return found[0] if found else None
+        return str(found[0].info.run_id) if found else None
 
     def _run(self, name: str, start: int) -> str:
         """Return the id of a run: found by its tags, or created once whoever else tries to."""
         if name not in self._runs:
             parent = None if name == CHAIN else self._run(CHAIN, start)
             found = self._search(name)
-            self._runs[name] = found[0] if found else self._create(name, parent, start)
+            if found and not parent:
+                found = self._settled(found)
+            if found:
+                self._runs[name] = str(found[0].info.run_id)
+            else:
+                self._runs[name] = self._create(name, parent, start)
         return self._runs[name]
 
     def _create(self, name: str, parent: str | None, start: int) -> str:
-        tags = {CHAIN_TAG: self._chain_id, STAGE_TAG: name}
+        created = time.time_ns() // 1_000_000
+        tags = {CHAIN_TAG: self._chain_id, STAGE_TAG: name, _CREATED_TAG: str(created)}
         if parent:
             tags[_PARENT_TAG] = parent
-        before = time.monotonic()
-        run = self._client.create_run(
+        made = self._client.create_run(
             self._experiment_id(), start, tags, name if parent else self._chain_id
-        ).info.run_id
-        if self._remote and not parent:
+        )
+        run = str(made.info.run_id)
+        if self._address.shared and not parent:
             # Pods that begin together may each have found none. All wait until each sees the
-            # others' runs, and keep the same one.
-            time.sleep(max(_SETTLE_S, 3 * (time.monotonic() - before)))
-            first = self._search(name)[0]
+            # others' runs, and keep the one that was created first.
+            first = str(self._settled([made])[0].info.run_id)
             if first != run:
                 self._client.delete_run(run)
                 return first
         self._created.add(run)
-        return str(run)
+        return run
 
-    def _search(self, name: str) -> list[str]:
+    def _settled(self, found: list[Any]) -> list[Any]:
+        """Return the chain's runs, first created first, once no other can appear before them."""
+        age = time.time() - _created(found[0]) / 1000
+        if not self._address.shared or age > _SETTLE_S:
+            return found
+        time.sleep(_SETTLE_S - max(age, 0))
+        return self._search(CHAIN)
+
+    def _search(self, name: str) -> list[Any]:
         query = f"tags.`{CHAIN_TAG}` = '{self._chain_id}' and tags.`{STAGE_TAG}` = '{name}'"
         found = self._client.search_runs([self._experiment_id()], query)
-        return [
-            str(run.info.run_id)
-            for run in sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
-        ]
+        return sorted(found, key=lambda run: (_created(run), run.info.run_id))
 
     @property
     def _chain_id(self) -> str:
@@ -203,6 +214,11 @@ class Sink:
                 self._experiment = str(found.experiment_id)
         assert self._experiment is not None  # noqa: S101  found or created
         return self._experiment
+
+
+def _created(run: Any) -> int:
+    """Return when a run was created, in ms since 1970: its start may be long before."""
+    return int(run.data.tags.get(_CREATED_TAG, run.info.start_time))
 
 
 def _stored(value: float) -> str:

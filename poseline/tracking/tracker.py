@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 import uuid
@@ -21,6 +22,7 @@ from poseline.tracking.sink import Sink
 MODEL = "mlflow_model"
 """Artifact path of a run's model: `runs:/<run id>/mlflow_model`."""
 _PATIENCE_S = 30.0
+_HURRY_S = 3.0  # where the process was told to end: the next attempt delivers the same
 _STOPPED = 143
 _log = get_logger(__name__)
 
@@ -95,14 +97,16 @@ class Tracker:
 
     Args:
         outbox: With its address set.
-        address: That address.
+        address: That address; leaving does not end the run of a chain that is shared.
         patience: Most seconds that leaving waits for a server.
-        joins: Whether other processes have a part in the chain; then leaving does not end it.
+        leave: Where the outbox is copied to if something is left in it.
     """
 
-    def __init__(self, outbox: Outbox, address: Address, patience: float, *, joins: bool) -> None:
-        self.address = address
-        self._outbox, self._patience, self._joins = outbox, patience, joins
+    def __init__(
+        self, outbox: Outbox, address: Address, patience: float, leave: Path | None = None
+    ) -> None:
+        self.address, self._outbox, self._patience = address, outbox, patience
+        self._leave = leave
         self._sender = Sender(outbox)
         self.parent = self._start(CHAIN)
 
@@ -141,13 +145,25 @@ class Tracker:
         """End the chain's run: `FINISHED`, `FAILED` or `KILLED`."""
         self.parent.add("end", {"status": status})
 
-    def close(self) -> None:
-        """Wait for the delivery, within limits; what is left is delivered later."""
-        if left := self._sender.close(self._patience):
-            _log.warning(
-                "MLflow did not take everything; `poseline mlflow sync` delivers it later",
-                entries=left, outbox=str(self._outbox.folder),
-            )  # fmt: skip
+    def close(self, patience: float | None = None) -> None:
+        """Wait for the delivery, within limits; what is left is delivered later.
+
+        Args:
+            patience: Most seconds to wait, where it is less than the tracker's.
+        """
+        left = self._sender.close(min(self._patience, patience or math.inf))
+        if not left:
+            return
+        place = self._outbox.folder
+        if self._leave:
+            try:
+                place = self._outbox.copy(self._leave)
+            except OSError as error:
+                _log.warning("what is left cannot be kept", reason=brief(error))
+        _log.warning(
+            "MLflow did not take everything; `poseline mlflow sync` delivers it later",
+            entries=left, outbox=str(place),
+        )  # fmt: skip
 
     def __enter__(self) -> Tracker:
         return self
@@ -158,9 +174,9 @@ class Tracker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._joins:
+        if not self.address.shared:
             self.end(_status(error) if error else "FINISHED")
-        self.close()
+        self.close(_HURRY_S if error and _status(error) == "KILLED" else None)
 
     def _start(self, name: str) -> StageRun:
         run = StageRun(name, self._outbox, self._sender)
@@ -175,6 +191,7 @@ def open_tracker(
     *,
     chain_id: str | None = None,
     patience: float = _PATIENCE_S,
+    leave: Path | None = None,
 ) -> Tracker:
     """Begin to track a chain, or go on with it.
 
@@ -190,14 +207,16 @@ def open_tracker(
             that the chain is over calls `end`. None: an id that is kept in `folder`, and leaving
             ends the chain's run.
         patience: Most seconds that the end waits for a server.
+        leave: Where the outbox is copied to if something is left in it then, for one that is lost
+            with its pod: a folder inside what the stage puts out.
     """
     # In this thread: an import beside TensorFlow's in another could see half of a module.
     library.prepare()
     outbox = Outbox(folder)
     before = outbox.address
     known = chain_id or (before.chain_id if before else uuid.uuid4().hex[:16])
-    outbox.address = address = Address(uri, experiment, known)
-    return Tracker(outbox, address, patience, joins=chain_id is not None)
+    outbox.address = address = Address(uri, experiment, known, shared=chain_id is not None)
+    return Tracker(outbox, address, patience, leave)
 
 
 def flatten(values: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict[str, Any]:
