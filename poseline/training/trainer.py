@@ -100,8 +100,9 @@ class Trainer:
         self._compile()
         self.twin.stop_training = self.state.stopped
         listeners = keras.callbacks.CallbackList(
-            self.callbacks, model=self.twin, add_history=False, epochs=epochs, steps=len(training)
-        )
+            self.callbacks, model=self.twin, add_history=False,
+            epochs=epochs, steps=len(training), verbose=1,
+        )  # fmt: skip
         listeners.on_train_begin()
         self._restore()
         for epoch in range(self.state.epoch, epochs):
