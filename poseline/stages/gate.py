@@ -19,6 +19,12 @@ _log = get_logger(__name__)
 FLOAT, INT8, BENCHMARK = "evaluate-float", "evaluate-int8", "benchmark"
 """Names of the inputs: the steps whose folders they are."""
 RESULT, PAGE = "gate.json", "gate.md"
+SHOWN = {
+    FLOAT: {"oks": "oks_float"},
+    INT8: {"oks": "oks_int8"},
+    BENCHMARK: {name: name for name in ("fits", "latency_ms_estimate")},
+}
+"""Step to the figures that chains are compared by, and to what they are called there."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +117,15 @@ def run(
         StoreError: A folder holds no finished stage.
         BackendError: The registry cannot be reached; nothing is written.
     """
-    steps = [name for name in (FLOAT, INT8, BENCHMARK) if name in inputs]
-    verdict = decide(config, {name: Manifest.read(inputs[name]) for name in steps})
+    steps = [name for name in SHOWN if name in inputs]
+    manifests = {name: Manifest.read(inputs[name]) for name in steps}
+    verdict = decide(config, manifests)
     promotion = promote(verdict, inputs) if verdict.passed and promote else None
-    found = {"passed": verdict.passed, "checks": [asdict(check) for check in verdict.checks]}
+    found = {
+        "passed": verdict.passed,
+        "checks": [asdict(check) for check in verdict.checks],
+        "measured": measured(manifests),
+    }
     if promotion:
         found |= {"promotion": asdict(promotion)}
     metrics = {"passed": float(verdict.passed)}
@@ -132,6 +143,20 @@ def run(
     failed = [check.name for check in verdict.checks if not check.passed]
     _log.info("gate passed") if verdict.passed else _log.warning("gate not passed", failed=failed)
     return StageResult.load(out)
+
+
+def measured(manifests: Mapping[str, Manifest]) -> dict[str, float]:
+    """Return the figures that chains are compared by.
+
+    Args:
+        manifests: Of steps, by their names.
+    """
+    return {
+        new: manifest.metrics[old]
+        for step, manifest in manifests.items()
+        for old, new in SHOWN.get(step, {}).items()
+        if old in manifest.metrics
+    }
 
 
 def decide(config: Config, manifests: Mapping[str, Manifest]) -> Verdict:

@@ -67,7 +67,7 @@ class Promoter:
         assert self.config.gate  # noqa: S101  the verdict comes from it
         name = model_name(self.config.gate, self.config.general.project_name)
         uri, model = self.tracker.address.uri, inputs["model"]
-        self.run.model(model)
+        self.run.model(model, final=False)  # the quantization may have come from a cache
         tags = {"poseline.chain_id": self.tracker.address.chain_id} | _figures(verdict)
         logged = self.tracker.logged_model(self.run)
         version = registry.register(uri, logged, name, sha256_of(model), tags)

@@ -8,18 +8,12 @@ from typing import Any
 
 from poseline.config.chain import Step
 from poseline.config.config import Config
+from poseline.stages.gate import measured
 from poseline.stages.promotion import Promoter
 from poseline.stages.result import StageResult
 from poseline.stages.task import run_task
 from poseline.store.manifest import Manifest
 from poseline.tracking import StageRun, Tracker
-
-_PARENTS = {
-    "evaluate-float": {"oks": "oks_float"},
-    "evaluate-int8": {"oks": "oks_int8"},
-    "benchmark": {name: name for name in ("fits", "latency_ms_estimate")},
-}
-"""Step to what the chain's own run gets of its figures, and under which names."""
 
 
 def run_tracked(
@@ -56,7 +50,8 @@ def run_tracked(
 
 def _track(run: StageRun, parent: StageRun, step: Step, result: StageResult) -> None:
     """Log what a stage left; the chain's own run gets the figures that runs are compared by."""
-    run.params({"config_hash": Manifest.read(result.out).config_hash})
+    manifest = Manifest.read(result.out)
+    run.params({"config_hash": manifest.config_hash})
     if history := result.summary.get("history"):
         for epoch, figures in enumerate(history):
             run.metrics(figures, epoch)  # what an interrupted attempt could not log
@@ -65,13 +60,14 @@ def _track(run: StageRun, parent: StageRun, step: Step, result: StageResult) -> 
     else:
         run.metrics(result.metrics)
     run.artifacts({role: path for role, path in result.files.items() if role != "last_model"})
-    shown = _PARENTS.get(step.name, {})
-    parent.metrics({new: result.metrics[k] for k, new in shown.items() if k in result.metrics})
+    parent.metrics(measured({step.name: manifest}))
     if step.stage == "gate":
         passed = result.summary["passed"]
         tags = {"gate": "passed" if passed else "failed"}
         if promotion := result.summary.get("promotion"):
             tags |= {"model_name": promotion["name"], "model_version": promotion["version"]}
+        # Where Kubeflow took evaluations from its cache, nobody else told this chain of them.
+        parent.metrics(result.summary["measured"])
         parent.tags({f"poseline.{name}": value for name, value in tags.items()})
     if model := result.files.get("model"):
         run.model(model, final=step.stage == "quantize")

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 
 def test_chain_tqeb_from_pictures_to_a_report(tiny, tmp_path, capfd):
+    tiny = Config.model_validate(tiny.model_dump(mode="json") | {"gate": {"max_oks_drop": 1}})
     experiment = run_chain(tiny)
     folder = experiment.folder
     for name in (
@@ -24,7 +25,7 @@ def test_chain_tqeb_from_pictures_to_a_report(tiny, tmp_path, capfd):
         "saved_models/last_trained_model.h5",
         "saved_models/quantized_models/quantized_model.tflite",
         "evaluation/float/metrics.json", "evaluation/int8/predictions.json",
-        "benchmark/benchmark.json",
+        "benchmark/benchmark.json", "gate/gate.md",
     ):  # fmt: skip
         assert (folder / name).exists(), name
     for result in experiment.results.values():
@@ -41,7 +42,8 @@ def test_chain_tqeb_from_pictures_to_a_report(tiny, tmp_path, capfd):
     assert not re.search(r'(?:src|href)="(?!data:)', page)
     capfd.readouterr()
     run_chain(tiny)
-    assert "".join(capfd.readouterr()).count("unchanged") == 5
+    assert "".join(capfd.readouterr()).count("unchanged") == 6
+    assert experiment.passed
     _check_tracking(tiny, tmp_path)
 
 
@@ -55,12 +57,19 @@ def _check_tracking(config: Config, tmp_path):
     experiment = client.get_experiment_by_name("tiny")
     runs = client.search_runs([experiment.experiment_id])
     assert sorted(run.data.tags["poseline.stage"] for run in runs) == [
-        "benchmark", "chain", "evaluate-float", "evaluate-int8", "quantize", "train"
+        "benchmark", "chain", "evaluate-float", "evaluate-int8", "gate", "quantize", "train"
     ]  # fmt: skip
     by_stage = {run.data.tags["poseline.stage"]: run for run in runs}
     steps = client.get_metric_history(by_stage["train"].info.run_id, "val_oks")
     assert [entry.step for entry in steps] == [0, 1]
-    assert "oks_int8" in by_stage["chain"].data.metrics
+    chain = by_stage["chain"].data
+    assert {"oks_float", "oks_int8", "fits", "latency_ms_estimate"} <= set(chain.metrics)
+    names = ("model_uri", "model_name", "model_version", "gate")
+    assert [chain.tags[f"poseline.{name}"] for name in names] == [
+        f"runs:/{by_stage['quantize'].info.run_id}/mlflow_model", "tiny", "1", "passed"
+    ]  # fmt: skip
+    (version,) = client.search_model_versions("name='tiny'")
+    assert client.get_model_version_by_alias("tiny", "champion").version == version.version
     target = tmp_path / "downloaded"
     target.mkdir()
     quantized = by_stage["quantize"].info.run_id

@@ -100,6 +100,9 @@ def test_a_model_that_passes_is_handed_on(folders, tmp_path):
     assert "people, version 3: challenger, 0.65 is not better." in page
     found = json.loads(result.files["gate"].read_text())
     assert found["checks"][0]["name"] == "OKS"
+    assert found["measured"] == {
+        "oks_float": 0.7, "oks_int8": 0.65, "fits": 1.0, "latency_ms_estimate": 36.6
+    }  # fmt: skip
     Manifest.read(tmp_path / "out").verify(tmp_path / "out")
 
 
