@@ -72,6 +72,10 @@ class StoreError(PoselineError):
     exit_code = 5
 
 
+class StoreAwayError(StoreError):
+    """The storage does not answer, or not now: another attempt may."""
+
+
 class BackendError(PoselineError):
     """A tool or service outside of poseline is missing or refused."""
 

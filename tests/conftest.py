@@ -5,6 +5,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from mlflow_server import chain_runs, server  # noqa: F401
 from seaweed import proxy, storage, weed  # noqa: F401  fixtures for every room
 
@@ -12,6 +13,9 @@ from poseline.config.config import Config
 from poseline.config.load import parse
 
 ROOT = Path(__file__).parents[1]
+# A machine that is busy with other things fails no test.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 TINY = """
 general: {project_name: tiny, global_seed: 1}

@@ -28,6 +28,7 @@ from poseline.data.keypoints import keypoint_set
 from poseline.data.labels import pack
 from poseline.data.pictures import Person, Pictures, Size
 from poseline.data.preprocess import rescale
+from poseline.data.shards import ShardedSamples
 from poseline.data.yolo import Sample
 from poseline.errors import ConfigError, DataError, Problem
 
@@ -42,7 +43,8 @@ class TrainingSet:
 
     So a training that is resumed at an epoch sees what the uninterrupted one would have seen.
     The order of an epoch and the draws of each picture come from counter-based generators
-    (Philox, Salmon et al. 2011) keyed by seed and epoch.
+    (Philox, Salmon et al. 2011) keyed by seed and epoch. The first epoch on a packed set mixes a
+    few shards at a time, so that it begins when the first of them are there.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class TrainingSet:
         Raises:
             ConfigError: `dataset.keypoints` is not set.
         """
-        self._config = config
+        self._config, self._samples = config, samples
         self._batch_size = min(batch_size, len(samples))
         self._seed = seed
         self._parallel = parallel
@@ -148,7 +150,10 @@ class TrainingSet:
         )
 
     def _shuffle(self, epoch: int) -> NDArray[np.int64]:
-        return self._generator(epoch, _ORDER, 0).permutation(len(self._pictures))
+        generator = self._generator(epoch, _ORDER, 0)
+        if epoch == 0 and isinstance(self._samples, ShardedSamples):
+            return self._samples.permutation(generator)  # while shards arrive
+        return generator.permutation(len(self._pictures))
 
     def _generator(self, epoch: int, purpose: int, index: int) -> np.random.Generator:
         philox = np.random.Philox(key=[self._seed, epoch], counter=[0, index, purpose, 0])

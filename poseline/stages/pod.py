@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+import stamina
 import yaml
 
 from poseline import log, store
@@ -26,7 +27,7 @@ from poseline.config import load
 from poseline.config.chain import Step
 from poseline.config.config import Config, Stage
 from poseline.config.general import OperationMode
-from poseline.errors import PoselineError, StoreError
+from poseline.errors import PoselineError, StoreAwayError, StoreError
 from poseline.stages.result import StageResult
 from poseline.stages.sources import Sources
 from poseline.store.manifest import Manifest, entries, write_atomic
@@ -56,6 +57,12 @@ class Artifact(Protocol):
     path: str
     uri: str
     metadata: Json
+
+
+_patiently = stamina.retry(
+    on=StoreAwayError, attempts=8, timeout=600, wait_initial=2.0, wait_max=90.0
+)
+"""Where the fault is I/O that may mend itself, a pod tries again before KFP starts another."""
 
 
 def told(function: Callable[P, R]) -> Callable[P, R]:
@@ -96,7 +103,7 @@ def resolve(
     """
     from poseline.stages.resolve import resolve as resolved
 
-    found = resolved(config, cast(OperationMode, chain), {**form, **variant})
+    found = _patiently(resolved)(config, cast(OperationMode, chain), {**form, **variant})
     run = {
         "mlflow": found.config.mlflow.uri,
         "project": found.config.general.project_name,
@@ -118,7 +125,7 @@ def convert(config: Json, data: Json, dataset: Artifact) -> tuple[Json, ...]:
     if data["source"]:
         from poseline.stages.packed import convert_and_pack
 
-        packed = convert_and_pack(
+        packed = _patiently(convert_and_pack)(
             _config(config), data["source"], data["content"]["source"], dataset.path
         )
         dataset.metadata.update(packed.shown)
@@ -144,7 +151,7 @@ def import_model(data: Json, model: Artifact) -> None:
     """Bring the model that a chain starts from, with its sidecar, among the artifacts."""
     import shutil
 
-    source = store.fetch(data["sources"]["model"])
+    source = _patiently(store.fetch)(data["sources"]["model"])
     out = Path(model.path)
     out.mkdir(parents=True, exist_ok=True)
     for path in (source, source.with_name(f"{source.name}.json")):
@@ -290,6 +297,7 @@ def _run(
 ) -> StageResult:  # fmt: skip
     """Run a stage, track it, show it, and copy what it made to where models are wanted, too."""
     config, name = _config(data), step or stage
+    from poseline.stages.task import local_input
     from poseline.stages.tracked import run_tracked
     from poseline.tracking import open_tracker
 
@@ -298,11 +306,13 @@ def _run(
     with (
         tempfile.TemporaryDirectory() as folder,
         open_tracker(
-            run["mlflow"], run["project"], Path(folder), chain_id=chain_id, patience=_PATIENCE_S
+            run["mlflow"], run["project"], Path(folder), chain_id=chain_id, patience=_PATIENCE_S,
+            leave=Path(out.path) / "mlflow",
         ) as tracker,
-    ):
+    ):  # fmt: skip
+        given = {name: _patiently(local_input)(str(uri)) for name, uri in inputs.items()}
         result = run_tracked(
-            tracker, Step(tracked, stage), config, inputs, Path(out.path), **options
+            tracker, Step(tracked, stage), config, given, Path(out.path), **options
         )
     if page:
         from poseline import report
@@ -310,7 +320,7 @@ def _run(
         report.write({name: result.out}, yaml.safe_dump(data), run["project"], Path(page.path))
     if run["output"] and "model" in result.files:
         place = "/".join((run["output"].rstrip("/"), chain_id, tracked.replace("/", "-")))
-        store.publish(result.out, place)
+        _patiently(store.publish)(result.out, place)
         out.metadata["published"] = place
     return result
 

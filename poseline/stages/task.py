@@ -41,7 +41,7 @@ def run_task(
     Returns:
         The stage's result.
     """
-    local = {name: _local(str(uri)) for name, uri in inputs.items()}
+    local = {name: local_input(str(uri)) for name, uri in inputs.items()}
     if finished(step, config, local, out):
         _log.info("unchanged, taken as it is", step=step.name, out=str(out))
         return StageResult.load(out)
@@ -50,8 +50,15 @@ def run_task(
     return cast(Callable[..., StageResult], stage.run)(config, local, out, **options)
 
 
-def _local(uri: str) -> Path:
-    """Fetch an input; a packed set on S3 is announced alone, its shards come when they are read."""
+def local_input(uri: str) -> Path:
+    """Fetch an input; a packed set on S3 is announced alone, its shards come when they are read.
+
+    Args:
+        uri: A path or a URI.
+
+    Raises:
+        StoreError: It is not there or cannot be fetched.
+    """
     from poseline.data.shards import attach
 
     return attach(uri) or store.fetch(uri)

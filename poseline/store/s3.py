@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from poseline.errors import StoreError
+from poseline.errors import StoreAwayError, StoreError
 from poseline.store.cache import Cache, disk_errors
 from poseline.store.manifest import MANIFEST, Manifest
 from poseline.store.progress import bar
@@ -344,6 +344,8 @@ def told(place: str) -> Iterator[None]:
         yield
     except boto.ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+            raise StoreAwayError(f"{place}: the storage answered {code}", "run it again") from None
         reason, remedy = _REASONS.get(code, (f"the storage answered {code}", "run it again"))
         raise StoreError(f"{place}: {reason}", remedy) from None
     except (boto.NoCredentialsError, boto.PartialCredentialsError):
@@ -356,7 +358,7 @@ def told(place: str) -> Iterator[None]:
         raise StoreError(f"{place}: {_first(error)}", "set AWS_CA_BUNDLE to your CA's file")\
             from None  # fmt: skip
     except (boto.EndpointConnectionError, boto.ConnectTimeoutError) as error:
-        raise StoreError(
+        raise StoreAwayError(
             f"{place}: the endpoint cannot be reached: {_first(error)}",
             "check AWS_ENDPOINT_URL_S3 and the network",
         ) from None

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poseline.data import shards
+from poseline.data.pack import put
 from poseline.data.yolo import list_samples, read_label
 from poseline.errors import DataError, StoreError
 from poseline.store import publish
@@ -245,9 +246,41 @@ def test_the_pipeline_reads_shards_as_it_reads_files(yolo, tmp_path):
     packed.close()
 
 
+def test_a_training_set_begins_before_all_shards_are_there_and_fetches_each_byte_once(
+    proxy, tiny, tmp_path
+):
+    import cv2
+
+    from poseline.data.pipeline import TrainingSet
+
+    generator = np.random.default_rng(0)
+    label = "0 0.5 0.5 0.2 0.2" + " 0.5 0.5 1" * 17 + "\n"
+    (tmp_path / "set").mkdir()
+    for index in range(120):
+        noise = generator.integers(0, 256, (224, 224, 3), np.uint8)
+        path = tmp_path / "set" / f"{index:03}.jpg"
+        cv2.imwrite(str(path), noise, [cv2.IMWRITE_JPEG_QUALITY, 98])
+        path.with_suffix(".txt").write_text(label)
+    index = shards.pack(tmp_path / "set", tmp_path / "packed", shard_mb=1)
+    size = sum(shard.size for shard in index.shards)
+    assert len(index.shards) > 9
+    put(tmp_path / "packed", "s3://poses/packed/arriving")
+    proxy.received = 0
+    found = shards.samples_of(shards.attach("s3://poses/packed/arriving"))
+    batches = TrainingSet(found, tiny, (64, 64, 3), 8, seed=1)
+    batches.batch(0)
+    assert proxy.received < 0.9 * size
+    for number in range(2 * len(batches)):
+        batches.batch(number)
+    assert size <= proxy.received < 1.05 * size + 100_000
+    orders = [batches._order(epoch) for epoch in (0, 1)]
+    assert all(sorted(order) == list(range(120)) for order in orders)
+    found.close()
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras
-def test_a_training_on_shards_from_s3_equals_one_on_files(proxy, yolo, tiny, tmp_path):
+def test_a_training_on_shards_from_s3_equals_one_on_shards_here(proxy, yolo, tiny, tmp_path):
     from poseline.config.chain import Step
     from poseline.models.loading import load_keras
     from poseline.stages.task import run_task
@@ -256,7 +289,7 @@ def test_a_training_on_shards_from_s3_equals_one_on_files(proxy, yolo, tiny, tmp
         shards.pack(yolo / part, tmp_path / part)
         publish(tmp_path / part, f"s3://poses/trained/{part}")
     weights = []
-    for place in (str(yolo), "s3://poses/trained"):
+    for place in (str(tmp_path), "s3://poses/trained"):
         inputs = {"training": f"{place}/train", "validation": f"{place}/val"}
         result = run_task(Step("train", "train"), tiny, inputs, tmp_path / f"out{len(weights)}")
         weights.append(load_keras(result.files["last_model"]).get_weights())

@@ -1,19 +1,22 @@
 """Stages as tasks of a pipeline, without KFP; what they do with hostile input."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
 from conftest import ROOT, TINY
 from google.protobuf import json_format, struct_pb2
-from seaweed import READER
+from seaweed import READER, free_ports
 
 from poseline import store
 from poseline.config.config import CHAINS, config_hash
 from poseline.config.load import load
+from poseline.errors import StoreAwayError
 from poseline.stages import pod
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -163,6 +166,19 @@ def test_a_bucket_that_denies(people, storage, tmp_path, monkeypatch, capfd):
     assert "reader-secret" not in ended.text
     with ends(5, capfd):
         pod.resolve("chain_tqeb", TINY, {"dataset": "s3://other/coco"}, {})
+
+
+def test_a_storage_that_is_away_for_a_moment(people, storage, weed, monkeypatch):
+    store.publish(people, f"s3://{storage}/away")
+    here = f"http://127.0.0.1:{weed}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{free_ports(1)[0]}")
+    with pytest.raises(StoreAwayError):
+        store.listing(f"s3://{storage}/away")
+    back = threading.Timer(4, os.environ.__setitem__, ("AWS_ENDPOINT_URL_S3", here))
+    back.start()
+    *_, data, _ = pod.resolve("chain_tqeb", TINY, {"dataset": f"s3://{storage}/away"}, {})
+    assert data["content"]["source"]
+    back.join()
 
 
 def test_a_full_disk_leaves_nothing_half(people, tmp_path):
