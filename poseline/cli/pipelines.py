@@ -149,7 +149,8 @@ def submit(
         name: Name of the run; there is one of a name, so that a repeated call starts no second
             one. Without it a new name with the time in it.
         wait: Show the states of the stages until the run is over, then its figures; exits by
-            outcome: 0 succeeded, 1 failed, 8 canceled. Ctrl-C leaves the run going.
+            outcome: 0 succeeded, 1 failed, 7 not passed by the gate, 8 canceled. Ctrl-C leaves
+            the run going.
         output: A table, or JSON.
     """
     ordered = (settings or Settings()).order(package(pipeline), mode_of(pipeline))

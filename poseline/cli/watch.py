@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from poseline.cli.run import GATE_NOT_PASSED
 from poseline.errors import BackendError
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.outcome import Result, result
@@ -39,7 +40,8 @@ def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: flo
         interval: Pause between looks, s.
 
     Returns:
-        The exit code: 0 succeeded, 1 failed, 8 canceled, 130 where Ctrl-C ended the wait alone.
+        The exit code: 0 succeeded, 1 failed, 7 where the model did not pass the gate, 8 canceled,
+        130 where Ctrl-C ended the wait alone.
     """
     console, last = Console(stderr=output == "json"), run
     try:
@@ -53,15 +55,19 @@ def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: flo
     except KeyboardInterrupt:
         _say(f"The run goes on. To end it: poseline pipelines cancel {run.id}")
         return 130
-    show(last, output, found=_figures(last))
-    return exit_code(last)
+    found = _figures(last)
+    show(last, output, found)
+    return exit_code(last, found)
 
 
-def exit_code(run: Run) -> int:
-    """Return the exit code that a run that is over means."""
+def exit_code(run: Run, found: Result | None = None) -> int:
+    """Return the exit code that a run that is over means, with what it came to where known."""
     if run.canceled:
         return CANCELED
-    return 0 if run.state in ("SUCCEEDED", "SKIPPED") else 1
+    if run.state not in ("SUCCEEDED", "SKIPPED"):
+        return 1
+    refused = found is not None and found.tags.get("poseline.gate") == "failed"
+    return GATE_NOT_PASSED if refused else 0
 
 
 def show(run: Run, output: Output = "table", found: Result | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
 
@@ -60,6 +60,7 @@ class Run:
         experiment_id: The experiment that it is in.
         version_id: The version of the pipeline that it runs.
         recurring_id: The schedule that made it; empty: none.
+        parameters: What it was started with.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Run:
     experiment_id: str = ""
     version_id: str = ""
     recurring_id: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:
@@ -104,6 +106,7 @@ class Run:
             experiment_id=answer.get("experiment_id", ""),
             version_id=reference.get("pipeline_version_id", ""),
             recurring_id=answer.get("recurring_run_id", ""),
+            parameters=answer.get("runtime_config", {}).get("parameters", {}),
         )
 
 

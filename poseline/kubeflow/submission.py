@@ -25,9 +25,11 @@ from poseline.kubeflow.errors import NotFoundError
 from poseline.kubeflow.package import configure, pipeline_name
 from poseline.kubeflow.parameters import parameters
 from poseline.kubeflow.runs import Run
+from poseline.log import get_logger
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
 """Environment variable with the URL of the API, as KFP's own client reads it."""
+_log = get_logger(__name__)
 IN_CLUSTER = "http://ml-pipeline.kubeflow:8888"
 
 
@@ -127,11 +129,13 @@ def submit(
         BackendError: The server cannot be reached, or refuses.
     """
     version = kubeflow.pipeline_version(what.pipeline, what.package, description)
-    account = what.service_account or None
-    return kubeflow.submit(
+    run = kubeflow.submit(
         name or _new_name(what.pipeline), version, what.parameters, what.experiment,
-        service_account=account,
+        service_account=what.service_account or None,
     )  # fmt: skip
+    if run.version_id != version.id or run.parameters != what.parameters:
+        _log.warning("a run of this name was there, with other settings", name=name, run=run.id)
+    return run
 
 
 def schedule(

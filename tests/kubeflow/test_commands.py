@@ -16,6 +16,7 @@ from server import serving
 
 from poseline.cli import main
 from poseline.kubeflow import waiting
+from poseline.kubeflow.outcome import Result
 
 BIN = Path(sys.executable).with_name("poseline")
 
@@ -83,6 +84,21 @@ def test_wait_exits_by_outcome(run, package, server, monkeypatch, end, code, say
     run_id = next(iter(server.objects.runs))
     found, out, err = run("status", run_id, "--wait", "--output", "json")
     assert found == code and json.loads(out)["state"] == end and "quantize" in err
+
+
+def test_figures_and_the_gate(run, package, server, monkeypatch):
+    figures = {"oks_int8": 0.81234, "latency_ms_estimate": 12.0}
+    found = Result("r1", "FINISHED", figures, {"poseline.gate": "failed"})
+    monkeypatch.setattr("poseline.cli.watch.result", lambda run_id: found)
+    run("submit", package)
+    (run_id,) = server.objects.runs
+    server.objects.settle(run_id, {"state": "SUCCEEDED"})
+    code, out, _ = run("status", run_id, "--wait")
+    assert (
+        code == 7 and re.search(r"oks_int8 +│ +0\.8123", out) and re.search("gate +│ failed", out)
+    )
+    code, out, _ = run("status", run_id, "--wait", "--output", "json")
+    assert code == 7 and json.loads(out)["metrics"] == figures
 
 
 def test_ctrl_c_leaves_the_run(run, package, server, monkeypatch):
@@ -186,6 +202,7 @@ def test_mistakes_exit_2_and_reach_no_server(run, package, server, monkeypatch, 
     assert not server.counts
 
 
+@pytest.mark.slow  # it loads KFP's SDK
 def test_compile_and_submit_of_an_installed_pipeline(run, server, tmp_path):
     platform = tmp_path / "platform.yaml"
     platform.write_text("images: {ml: registry/ml:1}\n")

@@ -97,13 +97,16 @@ def test_a_platform_file(config, tmp_path, kubeflow, server):
             order(config, platform=path)
 
 
-def test_a_submission_of_a_name_is_one_run_and_of_none_a_new_one(config, kubeflow, server):
+def test_a_submission_of_a_name_is_one_run_and_of_none_a_new_one(config, kubeflow, server, capfd):
     ordered = order(config, experiment="poses")
     assert submission.submit(kubeflow, ordered, "one").id == (
         submission.submit(kubeflow, ordered, "one").id
     )
     names = {submission.submit(kubeflow, ordered).name for _ in range(3)}
     assert len(names) == 3 and all(n.startswith("poseline-chain-tqe 20") for n in names)
+    assert "other settings" not in "".join(capfd.readouterr())
+    assert submission.submit(kubeflow, order(config, "epochs=9", experiment="poses"), "one")
+    assert "other settings" in "".join(capfd.readouterr())
     sent = next(iter(server.objects.runs.values()))["runtime_config"]["parameters"]
     assert sent == dict(ordered.parameters)
 
