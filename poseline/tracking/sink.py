@@ -143,10 +143,12 @@ class Sink:
         if entry.values["final"] or MODEL_TAG not in self._client.get_run(parent).data.tags:
             self._client.set_tag(parent, MODEL_TAG, f"runs:/{run}/{entry.values['role']}")
 
-    def find(self, name: str) -> str | None:
-        """Return the id of a run that is there."""
-        found = self._search(name)
-        return str(found[0].info.run_id) if found else None
+    def holder(self, name: str, role: str) -> str | None:
+        """Return the id of a run where it is there and holds an artifact."""
+        for run in self._search(name)[:1]:
+            if self._client.list_artifacts(run.info.run_id, role):
+                return str(run.info.run_id)
+        return None
 
     def _run(self, name: str, start: int) -> str:
         """Return the id of a run: found by its tags, or created once whoever else tries to."""

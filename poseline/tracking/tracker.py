@@ -130,7 +130,7 @@ class Tracker:
         left, found = self._sender.flush(self._patience), None
         if not left:
             try:
-                found = Sink(self.address).find(run.name)
+                found = Sink(self.address).holder(run.name, MODEL)
             except Exception as error:  # MLflow's, requests', SQLAlchemy's
                 _log.warning("MLflow does not answer", reason=brief(error))
         if found is None:

@@ -208,7 +208,7 @@ class Mirror:
             store.publish(kept / name, f"{self._uri}/{keys[name]}", progress=False)
         inputs = dict(self._identity.inputs)
         stored = _Stored(epoch, self._identity.config_hash, inputs, keys, files)
-        pointer = kept / POINTER
+        pointer = self._work / POINTER
         pointer.write_text(json.dumps(asdict(stored), indent=1), encoding="utf-8")
         store.publish(pointer, f"{self._uri}/{POINTER}", progress=False)
         self._stored = stored

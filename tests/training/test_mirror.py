@@ -118,6 +118,23 @@ def test_a_cut_connection_is_tried_again(uri, node, proxy):
     assert proxy.cuts == 0
 
 
+def test_a_pointer_that_did_not_go_up_is_no_file_of_the_checkpoint(uri, node, monkeypatch):
+    publish, failed = store.publish, []
+
+    def once(path, target, **options):
+        if target.endswith(POINTER) and not failed:
+            failed.append(target)
+            raise StoreError("cut off")
+        publish(path, target, **options)
+
+    monkeypatch.setattr(store, "publish", once)
+    assert send(uri, node("sender"), [1]).close(30)
+    out = node("other")
+    assert taken(uri, out)
+    assert failed
+    assert sorted(path.name for path in out.iterdir()) == sorted(NAMES)
+
+
 def test_an_outage_holds_nothing_up_and_the_newest_epoch_follows(
     uri, node, weed, monkeypatch, capfd
 ):
