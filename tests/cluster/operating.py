@@ -1,6 +1,7 @@
 """The operator as a process, with everything that it calls behind proxies that count and break."""
 
 import contextlib
+import copy
 import json
 import os
 import signal
@@ -15,7 +16,11 @@ import urllib3
 import yaml
 from seaweed import free_ports
 
+from poseline.operator.rbac import OWN, SERVED
+
 ROOT = Path(__file__).parents[2]
+EXPERIMENT = yaml.safe_load((ROOT / "examples/kubernetes/experiment.yaml").read_text())
+SCHEDULE = yaml.safe_load((ROOT / "examples/kubernetes/schedule.yaml").read_text())
 _HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "host"}
 
 
@@ -156,7 +161,7 @@ class Operator:
         self.folder, (self.port,) = folder, free_ports(1)
         flags = {
             "listen": f"127.0.0.1:{self.port}", "poll_seconds": 0.3, "kubeflow_timeout": 1,
-            "settle_seconds": 6, "deletion_seconds": 15, "lease_seconds": 2, **settings,
+            "settle_seconds": 6, "deletion_seconds": 15, "lease_seconds": 20, **settings,
         }  # fmt: skip
         self._environment = {
             **environment,
@@ -232,3 +237,99 @@ def through(kubeconfig, url, path):
     document["clusters"][0]["cluster"] = {"server": url}
     path.write_text(yaml.safe_dump(document))
     return upstream, authority
+
+
+class Stage:
+    """A namespace with an operator that may do what its role says, and nothing else."""
+
+    def __init__(self, plane, namespace, folder):
+        self.plane, self.namespace, self.folder = plane, namespace, folder
+        self.kubeflow, self.calls = Kubeflow(), Calls()
+        account = plane.service_account(namespace, "operator", rules=[*SERVED, *OWN])
+        self.kubeconfig = folder / "operator.kubeconfig"
+        self.api = Proxy("kubernetes", "", self.calls)
+        upstream, authority = through(account, self.api.url, self.kubeconfig)
+        self.api.upstream = upstream
+        if authority:
+            self.api.pool.connection_pool_kw["ca_certs"] = authority
+        self.pipelines = Proxy("kubeflow", self.kubeflow.url, self.calls)
+        self.operators = []
+
+    def operator(self, **settings):
+        environment = {**self.plane.environment, "KUBECONFIG": str(self.kubeconfig)}
+        made = Operator(
+            self.folder, environment, kubeflow_host=self.pipelines.url,
+            namespaces=self.namespace, own_namespace=self.namespace,
+            kubeflow_ui="http://kfp.example", **settings,
+        )  # fmt: skip
+        self.operators.append(made)
+        return made.start()
+
+    def close(self):
+        for operator in self.operators:
+            operator.end()
+        for name in ("poseexperiments", "poseschedules"):
+            for each in self.plane.get(name, "-n", self.namespace)["items"]:
+                patch = '{"metadata": {"finalizers": null}}'
+                self.plane.kubectl("patch", name, each["metadata"]["name"], "-n", self.namespace,
+                                   "--type=merge", f"--patch={patch}")  # fmt: skip
+        self.api.close()
+        self.pipelines.close()
+        self.kubeflow.stop()
+
+    def apply(self, name, **spec):
+        made = copy.deepcopy(EXPERIMENT)
+        made["metadata"] = {"name": name, "namespace": self.namespace}
+        made["spec"] |= spec
+        self.plane.apply(made)
+
+    def schedule(self, name, **spec):
+        made = copy.deepcopy(SCHEDULE)
+        made["metadata"] = {"name": name, "namespace": self.namespace}
+        made["spec"] |= spec
+        self.plane.apply(made)
+
+    def children(self, schedule):
+        label = f"poseline.dev/schedule={schedule}"
+        return self.plane.get("pose", "-n", self.namespace, "-l", label)["items"]
+
+    def patch(self, name, patch, kind="pose"):
+        self.plane.kubectl("patch", kind, name, "-n", self.namespace, "--type=merge",
+                           f"--patch={yaml.safe_dump(patch)}")  # fmt: skip
+
+    def get(self, name, kind="pose"):
+        found = self.plane.get(kind, "-n", self.namespace)["items"]
+        return next((each for each in found if each["metadata"]["name"] == name), None)
+
+    def status(self, name, kind="pose"):
+        return (self.get(name, kind) or {}).get("status", {})
+
+    def delete(self, name, kind="pose"):
+        self.plane.kubectl("delete", kind, name, "-n", self.namespace, "--wait=false")
+
+    def runs(self, name):
+        return self.kubeflow.runs(f"{self.namespace}-{name}-")
+
+    def run(self, name, seconds=30):
+        """The experiment's one run, once the status knows it."""
+
+        def known():
+            run_id = self.status(name).get("runID")
+            return next((run for run in self.runs(name) if run["run_id"] == run_id), None)
+
+        return until(known, seconds, self.log)
+
+    def phase(self, name, phase, seconds=30):
+        return until(lambda: self.status(name).get("phase") == phase and self.status(name),
+                     seconds, self.log)  # fmt: skip
+
+    def conditions(self, name, kind="pose"):
+        return {each["type"]: each for each in self.status(name, kind).get("conditions", [])}
+
+    def events(self, name):
+        found = self.plane.get("events.events.k8s.io", "-n", self.namespace)["items"]
+        mine = [each for each in found if each["regarding"]["name"] == name]
+        return [each["reason"] for each in sorted(mine, key=lambda each: each["eventTime"])]
+
+    def log(self):
+        return "\n".join(operator.text() for operator in self.operators)

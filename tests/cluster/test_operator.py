@@ -1,103 +1,14 @@
 """The operator as a process on a real API server, beside a double of Kubeflow."""
 
-import copy
+import secrets
 import time
+from datetime import UTC, datetime
 
 import pytest
 import yaml
-from operating import ROOT, Calls, Kubeflow, Operator, Proxy, through, until
+from operating import Stage, until
 
 from poseline.operator.crd import crds
-from poseline.operator.rbac import OWN, SERVED
-
-EXPERIMENT = yaml.safe_load((ROOT / "examples/kubernetes/experiment.yaml").read_text())
-SCHEDULE = yaml.safe_load((ROOT / "examples/kubernetes/schedule.yaml").read_text())
-
-
-class Stage:
-    """A namespace with an operator that may do what its role says, and nothing else."""
-
-    def __init__(self, plane, namespace, folder):
-        self.plane, self.namespace, self.folder = plane, namespace, folder
-        self.kubeflow, self.calls = Kubeflow(), Calls()
-        account = plane.service_account(namespace, "operator", rules=[*SERVED, *OWN])
-        self.kubeconfig = folder / "operator.kubeconfig"
-        self.api = Proxy("kubernetes", "", self.calls)
-        upstream, authority = through(account, self.api.url, self.kubeconfig)
-        self.api.upstream = upstream
-        if authority:
-            self.api.pool.connection_pool_kw["ca_certs"] = authority
-        self.pipelines = Proxy("kubeflow", self.kubeflow.url, self.calls)
-        self.operators = []
-
-    def operator(self, **settings):
-        environment = {**self.plane.environment, "KUBECONFIG": str(self.kubeconfig)}
-        made = Operator(
-            self.folder, environment, kubeflow_host=self.pipelines.url,
-            namespaces=self.namespace, own_namespace=self.namespace,
-            kubeflow_ui="http://kfp.example", **settings,
-        )  # fmt: skip
-        self.operators.append(made)
-        return made.start()
-
-    def close(self):
-        for operator in self.operators:
-            operator.end()
-        for name in ("poseexperiments", "poseschedules"):
-            for each in self.plane.get(name, "-n", self.namespace)["items"]:
-                patch = '{"metadata": {"finalizers": null}}'
-                self.plane.kubectl("patch", name, each["metadata"]["name"], "-n", self.namespace,
-                                   "--type=merge", f"--patch={patch}")  # fmt: skip
-        self.api.close()
-        self.pipelines.close()
-        self.kubeflow.stop()
-
-    def apply(self, name, **spec):
-        made = copy.deepcopy(EXPERIMENT)
-        made["metadata"] = {"name": name, "namespace": self.namespace}
-        made["spec"] |= spec
-        self.plane.apply(made)
-
-    def patch(self, name, patch, kind="pose"):
-        self.plane.kubectl("patch", kind, name, "-n", self.namespace, "--type=merge",
-                           f"--patch={yaml.safe_dump(patch)}")  # fmt: skip
-
-    def get(self, name, kind="pose"):
-        found = self.plane.get(kind, "-n", self.namespace)["items"]
-        return next((each for each in found if each["metadata"]["name"] == name), None)
-
-    def status(self, name, kind="pose"):
-        return (self.get(name, kind) or {}).get("status", {})
-
-    def delete(self, name, kind="pose"):
-        self.plane.kubectl("delete", kind, name, "-n", self.namespace, "--wait=false")
-
-    def runs(self, name):
-        return self.kubeflow.runs(f"{self.namespace}-{name}-")
-
-    def run(self, name, seconds=30):
-        """The experiment's one run, once the status knows it."""
-
-        def known():
-            run_id = self.status(name).get("runID")
-            return next((run for run in self.runs(name) if run["run_id"] == run_id), None)
-
-        return until(known, seconds, self.log)
-
-    def phase(self, name, phase, seconds=30):
-        return until(lambda: self.status(name).get("phase") == phase and self.status(name),
-                     seconds, self.log)  # fmt: skip
-
-    def conditions(self, name, kind="pose"):
-        return {each["type"]: each for each in self.status(name, kind).get("conditions", [])}
-
-    def events(self, name):
-        found = self.plane.get("events.events.k8s.io", "-n", self.namespace)["items"]
-        mine = [each for each in found if each["regarding"]["name"] == name]
-        return [each["reason"] for each in sorted(mine, key=lambda each: each["eventTime"])]
-
-    def log(self):
-        return "\n".join(operator.text() for operator in self.operators)
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +19,22 @@ def plane(control_plane):
     return control_plane
 
 
-@pytest.fixture
-def stage(plane, namespace, tmp_path):
-    made = Stage(plane, namespace, tmp_path)
+@pytest.fixture(scope="module")
+def stage(plane, tmp_path_factory):
+    """One namespace with one operator for the tests that break nothing."""
+    namespace = f"poseline-{secrets.token_hex(4)}"
+    plane.kubectl("create", "namespace", namespace)
+    made = Stage(plane, namespace, tmp_path_factory.mktemp("operator"))
+    made.operator().ready()
     yield made
     made.close()
+    plane.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture(autouse=True)
+def _heal(stage):
+    yield
+    stage.kubeflow.heal()
 
 
 @pytest.fixture
@@ -123,7 +45,6 @@ def say(request):
 
 
 def test_an_experiment_from_apply_to_its_end(stage, say):
-    stage.operator().ready()
     begun = time.monotonic()
     stage.apply("people")
     run = stage.run("people")
@@ -147,3 +68,164 @@ def test_an_experiment_from_apply_to_its_end(stage, say):
     assert stage.events("people") == ["Submitted", "Stage", "RunSucceeded"]
     stage.delete("people")
     until(lambda: stage.get("people") is None)
+
+
+def states(stage, name):
+    return [(run["display_name"].rpartition("-")[2], run["state"]) for run in stage.runs(name)]
+
+
+def test_a_change_of_the_spec_stops_the_run_and_makes_one(stage):
+    stage.apply("change")
+    first = stage.run("change")
+    stage.patch("change", {"spec": {"ttlSecondsAfterFinished": 1000}})
+    stage.patch("change", {"spec": {"config": {"training": {"epochs": 7}}}})
+    second = until(lambda: (run := stage.run("change"))["run_id"] != first["run_id"] and run)
+    assert states(stage, "change") == [("g1", "CANCELING"), ("g3", "PENDING")]
+    config = yaml.safe_load(second["runtime_config"]["parameters"]["config"])
+    assert config["training"]["epochs"] == 7
+    assert config["operation_mode"] == "chain_tqeb"
+    assert stage.status("change")["observedGeneration"] == 3
+
+
+def test_suspend_and_resume(stage):
+    stage.apply("pause")
+    stage.run("pause")
+    stage.patch("pause", {"spec": {"suspend": True}})
+    status = stage.phase("pause", "Suspended")
+    assert "runID" not in status
+    assert states(stage, "pause") == [("g1", "CANCELING")]
+    stage.patch("pause", {"spec": {"suspend": False}})
+    stage.run("pause")
+    assert states(stage, "pause") == [("g1", "CANCELING"), ("g3", "PENDING")]
+
+
+def test_deletion_stops_the_run(stage):
+    stage.apply("gone")
+    stage.run("gone")
+    stage.delete("gone")
+    until(lambda: stage.get("gone") is None)
+    assert states(stage, "gone") == [("g1", "CANCELING")]
+
+
+def test_a_finished_experiment_is_deleted_in_time(stage):
+    stage.apply("brief", ttlSecondsAfterFinished=2)
+    run = stage.run("brief")
+    stage.kubeflow.put(run["run_id"], "FAILED", train="FAILED")
+    status = stage.phase("brief", "Failed")
+    assert status["stage"] == "train"
+    assert stage.conditions("brief")["Succeeded"]["status"] == "False"
+    assert "train failed" in stage.conditions("brief")["Failed"]["message"]
+    until(lambda: stage.get("brief") is None)
+
+
+def test_what_the_api_server_could_not_see_is_told_in_the_status(stage):
+    stage.apply("placeholder", config={
+        "general": {"project_name": "x", "model_path": "<path>.h5"},
+        "dataset": {"keypoints": 17, "test_path": "x"},
+        "quantization": {}, "benchmarking": {"board": "STM32H747I-DISCO"},
+    }, chain="qb")  # fmt: skip
+    stage.phase("placeholder", "Failed")
+    accepted = stage.conditions("placeholder")["Accepted"]
+    assert (accepted["status"], accepted["reason"]) == ("False", "Invalid")
+    assert "general.model_path" in accepted["message"]
+    assert stage.runs("placeholder") == []
+
+
+def test_what_kubeflow_refuses_is_not_asked_again(stage):
+    stage.kubeflow.fail("status", method="POST", path="/runs$", status=400)
+    stage.apply("refused")
+    stage.phase("refused", "Failed")
+    assert stage.conditions("refused")["Failed"]["reason"] == "Refused"
+    time.sleep(2)
+    assert stage.runs("refused") == []
+
+
+def test_kubeflow_away_is_told_and_waited_for(stage):
+    stage.kubeflow.fail("status", status=503, count=10_000)
+    stage.apply("patient")
+    reachable = until(lambda: stage.conditions("patient").get("Reachable"))
+    assert (reachable["status"], reachable["reason"]) == ("False", "NoAnswer")
+    assert "503" in reachable["message"]
+    stage.kubeflow.heal()
+    stage.run("patient")
+    assert stage.conditions("patient")["Reachable"]["status"] == "True"
+    until(lambda: stage.events("patient") ==
+          ["KubeflowUnreachable", "KubeflowAnswers", "Submitted"])  # fmt: skip
+
+
+def test_a_deletion_does_not_wait_for_ever(stage):
+    stage.apply("stuck")
+    stage.run("stuck")
+    stage.kubeflow.fail("cut_before", count=10_000)
+    stage.delete("stuck")
+    time.sleep(3)
+    assert stage.get("stuck")["metadata"]["finalizers"] == ["poseline.dev/run"]
+    until(lambda: stage.get("stuck") is None, 60, stage.log)
+    assert "RunNotStopped" in stage.events("stuck")
+
+
+def test_a_run_that_is_gone_is_told(stage):
+    stage.apply("lost")
+    run = stage.run("lost")
+    stage.kubeflow.call(f"/apis/v2beta1/runs/{run['run_id']}", method="DELETE")
+    stage.phase("lost", "Failed")
+    assert stage.conditions("lost")["Failed"]["reason"] == "RunLost"
+    assert stage.runs("lost") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("cut_before", {}),
+        ("cut_after", {}),
+        ("late", {"delay": 2.5}),
+        ("slow", {"delay": 2.5}),
+        ("status", {"status": 502}),
+        ("status", {"status": 429}),
+        ("html", {}),
+    ],
+)
+def test_a_lost_answer_never_makes_two_runs(stage, kind, settings):
+    name = f"fault-{kind}-{settings.get('status', '')}".replace("_", "-").rstrip("-")
+    stage.kubeflow.fail(kind, method="POST", path="/runs$", **settings)
+    stage.apply(name)
+    stage.run(name, 60)
+    time.sleep(1)
+    assert states(stage, name) == [("g1", "PENDING")]
+
+
+def test_health_and_metrics(stage):
+    (operator,) = stage.operators
+    assert operator.get("/healthz") == (200, "ok\n")
+    assert operator.get("/nothing")[0] == 404
+    status, text = operator.get("/metrics")
+    assert status == 200
+    assert "poseline_operator_runs_submitted_total" in text
+    assert 'poseline_operator_looks_total{kind="PoseExperiment",outcome="done"}' in text
+
+
+def test_a_schedule_makes_an_experiment_at_its_slot(stage):
+    before = datetime.now(UTC).replace(second=0, microsecond=0)
+    stage.schedule("minutely", schedule="* * * * *", successfulExperimentsHistoryLimit=1)
+    child = until(lambda: next(iter(stage.children("minutely")), None), 75, stage.log)
+    slot = datetime.fromisoformat(child["metadata"]["annotations"]["poseline.dev/scheduled-at"])
+    assert before < slot <= datetime.now(UTC)
+    assert child["metadata"]["name"] == f"minutely-{int(slot.timestamp()) // 60}"
+    assert child["metadata"]["labels"]["team"] == "vision"
+    stage.run(child["metadata"]["name"])
+    status = until(lambda: (found := stage.status("minutely", "poseschedule")).get("active")
+                   and found)  # fmt: skip
+    assert status["active"] == [child["metadata"]["name"]]
+    assert datetime.fromisoformat(status["lastScheduleTime"]) == slot
+    stage.patch("minutely", {"spec": {"suspend": True}}, "poseschedule")
+    stage.delete("minutely", "poseschedule")
+    until(lambda: not stage.children("minutely"), 60, stage.log)
+    (run,) = stage.runs(child["metadata"]["name"])
+    assert run["state"] == "CANCELING"
+
+
+def test_a_schedule_that_cannot_be_read_says_so(stage):
+    stage.schedule("wrong", timeZone="Mars/Olympus")
+    accepted = until(lambda: stage.conditions("wrong", "poseschedule").get("Accepted"))
+    assert accepted["status"] == "False"
+    assert "timeZone" in accepted["message"]
