@@ -89,9 +89,13 @@ def sweep(mode: OperationMode, variants: Any, **form: Any) -> None:
         form: As in `chain`.
     """
     with _tracked(mode, form):
-        _, data = _begun(mode, form)
+        _, converted = _begun(mode, form)
         with dsl.ParallelFor(variants, name="variants", parallelism=_AT_ONCE) as variant:
-            figures, _ = _stages(mode, _resolved(mode, form, variant=variant), data)
+            # What was converted above is in the cache; it cannot be handed in, since KFP's local
+            # runner puts the loop's item in the place of every parameter from outside.
+            asked, data = _begun(mode, form, variant=variant)
+            asked.after(converted)
+            figures, _ = _stages(mode, asked, data)
         collected = {k.replace("-", "_"): dsl.Collected(v) for k, v in figures.items()}
         _titled(compare(**collected), "compare")
 
@@ -102,17 +106,13 @@ def _tracked(mode: OperationMode, form: Mapping[str, Any]) -> dsl.ExitHandler:
     return dsl.ExitHandler(_titled(last, "finish"), name="chain")
 
 
-def _begun(mode: OperationMode, form: Mapping[str, Any]) -> tuple[PipelineTask, PipelineTask]:
-    """Add the tasks that every pipeline begins with."""
-    asked = _resolved(mode, form)
+def _begun(
+    mode: OperationMode, form: Mapping[str, Any], **more: Any
+) -> tuple[PipelineTask, PipelineTask]:
+    """Add the tasks that every chain begins with; what was started is checked every time."""
+    asked = resolve(chain=mode, **form, **more).set_caching_options(False)
     data = dataset_convert(config=asked.outputs["convert"], data=asked.outputs["data"])
-    return asked, _titled(data, "dataset-convert")
-
-
-def _resolved(mode: OperationMode, form: Mapping[str, Any], **more: Any) -> PipelineTask:
-    """Add the task that checks what a run was started with; it is never taken from a cache."""
-    task = resolve(chain=mode, **form, **more)
-    return _titled(task.set_caching_options(False), "resolve")
+    return _titled(asked, "resolve"), _titled(data, "dataset-convert")
 
 
 def _stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tuple[Outputs, Any]:
