@@ -16,6 +16,7 @@ from pathlib import Path
 
 KUBERNETES = "1.34.4"
 ETCD = "3.6.5"
+HELM = "4.2.3"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "poseline"
 FOLDER = CACHE / f"kubernetes-{KUBERNETES}"
 
@@ -24,6 +25,7 @@ PROGRAMS = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "helm": f"helm.sh/helm/v4/cmd/helm@v{HELM}",
 }
 NODE_PROGRAMS = {
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
@@ -84,11 +86,16 @@ def _download(work, module):
 
 def _compile(work, name, package):
     sys.stderr.write(f"building {name} ...\n")
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(work)}
+    if "@" in package:  # a module that can be installed as it is
+        command = ["go", "install", "-trimpath", "-ldflags=-s -w", package]
+        subprocess.run(command, cwd=work.parent, env=environment, check=True)
+        (work / name).rename(FOLDER / name)
+        return
     major, minor, _ = KUBERNETES.split(".")
     version = {"gitVersion": f"v{KUBERNETES}", "gitMajor": major, "gitMinor": minor}
     flags = [f"-X k8s.io/component-base/version.{key}={value}" for key, value in version.items()]
     command = ["go", "build", "-mod=mod", "-trimpath", "-ldflags", " ".join(["-s", "-w", *flags])]
-    environment = {**os.environ, "CGO_ENABLED": "0"}
     subprocess.run([*command, "-o", name, package], cwd=work, env=environment, check=True)
     # A rename: whoever finds the program finds all of it.
     (work / name).rename(FOLDER / name)
