@@ -1,0 +1,24 @@
+from pathlib import Path
+from typing import get_args
+
+from poseline.config.general import OperationMode
+from poseline.config.schema import generate
+from poseline.operator import crd, rbac
+from poseline.operator.kinds import Chain
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_nothing_generated_is_stale():
+    assert generate(ROOT, check=True, outputs={**crd.OUTPUTS, **rbac.OUTPUTS}) == []
+
+
+def test_the_chains_are_those_of_the_config():
+    modes = {mode for mode in get_args(OperationMode) if mode.startswith("chain_")}
+    assert {f"chain_{chain}" for chain in get_args(Chain)} == modes
+
+
+def test_the_role_has_no_more_than_it_needs():
+    for rule in (*rbac.SERVED, *rbac.OWN):
+        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+        assert "secrets" not in rule["resources"]

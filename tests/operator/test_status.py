@@ -1,0 +1,101 @@
+from datetime import UTC, datetime, timedelta
+
+import jsonschema
+import pytest
+
+from poseline.config.strict import transform
+from poseline.kubeflow import runs as kubeflow
+from poseline.kubeflow.outcome import Result
+from poseline.operator import status
+from poseline.operator.crd import crds
+from poseline.operator.facts import Run, Submission
+from poseline.operator.runs import seen
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ASKED = Submission("team-hands-01234567-g1", 1, "A", NOW)
+RUN = Run("r1", ASKED.name, "RUNNING", NOW, stage="train")
+
+
+def conditions(found):
+    return {each["type"]: each["status"] for each in found["conditions"]}
+
+
+def schema(kind):
+    """The definition's schema of a status; a key that it does not have would be dropped."""
+    version = next(d for d in crds() if d["spec"]["names"]["kind"] == kind)["spec"]["versions"][0]
+    part = version["schema"]["openAPIV3Schema"]["properties"]["status"]
+
+    def closed(node):
+        return node | {"additionalProperties": False} if "properties" in node else node
+
+    return jsonschema.Draft4Validator(transform(part, closed))
+
+
+def test_a_story_from_asking_to_the_figures():
+    steps = [status.reachable({}, "", 1, NOW)]
+    steps.append(status.recorded(steps[-1], ASKED, 1, NOW))
+    steps.append(status.adopted(steps[-1], RUN, "http://kfp/r1", 1, NOW))
+    steps.append(status.reported(steps[-1], "Running", "Running", "train", RUN, 1, NOW))
+    end = Run("r1", ASKED.name, "SUCCEEDED", NOW, NOW + timedelta(hours=1), stage="finish")
+    later = NOW + timedelta(hours=2)
+    steps.append(status.reported(steps[-1], "Succeeded", "RunSucceeded", "done", end, 1, later))
+    found = Result("m", "FINISHED",
+                   {"oks_float": 0.812345, "oks_int8": 0.8, "fits": 1.0,
+                    "latency_ms_estimate": 12.345},
+                   {"poseline.model_uri": "models:/people/3", "poseline.model_name": "people",
+                    "poseline.model_version": "3", "poseline.gate": "passed"})  # fmt: skip
+    steps.append(status.measured(steps[-1], found))
+    checker = schema("PoseExperiment")
+    for step in steps:
+        checker.validate(step)
+    last = steps[-1]
+    assert conditions(steps[1]) == {"Reachable": "True", "Accepted": "True", "Submitted": "False",
+                                    "Succeeded": "Unknown", "Failed": "False"}  # fmt: skip
+    assert conditions(last) == {"Reachable": "True", "Accepted": "True", "Submitted": "True",
+                                "Succeeded": "True", "Failed": "False"}  # fmt: skip
+    assert last["oks"] == {"float": 0.8123, "int8": 0.8}
+    assert (last["fit"], last["latencyMs"], last["gate"]) == (True, 12.35, "passed")
+    assert last["model"] == {"uri": "models:/people/3", "name": "people", "version": "3"}
+    assert "stage" not in last
+    assert last["completionTime"] == "2026-03-01T13:00:00Z"
+    pairs = zip([{}, *steps], steps, strict=False)
+    told = [event[1] for old, new in pairs for event in status.story(old, new)]
+    assert told == ["Submitted", "Stage", "RunSucceeded", "Measured"]
+
+
+def test_a_new_run_leaves_nothing_of_the_former_one():
+    old = status.adopted(status.recorded({}, ASKED, 1, NOW), RUN, "", 1, NOW)
+    old = status.reported(old, "Failed", "RunFailed", "no", RUN, 1, NOW)
+    dropped = status.dropped(old, 2, NOW)
+    assert dropped["phase"] == "Stopping"
+    assert not {"runID", "submission", "stage", "completionTime"} & dropped.keys()
+    assert conditions(dropped)["Failed"] == "False"
+    assert conditions(status.recorded(old, ASKED, 2, NOW))["Submitted"] == "False"
+
+
+def test_a_condition_keeps_the_time_of_its_last_change():
+    first = status.condition({}, "Succeeded", "Unknown", "Queued", "", 1, NOW)
+    later = NOW + timedelta(minutes=1)
+    same = status.condition(first, "Succeeded", "Unknown", "Running", "train", 1, later)
+    assert same["conditions"][0]["lastTransitionTime"] == "2026-03-01T12:00:00Z"
+    assert same["conditions"][0]["reason"] == "Running"
+    other = status.condition(same, "Succeeded", "True", "Done", "", 1, later)
+    assert other["conditions"][0]["lastTransitionTime"] == "2026-03-01T12:01:00Z"
+
+
+def task(name, state, minute):
+    return kubeflow.Task(name, state, started=NOW + timedelta(minutes=minute), error="")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "stage", "error"),
+    [
+        ((), "", ""),
+        ((task("train", "SUCCEEDED", 0), task("quantize", "RUNNING", 1)), "quantize", ""),
+        ((task("train", "FAILED", 0), task("finish", "RUNNING", 1)), "train", "train failed"),
+        ((task("train", "SUCCEEDED", 0), task("finish", "SUCCEEDED", 1)), "finish", ""),
+    ],
+)
+def test_the_stage_is_what_runs_or_what_failed(tasks, stage, error):
+    found = seen(kubeflow.Run("r", "n", "RUNNING", tasks=tasks))
+    assert (found.stage, found.error) == (stage, error)
