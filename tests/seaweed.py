@@ -107,11 +107,11 @@ class Proxy:
         slow: Pause after each 64 KB from the server, s.
     """
 
-    def __init__(self, port):
+    def __init__(self, port, listen=("127.0.0.1", 0)):
         self.target, self.received, self.sent = port, 0, 0
         self.cuts, self.after, self.cut_sending, self.slow = 0, 0, False, 0.0
         self._lock = threading.Lock()
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(listen)
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import programs
 import yaml
-from seaweed import free_ports
+from seaweed import Proxy, free_ports
 
 CONTAINERD = """
 version = 2
@@ -52,7 +52,8 @@ def missing():
         return "not root"
     if lacking := programs.missing(programs.NODE_PROGRAMS):
         return f"not built: {', '.join(lacking)}; `make test-node` builds them with Go"
-    absent = [name for name in ("containerd", "runc", "ctr", "docker") if not shutil.which(name)]
+    needed = ("containerd", "runc", "ctr", "docker", "ip")
+    absent = [name for name in needed if not shutil.which(name)]
     return f"not installed: {', '.join(absent)}" if absent else ""
 
 
@@ -70,11 +71,14 @@ class Node:
         # Not under the tests' folder: the path of a socket may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="node-"))
         self.socket = self.folder / "containerd.sock"
+        self._services = {}
 
     def start(self):
         """Start all three, and wait until the node is Ready."""
         self._start_containerd()
         self._make_pause_image()
+        # Pods find the API server by the address of its service, without kube-proxy.
+        self.expose("10.96.0.1", 443, self.plane.port)
         self._start_scheduler()
         self._start_kubelet()
         _within(90, lambda: self.plane.kubectl("get", "node", "localhost"))
@@ -87,6 +91,9 @@ class Node:
         _within(60, self._nothing_runs)
         for name in ("kubelet", "kube-scheduler"):
             self.plane.end(name)
+        for address, proxy in self._services.items():
+            proxy.close()
+            subprocess.run(["ip", "address", "delete", f"{address}/32", "dev", "lo"], check=True)
         self._containerd.terminate()
         self._containerd.wait(30)
         # The kubelet mounts its own folder, and the tokens of pods.
@@ -101,6 +108,11 @@ class Node:
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
             self._ctr("images", "import", "-", stdin=saved.stdout)
         assert saved.returncode == 0
+
+    def expose(self, address, port, target):
+        """Let pods reach a port of this machine's loopback at an address of the services' range."""
+        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+        self._services[address] = Proxy(target, (address, port))
 
     def _start_containerd(self):
         folder = self.folder

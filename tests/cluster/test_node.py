@@ -1,14 +1,20 @@
 """Our images as pods on a real node, under the strictest level of Pod Security."""
 
 import time
+from urllib.parse import urlsplit
 
+import helm_python as helm
 import pytest
+from operating import EXPERIMENT, ROOT, Kubeflow, until
 
 from poseline import __version__
+from poseline.operator.crd import crds
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
 
 IMAGE = f"poseline-ml:{__version__}"
+OPERATOR = f"poseline-operator:{__version__}"
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 CONFIG = """
 general: {project_name: tiny, global_seed: 1}
 dataset:
@@ -43,8 +49,7 @@ test -s /tmp/run/report.html
 
 def test_a_chain_runs_in_a_pod(control_plane, node, namespace):
     node.load(IMAGE)
-    level = "pod-security.kubernetes.io/enforce=restricted"
-    control_plane.kubectl("label", "namespace", namespace, level)
+    control_plane.kubectl("label", "namespace", namespace, RESTRICTED)
     container = {
         "name": "main",
         "image": IMAGE,
@@ -85,10 +90,62 @@ def test_a_chain_runs_in_a_pod(control_plane, node, namespace):
     assert "OKS" in log
 
 
+def test_the_operator_runs_as_the_chart_installs_it(control_plane, node, namespace):
+    """Two replicas with the chart's own role; all their pods die once on the way."""
+    kubeflow = Kubeflow()
+    node.load(OPERATOR)
+    node.expose("10.96.0.2", 8888, urlsplit(kubeflow.url).port)
+    control_plane.kubectl("label", "namespace", namespace, RESTRICTED)
+    control_plane.apply(*crds(), server_side=True)
+    values = {
+        "crds": {"install": False},
+        "kubeflow": {"host": "http://10.96.0.2:8888"},
+        "operator": {"image": {"pullPolicy": "Never"}},
+    }
+
+    def submitted(name):
+        place = {"metadata": {"name": name, "namespace": namespace}}
+        control_plane.apply({**EXPERIMENT, **place})
+
+        def known():
+            found = control_plane.get("pose", name, "-n", namespace)
+            return found.get("status", {}).get("runID")
+
+        run_id = until(known, 120, lambda: _told(control_plane, namespace))
+        assert [run["run_id"] for run in kubeflow.runs(f"{namespace}-{name}-")] == [run_id]
+
+    admin = str(control_plane.kubeconfig)
+    with helm.Config(kubeconfig_path=admin, namespace=namespace) as config:
+        config.install(str(ROOT / "charts" / "poseline"), "pose", values, namespace=namespace)
+        try:
+            _available(control_plane, namespace)
+            submitted("before")
+            control_plane.kubectl("delete", "pods", "--all", "--grace-period=0", "--force",
+                                  "-n", namespace)  # fmt: skip
+            submitted("after")
+            _available(control_plane, namespace)
+            control_plane.kubectl("delete", "pose", "--all", "-n", namespace, timeout=120)
+        finally:
+            config.uninstall("pose")
+            kubeflow.stop()
+
+
+def _available(control_plane, namespace):
+    try:
+        control_plane.kubectl("wait", "--for=condition=Available", "deployment", "--all",
+                              "-n", namespace, "--timeout=150s", timeout=160)  # fmt: skip
+    except AssertionError as reason:
+        raise AssertionError(f"{reason}\n{_told(control_plane, namespace)}") from None
+
+
+def _told(control_plane, namespace):
+    return control_plane.kubectl("describe", "pods", "-n", namespace)[-6000:]
+
+
 def _finished(control_plane, namespace):
     for _ in range(280):
         status = control_plane.get("job", "chain", "-n", namespace)["status"]
         if status.get("succeeded") or status.get("failed"):
             return status
         time.sleep(2)
-    raise AssertionError(control_plane.kubectl("describe", "pods", "-n", namespace))
+    raise AssertionError(_told(control_plane, namespace))

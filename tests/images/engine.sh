@@ -19,8 +19,10 @@ if [ ! -x /usr/sbin/dockerd ] || [ ! -x /usr/sbin/debootstrap ]; then
 fi
 
 mkdir -p "$state"
+exec 9>"$state/lock"
+flock 9 # one engine at a time has this state
 dockerd --data-root="$state/data" --exec-root="$state/run" --pidfile="$state/docker.pid" \
-  --host="$DOCKER_HOST" --iptables=false --bridge=none >"$state/log" 2>&1 &
+  --host="$DOCKER_HOST" --iptables=false --bridge=none >"$state/log" 2>&1 9>&- &
 engine=$!
 trap 'kill $engine; wait $engine || true' EXIT
 for _ in $(seq 60); do $DOCKER info >/dev/null 2>&1 && break; sleep 1; done
