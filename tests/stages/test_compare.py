@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poseline.chains import CONFIG
+from poseline.cli.app import main
 from poseline.errors import DataError
 from poseline.stages import compare
 from poseline.stages.compare import Row, pareto
@@ -75,7 +77,8 @@ def test_runs_are_compared(tmp_path):
 
 def test_what_was_not_measured_is_left_open(tmp_path):
     rows = compare.run(
-        {"a": [evaluation("m", 0.5)], "b | c": [], "d": RUNS.popitem()[1]}, tmp_path / "o"
+        {"a": [evaluation("m", 0.5)], "b | c": [], "d": next(reversed(RUNS.values()))},
+        tmp_path / "o",
     )
     assert [row.name for row in rows] == ["d", "a", "b | c"]
     assert not rows[1].best_by_flash
@@ -86,3 +89,35 @@ def test_nothing_to_compare_is_told(tmp_path):
     with pytest.raises(DataError, match="no run to compare"):
         compare.run({}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def called(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    return end.value.code
+
+
+def test_compare_names_experiments_by_what_differs(tmp_path, capsys):
+    folders = []
+    for number, (name, manifests) in enumerate(RUNS.items()):
+        folder = tmp_path / f"run{number}"
+        for manifest, place in zip(
+            manifests, ("evaluation/float", "evaluation/int8", "b"), strict=True
+        ):
+            manifest.write(folder / place)
+        alpha, side = name.removeprefix("alpha ").split(", input_size ")
+        (folder / CONFIG).write_text(
+            f"general: {{project_name: people}}\nhydra: {{run: {{dir: {folder}}}}}\n"
+            f"training: {{model: {{alpha: {alpha}, input_shape: [{side}, {side}, 3]}}}}\n"
+        )
+        folders.append(folder)
+    assert called("compare", *folders, "--out", tmp_path / "out") == 0
+    table = (tmp_path / "out" / "compare.md").read_text()
+    assert "| 1 | alpha 1.0, input_shape [192, 192, 3] | 0.710 | 0.730 |" in table
+    assert (tmp_path / "out" / "compare.html").is_file()
+    assert "compare.html" in capsys.readouterr().out
+
+
+def test_compare_tells_what_is_no_experiment(tmp_path, capsys):
+    assert called("compare", tmp_path, "--out", tmp_path / "out") == 3
+    assert "no finished stage" in capsys.readouterr().err

@@ -15,10 +15,13 @@ from poseline.store.manifest import Manifest
 from poseline.tracking import open_tracker, registry
 from poseline.tracking.registry import CHALLENGER, CHAMPION
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The ``noload`` loader strategy is deprecated",
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning",
-)  # fmt: skip
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings(
+        "ignore:The ``noload`` loader strategy is deprecated",
+        "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning",
+    ),
+]  # fmt: skip
 TEST = EvaluatedOn("people", "settings", 8)
 
 
@@ -49,7 +52,7 @@ def judge(tiny, uri, tmp_path, monkeypatch):
     config = Config.model_validate(tiny.model_dump(mode="json") | {"gate": {}})
     count = 0
 
-    def run(model, oks, *, test=TEST, where=uri, chain=None, inputs=None, patience=20):
+    def run(model, oks, *, test=TEST, where=uri, chain=None, inputs=None, patience=250):
         nonlocal count
         count += 1
         chain = chain or f"chain{count}"
