@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import functools
 import hashlib
+import math
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 import stamina
 import yaml
@@ -31,6 +32,9 @@ from poseline.errors import PoselineError, StoreAwayError, StoreError
 from poseline.stages.result import StageResult
 from poseline.stages.sources import Sources
 from poseline.store.manifest import Manifest, entries, write_atomic
+
+if TYPE_CHECKING:
+    from poseline.models.metadata import ModelMetadata
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -168,7 +172,9 @@ def train(
     """Train; `model` becomes the folder of the best and the last model."""
     options = {"checkpoint": f"{_uri(model)}.checkpoint"} if _remote(model) else {}
     result = _run("train", config, inputs["inputs"], run, model, page, **options)
-    model.metadata.update(_model_shown(result.files["model"]), oks=result.metrics.get("val_oks"))
+    model.metadata.update(_model_shown(result.files["model"]))
+    if (oks := result.metrics.get("val_oks")) is not None:
+        model.metadata["oks"] = oks
     _show(metrics, result)
 
 
@@ -376,15 +382,22 @@ def _model_shown(model: Path) -> Json:
             "architecture": found.name,
             "input_shape": "x".join(map(str, found.input_shape)),
             "keypoints": len(found.keypoints),
-            "input_dtype": found.input_dtype,
-            "output_dtype": found.output_dtype,
+            "quantization": _quantization(found),
         }
     return shown
 
 
+def _quantization(found: ModelMetadata) -> str:
+    if found.calibrated is None:
+        return "none"
+    known = "" if found.calibrated else ", on random data: its accuracy says nothing"
+    return f"int8, input {found.input_dtype}, output {found.output_dtype}{known}"
+
+
 def _show(metrics: Artifact, result: StageResult) -> None:
     """Put figures where KFP compares runs: floats alone, since it tracks them itself."""
-    metrics.metadata.update({name: float(value) for name, value in result.metrics.items()})
+    finite = {name: float(v) for name, v in result.metrics.items() if math.isfinite(v)}
+    metrics.metadata.update(finite)  # KFP refuses NaN, and the task with it
 
 
 def _figures(result: StageResult, run: Json) -> Json:

@@ -143,6 +143,25 @@ def test_a_slice_with_unknown_keys_is_told(tmp_path, capfd):
     assert not list(tmp_path.glob("model*"))
 
 
+def test_what_checks_a_config_needs_nothing_heavy(people):
+    script = (
+        "import sys\n"
+        "for name in ('tensorflow', 'keras', 'numpy', 'cv2', 'mlflow', 'matplotlib'):\n"
+        "    sys.modules[name] = None\n"
+        "from poseline.stages import pod\n"
+        "print(pod.resolve('chain_tqeb', sys.argv[1], {'dataset': sys.argv[2]}, {})[-2])"
+    )
+    done = subprocess.run([sys.executable, "-c", script, TINY, str(people)],
+                          capture_output=True, text=True)  # fmt: skip
+    assert str(people) in done.stdout, done.stderr
+
+
+def test_what_kfp_refuses_is_not_shown_to_it():
+    shown = types.SimpleNamespace(metadata={})
+    pod._show(shown, types.SimpleNamespace(metrics={"loss": float("nan"), "epochs": 2}))
+    assert shown.metadata == {"epochs": 2.0}
+
+
 def test_a_config_that_is_no_yaml_is_told(capfd):
     with ends(2, capfd):
         pod.resolve("chain_tqeb", "{", {}, {})
