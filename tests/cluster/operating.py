@@ -184,8 +184,18 @@ class Operator:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGKILL)
 
+    def killed(self):
+        return self._process.poll() is not None
+
     def wait_killed(self):
         self._process.wait(30)
+
+    def wait_ended(self):
+        return self._process.wait(60)
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     def terminate(self):
         self._process.terminate()

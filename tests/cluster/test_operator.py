@@ -8,40 +8,23 @@ import pytest
 import yaml
 from operating import Stage, until
 
-from poseline.operator.crd import crds
-
 
 @pytest.fixture(scope="module")
-def plane(control_plane):
-    control_plane.apply(*crds(), server_side=True)
-    names = [f"crd/{each['metadata']['name']}" for each in crds()]
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
-    return control_plane
-
-
-@pytest.fixture(scope="module")
-def stage(plane, tmp_path_factory):
+def stage(with_crds, tmp_path_factory):
     """One namespace with one operator for the tests that break nothing."""
     namespace = f"poseline-{secrets.token_hex(4)}"
-    plane.kubectl("create", "namespace", namespace)
-    made = Stage(plane, namespace, tmp_path_factory.mktemp("operator"))
+    with_crds.kubectl("create", "namespace", namespace)
+    made = Stage(with_crds, namespace, tmp_path_factory.mktemp("operator"))
     made.operator().ready()
     yield made
     made.close()
-    plane.kubectl("delete", "namespace", namespace, "--wait=false")
+    with_crds.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 @pytest.fixture(autouse=True)
 def _heal(stage):
     yield
     stage.kubeflow.heal()
-
-
-@pytest.fixture
-def say(request):
-    """Print a figure whatever pytest captures."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    return lambda text: reporter.write_line(f"  {text}")
 
 
 def test_an_experiment_from_apply_to_its_end(stage, say):
@@ -108,26 +91,27 @@ def test_deletion_stops_the_run(stage):
 
 
 def test_a_finished_experiment_is_deleted_in_time(stage):
-    stage.apply("brief", ttlSecondsAfterFinished=2)
+    stage.apply("brief")
     run = stage.run("brief")
     stage.kubeflow.put(run["run_id"], "FAILED", train="FAILED")
     status = stage.phase("brief", "Failed")
     assert status["stage"] == "train"
     assert stage.conditions("brief")["Succeeded"]["status"] == "False"
     assert "train failed" in stage.conditions("brief")["Failed"]["message"]
+    stage.patch("brief", {"spec": {"ttlSecondsAfterFinished": 1}})
     until(lambda: stage.get("brief") is None)
 
 
 def test_what_the_api_server_could_not_see_is_told_in_the_status(stage):
     stage.apply("placeholder", config={
-        "general": {"project_name": "x", "model_path": "<path>.h5"},
+        "general": {"project_name": "<name>", "model_path": "a.h5"},
         "dataset": {"keypoints": 17, "test_path": "x"},
         "quantization": {}, "benchmarking": {"board": "STM32H747I-DISCO"},
     }, chain="qb")  # fmt: skip
     stage.phase("placeholder", "Failed")
     accepted = stage.conditions("placeholder")["Accepted"]
     assert (accepted["status"], accepted["reason"]) == ("False", "Invalid")
-    assert "general.model_path" in accepted["message"]
+    assert "general.project_name" in accepted["message"]
     assert stage.runs("placeholder") == []
 
 

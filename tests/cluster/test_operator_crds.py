@@ -13,18 +13,9 @@ ROOT = Path(__file__).parents[2]
 EXPERIMENT = yaml.safe_load((ROOT / "examples/kubernetes/experiment.yaml").read_text())
 
 
-@pytest.fixture(scope="module")
-def installed(control_plane):
-    """The definitions, in a cluster that may have others' objects of them."""
-    control_plane.apply(*crds(), server_side=True)
-    names = [f"crd/{each['metadata']['name']}" for each in crds()]
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
-    return control_plane
-
-
-def test_the_api_server_takes_the_definitions(installed):
+def test_the_api_server_takes_the_definitions(with_crds):
     for definition in crds():
-        found = installed.get("crd", definition["metadata"]["name"])
+        found = with_crds.get("crd", definition["metadata"]["name"])
         conditions = {each["type"]: each["status"] for each in found["status"]["conditions"]}
         assert conditions["Established"] == "True"
         assert conditions.get("NonStructuralSchema", "False") == "False"
@@ -40,10 +31,10 @@ def test_clients_can_apply_the_definitions_the_old_way():
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "examples/kubernetes").glob("*.yaml")), ids=lambda path: path.stem
 )
-def test_examples_are_admitted(installed, namespace, path):
+def test_examples_are_admitted(with_crds, namespace, path):
     objects = [each | {"metadata": each["metadata"] | {"namespace": namespace}}
                for each in yaml.safe_load_all(path.read_text())]  # fmt: skip
-    installed.apply(*objects, dry_run=True)
+    with_crds.apply(*objects, dry_run=True)
 
 
 def changed(path, value, chain="tqeb"):
@@ -78,7 +69,7 @@ def changed(path, value, chain="tqeb"):
     ],
 )
 def test_what_the_mode_needs_is_told_as_the_command_line_tells_it(
-    installed, namespace, path, value, chain
+    with_crds, namespace, path, value, chain
 ):
     wrong = changed(path, value, chain)
     config = {**wrong["spec"]["config"], "operation_mode": f"chain_{chain}"}
@@ -86,7 +77,7 @@ def test_what_the_mode_needs_is_told_as_the_command_line_tells_it(
         load.check(config)
     messages = [f"{problem.path}: {problem.accepted}" for problem in told.value.problems]
     with pytest.raises(AssertionError) as refused:
-        installed.apply(wrong | {"metadata": {"name": "x", "namespace": namespace}})
+        with_crds.apply(wrong | {"metadata": {"name": "x", "namespace": namespace}})
     for message in messages:
         assert message in str(refused.value)
 
@@ -104,7 +95,7 @@ def test_what_the_mode_needs_is_told_as_the_command_line_tells_it(
         ("chain", "tq", "spec.chain: Unsupported value"),
     ],
 )
-def test_wrong_values_are_refused(installed, namespace, path, value, found):
+def test_wrong_values_are_refused(with_crds, namespace, path, value, found):
     wrong = changed(path, value, value if path == "chain" else "tqeb")
     with pytest.raises(AssertionError, match=re.escape(found)):
-        installed.apply(wrong | {"metadata": {"name": "x", "namespace": namespace}})
+        with_crds.apply(wrong | {"metadata": {"name": "x", "namespace": namespace}})
