@@ -28,6 +28,7 @@ import pytest
 import rig
 
 from poseline import __version__
+from poseline.operator.crd import crds
 
 OPERATOR_IMAGE = f"poseline-operator:{__version__}"
 
@@ -85,3 +86,19 @@ def node(control_plane):
         yield node
     finally:
         node.stop()
+
+
+@pytest.fixture(scope="module")
+def with_crds(control_plane):
+    """The cluster with our definitions."""
+    control_plane.apply(*crds(), server_side=True)
+    names = [f"crd/{each['metadata']['name']}" for each in crds()]
+    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+    return control_plane
+
+
+@pytest.fixture
+def say(request):
+    """Print a figure whatever pytest captures."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    return lambda text: reporter.write_line(f"  {text}")
