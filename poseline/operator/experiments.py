@@ -168,10 +168,8 @@ class _Pass:
                 self._write(status.adopted(old, run, self._room.url(run.id), generation, now))
             case plan.Drop():
                 self._write(status.dropped(old, generation, now))
-            case plan.Stop(run):
-                metrics.STOPPED.inc()
-                self._log.info("run is stopped", run=run.id)
-                self._runs.stop(run.id)
+            case plan.Stop():
+                self._stop(action)
             case plan.Report():
                 self._report(experiment, action)
             case plan.Tell(reason, message):
@@ -183,6 +181,17 @@ class _Pass:
                 self._room._cluster.delete(EXPERIMENT, self._body)
             case plan.Again():
                 pass
+
+    def _stop(self, stop: plan.Stop) -> None:
+        self._log.info("run is stopped", run=stop.run.id)
+        try:
+            self._runs.stop(stop.run.id)
+        except BackendError as error:
+            if not stop.last:
+                raise
+            self._tell("Warning", "RunNotStopped", f"run {stop.run.id}: {error.message}")
+        else:
+            metrics.STOPPED.inc()
 
     def _submit(self, name: str) -> None:
         if not plan.fresh(self._submission, _now(), self._room._limits):

@@ -57,9 +57,15 @@ class Drop:
 
 @dataclass(frozen=True)
 class Stop:
-    """Terminate a run."""
+    """Terminate a run.
+
+    Attributes:
+        run: The run.
+        last: Nobody will try again: where it fails, an Event says so and the rest goes on.
+    """
 
     run: Run
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,8 +192,9 @@ def _delete(
     if runs is not None and not active and not coming:
         return [RemoveFinalizer()]
     if now - asked >= timedelta(seconds=limits.deletion):
-        names = ", ".join(run.id for run in active) or f"of {experiment.prefix}…"
-        text = f"deleted without an answer from Kubeflow; a run may still go on: {names}"
+        if active:
+            return [*(Stop(run, last=True) for run in active), RemoveFinalizer()]
+        text = f"Kubeflow does not answer; a run may still go on: {experiment.prefix}…"
         return [Tell("RunNotStopped", text), RemoveFinalizer()]
     report = Report("Stopping", "Deleted", "the run is being stopped")
     return [report, *(Stop(run) for run in active), Again(_SOON if active else limits.poll)]

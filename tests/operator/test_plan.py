@@ -44,6 +44,7 @@ def names(actions):
         (replace(SUBMITTED, deleted=NOW), (RUNNING,), 0, ["Report", "Stop", "Again"]),
         (replace(SUBMITTED, deleted=NOW), None, 599, ["Report", "Again"]),
         (replace(SUBMITTED, deleted=NOW), None, 601, ["Tell", "RemoveFinalizer"]),
+        (replace(SUBMITTED, deleted=NOW), (RUNNING,), 601, ["Stop", "RemoveFinalizer"]),
         (replace(SUBMITTED, deleted=NOW, finalizer=False), None, 601, []),
         (replace(NEW, submission=ASKED, deleted=NOW), (), 30, ["Report", "Again"]),
         (replace(SUBMITTED, phase="Succeeded", measured=True), (), 0, []),
