@@ -100,7 +100,7 @@ def apply(cluster: Cluster, declared: Mapping[str, Body], namespace: str) -> Non
 
 
 def _ours(body: Body) -> bool:
-    return body["metadata"].get("labels", {}).get(DECLARED_LABEL) == "true"
+    return bool(body["metadata"].get("labels", {}).get(DECLARED_LABEL) == "true")
 
 
 def _within(wanted: Any, found: Any) -> bool:
