@@ -46,9 +46,9 @@ def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: flo
     console, last = Console(stderr=output == "json"), run
     try:
         if console.is_terminal:
-            with Live(console=console, refresh_per_second=4) as live:
+            with Live(console=console, auto_refresh=False) as live:
                 for now in watch(kubeflow, run.id, interval=interval):
-                    live.update(run_view(now))
+                    live.update(run_view(now), refresh=True)
                     last = now
         else:
             last = _line_by_line(kubeflow, run, console, interval)
@@ -113,8 +113,8 @@ def run_view(run: Run) -> Group:
     table.add_column("time", justify="right")
     for task in run.tasks:
         end = task.ended or run.finished or datetime.now(UTC)
-        spent = f"{(end - task.started).total_seconds():,.0f} s" if task.started else "–"
-        table.add_row(task.name, _colored(task.state), spent)
+        spent = (end - task.started).total_seconds() if task.started else 0
+        table.add_row(task.name, _colored(task.state), f"{spent:,.0f} s" if spent > 0 else "–")
     return Group(head, table) if run.tasks else Group(head)
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -126,11 +127,14 @@ def test_a_terminal_sees_the_stages_and_ctrl_c_leaves_the_run(package, server):
     ) as process:  # fmt: skip
         os.close(theirs)
         shown, asked = "", False
+        end = threading.Timer(90, process.kill)
+        end.start()
         for part in _parts(ours):
             shown += part
             if "train" in shown and not asked:
                 process.send_signal(signal.SIGINT)
                 asked = True
+        end.cancel()
     run_id = next(iter(server.objects.runs))
     assert process.returncode == 130 and f"poseline pipelines cancel {run_id}" in shown
     assert server.objects.runs[run_id]["state"] == "RUNNING"
