@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
-from poseline.config.platform import Platform
-from poseline.config.schema import cel_rules, crd_schema
 from poseline.config.strict import Schema
-from poseline.operator.kinds import (
-    EXPERIMENT,
-    GROUP,
-    SCHEDULE,
-    VERSION,
-    Chain,
-    Concurrency,
-    Kind,
-    Phase,
+from poseline.operator.kinds import EXPERIMENT, GROUP, SCHEDULE, VERSION, Kind
+from poseline.operator.schemas import (
+    experiment_spec,
+    experiment_status,
+    schedule_spec,
+    schedule_status,
 )
 
 _LONGEST_NAME = 52  # of a schedule: what names its experiments still fits a label
-_TIME: Schema = {"type": "string", "format": "date-time"}
 _COLUMNS: dict[str, tuple[tuple[str, str, str, int], ...]] = {
     EXPERIMENT.name: (
         ("Phase", "string", ".status.phase", 0),
@@ -49,8 +43,8 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str, int], ...]] = {
 def crd(kind: Kind) -> dict[str, Any]:
     """Return the definition of a kind."""
     spec, status = {
-        EXPERIMENT.name: (_experiment_spec(), _experiment_status()),
-        SCHEDULE.name: (_schedule_spec(), _schedule_status()),
+        EXPERIMENT.name: (experiment_spec(), experiment_status()),
+        SCHEDULE.name: (schedule_spec(), schedule_status()),
     }[kind.name]
     schema: Schema = {
         "description": kind.description,
@@ -122,210 +116,6 @@ class _Plain(yaml.SafeDumper):
 
 def _file(kind: Kind) -> str:
     return to_yaml(crd(kind))
-
-
-def _experiment_spec() -> Schema:
-    mode = "('chain_' + self.chain)"
-    same = f"!has(self.config.operation_mode) || self.config.operation_mode == {mode}"
-    return {
-        "type": "object",
-        "description": "What is run. A change of chain, config or platform makes a new run.",
-        "required": ["config"],
-        "properties": {
-            "chain": {
-                "description": "The chain; it takes the place of `operation_mode`.",
-                "type": "string",
-                "enum": list(get_args(Chain)),
-                "default": "tqeb",
-            },
-            "config": crd_schema(),
-            "platform": {
-                **crd_schema(Platform),
-                "description": "What differs from the operator's own settings of the platform.",
-            },
-            "suspend": {
-                "description": "Stop the run. Resuming makes a new one, which takes from KFP's "
-                "cache what was finished.",
-                "type": "boolean",
-                "default": False,
-            },
-            "ttlSecondsAfterFinished": {
-                "description": "Seconds after which a finished experiment is deleted; not set: "
-                "never.",
-                "type": "integer",
-                "format": "int32",
-                "minimum": 0,
-            },
-        },
-        "x-kubernetes-validations": [
-            *cel_rules("self.config", mode),
-            {
-                "rule": same,
-                "message": "config.operation_mode: not set, or chain_ and the chain",
-                "fieldPath": ".config.operation_mode",
-            },
-        ],
-    }
-
-
-def _experiment_status() -> Schema:
-    return _status(
-        phase={"type": "string", "enum": list(get_args(Phase))},
-        stage=_text("The task that runs, or that failed."),
-        runID=_text("The run in Kubeflow Pipelines."),
-        runURL=_text("The run's page."),
-        submission=_object(
-            "What was asked of Kubeflow Pipelines, written down before it is asked.",
-            name=_text("Display name of the run."),
-            generation=_whole("Generation of the spec that the run is of."),
-            hash=_text("Of chain, config and platform."),
-            time=_TIME,
-            attempts=_whole("How often it was asked."),
-        ),
-        oks=_object(
-            "Object keypoint similarity on the test set.",
-            float=_number("Of the float model."),
-            int8=_number("Of the quantized model."),
-        ),
-        fit={"type": "boolean", "description": "Whether the model fits the board; an estimate."},
-        latencyMs=_number("Estimated latency on the board in ms."),
-        model=_object(
-            "The model.",
-            uri=_text("What `mlflow.pyfunc.load_model` takes."),
-            name=_text("Name of the registered model."),
-            version=_text("Its version."),
-        ),
-        gate={"type": "string", "enum": ["passed", "failed"]},
-        startTime=_TIME,
-        completionTime=_TIME,
-    )
-
-
-def _schedule_spec() -> Schema:
-    limit = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 1000}
-    return {
-        "type": "object",
-        "required": ["schedule", "experimentTemplate"],
-        "properties": {
-            "schedule": {
-                "description": "Five fields of cron: minute, hour, day, month, day of the week.",
-                "type": "string",
-                "maxLength": 200,
-                "pattern": r"^\s*\S+(\s+\S+){4}\s*$",
-            },
-            "timeZone": {
-                "description": "Name of a time zone of the IANA.",
-                "type": "string",
-                "maxLength": 64,
-                "default": "Etc/UTC",
-            },
-            "concurrencyPolicy": {
-                "description": "What happens at a slot while an experiment is active: another "
-                "one, none until it has ended, or one in its place.",
-                "type": "string",
-                "enum": list(get_args(Concurrency)),
-                "default": "Forbid",
-            },
-            "startingDeadlineSeconds": {
-                "description": "Seconds after which a missed slot is left out; not set: the "
-                "latest missed slot is always caught up.",
-                "type": "integer",
-                "format": "int64",
-                "minimum": 1,
-            },
-            "suspend": {
-                "description": "Create nothing. What is active goes on.",
-                "type": "boolean",
-                "default": False,
-            },
-            "successfulExperimentsHistoryLimit": {
-                **limit,
-                "description": "Succeeded experiments to keep.",
-                "default": 3,
-            },
-            "failedExperimentsHistoryLimit": {
-                **limit,
-                "description": "Failed experiments to keep.",
-                "default": 1,
-            },
-            "experimentTemplate": {
-                "description": "What is created at each slot.",
-                "type": "object",
-                "required": ["spec"],
-                "properties": {
-                    "metadata": _object(
-                        "Labels and annotations of the experiments.",
-                        labels=_texts(),
-                        annotations=_texts(),
-                    ),
-                    "spec": _experiment_spec(),
-                },
-            },
-        },
-    }
-
-
-def _schedule_status() -> Schema:
-    return _status(
-        active={
-            "description": "Names of the experiments that have not ended.",
-            "type": "array",
-            "items": {"type": "string"},
-        },
-        activeCount=_whole("How many they are."),
-        lastScheduleTime=_TIME,
-        lastSuccessfulTime=_TIME,
-        lastMissedTime=_TIME,
-        nextScheduleTime=_TIME,
-    )
-
-
-def _status(**properties: Schema) -> Schema:
-    condition = _object(
-        "",
-        type=_text(""),
-        status={"type": "string", "enum": ["True", "False", "Unknown"]},
-        observedGeneration=_whole(""),
-        lastTransitionTime=_TIME,
-        reason=_text(""),
-        message=_text(""),
-    )
-    del condition["description"]
-    return _object(
-        "What the operator saw.",
-        observedGeneration=_whole("Generation of the spec that this status is of."),
-        conditions={
-            "type": "array",
-            "items": {**condition, "required": ["type", "status", "lastTransitionTime", "reason"]},
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": ["type"],
-        },
-        **properties,
-    )
-
-
-def _object(description: str, **properties: Schema) -> Schema:
-    return {"type": "object", "description": description, "properties": properties}
-
-
-def _described(kind: Schema, description: str) -> Schema:
-    return {**kind, "description": description} if description else kind
-
-
-def _text(description: str) -> Schema:
-    return _described({"type": "string"}, description)
-
-
-def _whole(description: str) -> Schema:
-    return _described({"type": "integer", "format": "int64"}, description)
-
-
-def _number(description: str) -> Schema:
-    return _described({"type": "number"}, description)
-
-
-def _texts() -> Schema:
-    return {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 OUTPUTS: Mapping[str, Callable[[], str]] = {

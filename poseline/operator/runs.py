@@ -11,7 +11,7 @@ from poseline.kubeflow.api import contains
 from poseline.kubeflow.auth import find_token
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.errors import NotFoundError
-from poseline.kubeflow.package import pipeline_name
+from poseline.kubeflow.package import pipeline_name, version_name
 from poseline.operator.facts import Run
 from poseline.operator.settings import Settings
 
@@ -69,10 +69,11 @@ class Runs:
 
     def prepare(self, package: str) -> Version:
         """Return the version that a package is, uploaded where it is missing."""
-        if package not in self._versions:
+        version = version_name(package)
+        if version not in self._versions:
             name = pipeline_name(package)
-            self._versions[package] = self._kubeflow.pipeline_version(name, package)
-        return self._versions[package]
+            self._versions[version] = self._kubeflow.pipeline_version(name, package)
+        return self._versions[version]
 
     def submit(
         self, name: str, version: Version, parameters: Mapping[str, Any], account: str
