@@ -37,13 +37,6 @@ RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .; 
     /opt/tools/bin/pip --python /opt/poseline/bin/python install --no-deps --no-index dist/*.whl
 
 FROM ${BASE_IMAGE}
-ARG VERSION=0
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="poseline-pipelines" \
-      org.opencontainers.image.description="Poseline's pipelines: compile, submit and schedule on Kubeflow Pipelines" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
 # The base's own pip: everything is installed by now.
 RUN rm -rf /usr/local/lib/python3.*/site-packages/* /usr/local/lib/python3.*/ensurepip \
     /usr/local/bin/pip*
@@ -57,3 +50,11 @@ ENV PATH=/opt/poseline/bin:$PATH \
 USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["poseline"]
+# Last, since they change with every commit.
+ARG VERSION=0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="poseline-pipelines" \
+      org.opencontainers.image.description="Poseline's pipelines: compile, submit and schedule on Kubeflow Pipelines" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
