@@ -8,13 +8,13 @@ import helm_python as helm
 import kubernetes.config
 import pytest
 import yaml
+from helming import without_definitions
 
 from poseline.operator import declared
 from poseline.operator.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "poseline"
-DEFINITIONS = ("poseexperiments.poseline.dev", "poseschedules.poseline.dev")
 RELEASE = "pose"
 # Its custom resource is another operator's.
 WITHOUT = {"external": {"operator": {"serviceMonitor": {"enabled": False}}}}
@@ -34,16 +34,7 @@ def release(control_plane, namespace):
     """Helm for a namespace that enforces the restricted Pod Security standard."""
     level = "pod-security.kubernetes.io/enforce=restricted"
     control_plane.kubectl("label", "namespace", namespace, level)
-    owner = [
-        f"meta.helm.sh/release-name={RELEASE}",
-        f"meta.helm.sh/release-namespace={namespace}",
-    ]
-    for crd in control_plane.get("crd")["items"]:  # what another test applied becomes Helm's
-        if (name := crd["metadata"]["name"]) in DEFINITIONS:
-            control_plane.kubectl("annotate", "crd", name, *owner, "--overwrite")
-            control_plane.kubectl(
-                "label", "crd", name, "app.kubernetes.io/managed-by=Helm", "--overwrite"
-            )
+    without_definitions(control_plane)
     with helm.Config(
         kubeconfig_path=str(control_plane.kubeconfig), namespace=namespace, qps=200, burst_limit=400
     ) as config:
