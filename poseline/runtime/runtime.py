@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from poseline.config.preprocessing import ColorMode
+from poseline.data.decode_jpeg import CHANNELS
 from poseline.errors import ModelError
 from poseline.models.metadata import ModelMetadata
 
@@ -37,8 +39,8 @@ class Runtime(Protocol):
         """Run the model.
 
         Args:
-            images: (N, H, W, C) float32, rescaled as the model was trained; an integer input is
-                quantized here.
+            images: (N, H, W, C) float32, N ≥ 1, rescaled as the model was trained; an integer
+                input is quantized here.
 
         Returns:
             Each output (N, …) float32, dequantized.
@@ -85,3 +87,19 @@ def checked_input(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
             "expected one picture: height, width and 1, 3 or 4 channels, all fixed",
         )
     return shape[0], shape[1], shape[2]
+
+
+def check_channels(runtime: Runtime, color_mode: ColorMode) -> None:
+    """Make sure that pictures of a colour mode fit into a model.
+
+    Raises:
+        ModelError: The model takes another number of channels.
+    """
+    taken, given = runtime.input_shape[2], CHANNELS[color_mode]
+    if taken != given:
+        fitting = " or ".join(mode for mode, count in CHANNELS.items() if count == taken)
+        raise ModelError(
+            f"the model takes {taken} channel{'s' if taken > 1 else ''}; "
+            f"preprocessing.color_mode {color_mode} gives {given}",
+            f"set preprocessing.color_mode to {fitting}" if fitting else "",
+        )

@@ -23,7 +23,7 @@ from poseline.log import get_logger
 from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
-from poseline.runtime import Runtime, open_model
+from poseline.runtime import Runtime, check_channels, open_model
 from poseline.runtime.poses import Decoder, Found
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
@@ -57,6 +57,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     if part == "validation":
         _, samples = split(samples, config.dataset.validation_split, config.dataset.seed)
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
+    check_channels(runtime, config.preprocessing.color_mode)
     seen = _look(config, runtime, inputs["test"], samples, points)
     similarity = keypoint_similarity(seen.predicted, seen.truth, seen.areas, points.sigmas)
     scores = nanmean(similarity, axis=1)

@@ -18,7 +18,7 @@ from poseline.data.preprocess import Transform, rescale, resize
 from poseline.data.show import contact_sheet, draw_pose
 from poseline.errors import DataError
 from poseline.log import get_logger
-from poseline.runtime import open_model
+from poseline.runtime import check_channels, open_model
 from poseline.runtime.poses import Decoder
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
@@ -52,6 +52,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     if not paths:
         raise DataError(f"{root} holds no picture", f"give a folder with {', '.join(_SUFFIXES)}")
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
+    check_channels(runtime, config.preprocessing.color_mode)
     decoder = Decoder(runtime, config)
     results: list[dict[str, Any]] = []
     sheet: list[Any] = []

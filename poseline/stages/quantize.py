@@ -23,7 +23,7 @@ from poseline.errors import ModelError
 from poseline.log import get_logger
 from poseline.models.metadata import ModelMetadata
 from poseline.quantization.quantizer import IO_NAMES, Array, Calibration, quantizer_for
-from poseline.runtime import Runtime, open_model
+from poseline.runtime import Runtime, check_channels, open_model
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -51,6 +51,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     source = inputs["model"]
     tool = quantizer_for(settings, source)
     runtime = open_model(source)
+    check_channels(runtime, config.preprocessing.color_mode)
     calibration, count = _calibration(config, inputs, runtime)
     name = f"quantized_model{tool.suffix}"
     with output_folder(out) as work:
