@@ -65,7 +65,7 @@ schema: .venv/.ready ## Regenerate every schema and table that comes from the co
 	@$(BIN)/poseline schema
 
 bench: .venv/.ready ## Run the side-by-side speed comparisons
-	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+	@for f in benchmarks/[a-z]*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
 ML_EXTRAS := --extra ml --extra onnx --extra postgres
 COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --no-header

@@ -1,35 +1,39 @@
-"""Conversion against a plain copy of the same pictures, side by side in one run."""
+"""Conversion against a plain copy of the same pictures."""
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
-import time
 from pathlib import Path
+
+from _rates import compare
 
 from poseline import log
 from poseline.config.load import from_slice
 from poseline.data import synthetic
 from poseline.stages import convert
 
-PICTURES = 2000
+PICTURES = 1000
 
 
 def main() -> None:
     log.configure("WARNING")
+    config = from_slice({"dataset": {"keypoints": 17}, "conversion": {"path": "-"}})
+    numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         source = synthetic.generate(root / "coco", PICTURES, 1)
-        start = time.perf_counter()
-        shutil.copytree(source / "train", root / "copy")
-        copied = PICTURES / (time.perf_counter() - start)
-        config = from_slice({"dataset": {"keypoints": 17}, "conversion": {"path": "-"}})
-        start = time.perf_counter()
-        convert.run(config, {"source": source}, root / "out")
-        converted = PICTURES / (time.perf_counter() - start)
-    print(f"{'file copy':<14}{copied:8.0f} pictures/s")
-    print(f"{'conversion':<14}{converted:8.0f} pictures/s")
-    print(f"{'ratio':<14}{converted / copied:8.2f}")
+
+        def copy() -> int:
+            shutil.copytree(source / "train", root / f"copy{next(numbers)}")
+            return PICTURES
+
+        def conversion() -> int:
+            convert.run(config, {"source": source}, root / f"out{next(numbers)}")
+            return PICTURES
+
+        compare("COCO to YOLO", {"file copy": copy, "conversion": conversion})
 
 
 if __name__ == "__main__":

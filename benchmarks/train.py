@@ -1,4 +1,4 @@
-"""A training step of Keras' own fit against ours, side by side in one run."""
+"""Steps of Keras' own training against ours, on the same model, pictures and optimizer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import time
-from collections.abc import Callable
-
 import keras
 import tensorflow as tf
+from _rates import Work, compare
 
 from poseline.config.training import Heatmaps, Model
 from poseline.models.movenet import build
@@ -18,40 +16,49 @@ from poseline.training.loss import heatmap_loss
 from poseline.training.trainer import Trainer
 from poseline.training.twin import make_twin
 
-BATCH, SIDE, STEPS = 32, 128, 8
-
-
-def rate(step: Callable[[], object]) -> float:
-    """Return pictures per second: the best of three rounds after one to warm up."""
-    step()
-    best = 0.0
-    for _ in range(3):
-        start = time.perf_counter()
-        for _ in range(STEPS):
-            step()
-        best = max(best, STEPS * BATCH / (time.perf_counter() - start))
-    return best
+STEPS = 4
+SETTINGS = Heatmaps()
 
 
 def main() -> None:
-    model = build(Model(alpha=0.35, input_shape=(SIDE, SIDE, 3), pretrained_weights=None), 17)
-    images = tf.random.uniform((BATCH, SIDE, SIDE, 3))
-    labels = tf.random.uniform((BATCH, 18, 3))
-    settings = Heatmaps()
+    for side, batch in ((128, 16), (192, 32)):
+        images = tf.random.uniform((batch, side, side, 3), -1, 1)
+        labels = tf.random.uniform((batch, 18, 3))
+        model = build(Model(alpha=0.35, input_shape=(side, side, 3), pretrained_weights=None), 17)
+        data = tf.data.Dataset.from_tensors((images, labels)).repeat(STEPS)
+        compare(
+            f"training step, {side}x{side}, batch of {batch}",
+            {
+                "Keras fit": keras_fit(model, data, batch),
+                "poseline": poseline_steps(model, images, labels),
+            },
+        )
+
+
+def keras_fit(model: keras.Model, data: tf.data.Dataset, batch: int) -> Work:
     naive = keras.models.clone_model(model)
-    naive.compile("adam", loss=lambda y, h: heatmap_loss(h, y, settings), jit_compile=False)
+    loss = lambda labels, heatmaps: heatmap_loss(heatmaps, labels, SETTINGS)  # noqa: E731
+    naive.compile("adam", loss=loss, jit_compile=False)
+
+    def work() -> int:
+        naive.fit(data, verbose=0)
+        return STEPS * batch
+
+    return work
+
+
+def poseline_steps(model: keras.Model, images: tf.Tensor, labels: tf.Tensor) -> Work:
     twin = make_twin(model, 100)
     twin.compile(keras.optimizers.Adam(), loss="mse")
-    twin.optimizer.build(twin.trainable_variables)
-    ours = Trainer(model, twin, settings, "quadratic", "fit", (0.05,) * 17, [])
-    ours._compile()
-    rates = {
-        "Keras train_on_batch": rate(lambda: naive.train_on_batch(images, labels)),
-        "poseline": rate(lambda: float(ours._step(images, labels))),
-    }
-    for name, value in rates.items():
-        print(f"{name:<22}{value:8.0f} pictures/s")
-    print(f"{'ratio':<22}{rates['poseline'] / rates['Keras train_on_batch']:8.2f}")
+    trainer = Trainer(model, twin, SETTINGS, "quadratic", "fit", (0.05,) * 17, [])
+
+    def work() -> int:
+        for _ in range(STEPS):
+            loss = trainer.step(images, labels)
+        float(loss)
+        return STEPS * len(images)
+
+    return work
 
 
 if __name__ == "__main__":

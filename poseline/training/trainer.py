@@ -43,6 +43,8 @@ class EpochSource(Protocol):
 class Trainer:
     """Trains a twin of the model that is saved.
 
+    `step(images, labels)` learns from one batch and returns its loss.
+
     Attributes:
         model: The model that is saved; gets the twin's weights by `export`.
         twin: The model that learns, compiled with the optimizer. Within an epoch its weights are
@@ -64,8 +66,6 @@ class Trainer:
     callbacks: list[keras.callbacks.Callback]
     state: TrainingState = field(default_factory=TrainingState)
     restore_callbacks: bool = False
-    _step: Any = None
-    _check: Any = None
 
     def __post_init__(self) -> None:
         """Pack what changes with every step, and build the optimizer for it."""
@@ -81,6 +81,8 @@ class Trainer:
             [np.full(2 * layer.gamma.shape[0], 1 - layer.momentum) for layer in normalizations]
             or [np.zeros(0)]
         ).astype(np.float32)
+        self.step = tf.function(self._learn, reduce_retracing=True, autograph=False)
+        self._check = tf.function(self._infer, reduce_retracing=True, autograph=False)
 
     def fit(
         self,
@@ -97,7 +99,6 @@ class Trainer:
             epochs: Epochs in all, those done before included.
             after_epoch: Called with the epoch from 0 and its figures, after the callbacks.
         """
-        self._compile()
         self.twin.stop_training = self.state.stopped
         listeners = keras.callbacks.CallbackList(
             self.callbacks, model=self.twin, add_history=False,
@@ -155,10 +156,6 @@ class Trainer:
         others = [v for v in self.twin.variables if id(v) not in weights]
         return [*self.twin.optimizer.variables, *others]
 
-    def _compile(self) -> None:
-        self._step = tf.function(self._learn, reduce_retracing=True, autograph=False)
-        self._check = tf.function(self._infer, reduce_retracing=True, autograph=False)
-
     def _restore(self) -> None:
         if not self.restore_callbacks:
             return
@@ -179,7 +176,7 @@ class Trainer:
         )
         for index, (images, labels) in enumerate(bar):
             listeners.on_train_batch_begin(index)
-            loss = self._first(images, labels) if count == 0 else self._step(images, labels)
+            loss = self._first(images, labels) if count == 0 else self.step(images, labels)
             total += loss
             count += 1
             listeners.on_train_batch_end(index, {"loss": loss})
@@ -189,10 +186,10 @@ class Trainer:
 
     def _first(self, images: Any, labels: Any) -> Any:
         try:
-            return self._step(images, labels)
+            return self.step(images, labels)
         except tf.errors.UnimplementedError as error:
             allow_nondeterminism(error)
-            return self._step(images, labels)
+            return self.step(images, labels)
 
     def _learn(self, images: Any, labels: Any) -> Any:
         trainable = self.twin.trainable_variables
