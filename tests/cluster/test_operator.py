@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
-from operating import Stage, until
+from kubernetes import config as connection
+from mlflow import MlflowClient
+from mlflow_server import Server
+from operating import SCHEDULE, Stage, until
+
+from poseline.operator import declared
+from poseline.operator.cluster import Cluster
+from poseline.operator.rbac import OWN, SERVED
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +220,56 @@ def test_a_schedule_that_cannot_be_read_says_so(stage):
     accepted = until(lambda: stage.conditions("wrong", "poseschedule").get("Accepted"))
     assert accepted["status"] == "False"
     assert "timeZone" in accepted["message"]
+
+
+def test_figures_come_from_mlflow(stage, tmp_path):
+    server = Server(tmp_path)
+    try:
+        server.start()
+        stage.apply("figures", platform={"mlflow": {"trackingUri": server.uri}})
+        run = stage.run("figures")
+        chain = {"poseline.chain_id": run["run_id"], "poseline.stage": "chain"}
+        mlflow = MlflowClient(server.uri)
+        logged = mlflow.create_run(mlflow.create_experiment("people"), tags=chain).info.run_id
+        for name, value in {"oks_float": 0.81234, "oks_int8": 0.79, "fits": 1.0}.items():
+            mlflow.log_metric(logged, name, value)
+        for name, value in {"model_uri": "models:/people/3", "gate": "passed"}.items():
+            mlflow.set_tag(logged, f"poseline.{name}", value)
+        stage.kubeflow.put(run["run_id"], "SUCCEEDED")
+        status = until(lambda: (found := stage.status("figures")).get("oks") and found, 60)
+        assert status["oks"] == {"float": 0.8123, "int8": 0.79}
+        assert (status["fit"], status["gate"]) == (True, "passed")
+        assert status["model"] == {"uri": "models:/people/3"}
+        shown = stage.plane.kubectl("get", "pose", "figures", "-n", stage.namespace).split()
+        assert {"Succeeded", "0.8123", "0.79"} <= set(shown)
+    finally:
+        server.kill()
+
+
+def test_the_role_has_what_is_called_and_no_more(stage, own_control_plane):
+    """By the API server's audit log of all the tests before, and of declared schedules."""
+    connection.load_kube_config(str(stage.kubeconfig))
+    cluster, spec = Cluster(), SCHEDULE["spec"] | {"suspend": True}
+    for wanted in ({"x": spec}, {"x": spec | {"schedule": "1 1 1 1 *"}}, {}):
+        declared.apply(cluster, wanted, stage.namespace)
+    events = own_control_plane.audit(f"system:serviceaccount:{stage.namespace}:operator")
+    asked = [each for each in events if "objectRef" in each]
+    refused = [each["requestURI"] for each in asked if each["responseStatus"]["code"] == 403]
+    assert refused == []
+    called = {
+        (place.get("apiGroup", ""), "/".join(filter(None, (place["resource"],
+         place.get("subresource")))), each["verb"])
+        for each in asked
+        for place in [each["objectRef"]]
+    }  # fmt: skip
+    allowed = {
+        (group, resource, verb)
+        for rule in (*SERVED, *OWN)
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    # Checked by admission, where an owner's deletion is to wait; nobody calls it.
+    implied = {("poseline.dev", "poseschedules/finalizers", "update")}
+    assert called - allowed == set()
+    assert allowed - called == implied

@@ -28,7 +28,9 @@ def doubles(stage):
 @pytest.mark.timeout(3000)
 def test_killed_at_any_call_it_makes_one_run_and_stops_it(stage, say):
     """From the creation of an experiment to its deletion; each time one call is the last one."""
-    operator = stage.operator(leader_election=False, poll_seconds=1000, workers=1).ready()
+    operator = stage.operator(
+        leader_election=False, poll_seconds=1000, workers=1, deletion_seconds=600
+    ).ready()
     kills, moments, name = 0, 0, ""
     for at in range(1, _LONGEST_LIFE):
         for when in ("before", "after"):
