@@ -100,5 +100,11 @@ def with_crds(control_plane):
 @pytest.fixture
 def say(request):
     """Print a figure whatever pytest captures."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    return lambda text: reporter.write_line(f"  {text}")
+    manager = request.config.pluginmanager
+    capture = manager.get_plugin("capturemanager")
+
+    def line(text):
+        with capture.global_and_fixture_disabled():
+            manager.get_plugin("terminalreporter").write_line(f"\n  {text}")
+
+    return line
