@@ -21,11 +21,12 @@ from poseline.store.manifest import write_atomic
 COMPILED = Path(__file__).parent / "compiled"
 
 
-def main(name: str) -> None:
+def main(name: str, arguments: list[str] | None = None) -> None:
     """Read the command line of a chain's file and exit with its code.
 
     Args:
         name: Name of the chain, and of its file.
+        arguments: The command line; None: this process's.
     """
     app = App(name=f"{name}.py", help=f"{name}: compile it, or run it.", exit_on_error=False,
               print_error=False)  # fmt: skip
@@ -85,7 +86,7 @@ def main(name: str) -> None:
             _say(f"Wrote {COMPILED / name}.yaml")
         return 0
 
-    cli.main(program=app)
+    cli.main(arguments, program=app)
 
 
 def _say(message: str) -> None:
