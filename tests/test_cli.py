@@ -39,3 +39,13 @@ def test_help_is_there_without_tensorflow(capsys):
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     assert exit_code("--help") == 0
     assert "chain" in capsys.readouterr().out
+
+
+def test_a_set_is_drawn_onto_s3(storage):
+    from poseline import store
+    from poseline.cli.dataset import synthesize
+
+    synthesize(f"s3://{storage}/drawn", train=3, val=1, size=(64, 64))
+    names = store.listing(f"s3://{storage}/drawn")
+    assert sum(name.endswith(".jpg") for name in names) == 4
+    assert "annotations/person_keypoints_train.json" in names

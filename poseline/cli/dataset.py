@@ -83,7 +83,7 @@ def pack_set(folder: Path, out: str, *, shard_mb: int = 64) -> None:
 
 @app.command
 def synthesize(
-    out: Path,
+    out: str,
     *,
     train: int = 2000,
     val: int = 400,
@@ -96,16 +96,24 @@ def synthesize(
     Example: `poseline dataset synthesize people --train 500 --val 100`
 
     Args:
-        out: Folder to make.
+        out: Folder to make, or a URI.
         train: Training pictures.
         val: Validation pictures.
         persons: Most people in a picture.
         size: Mean width and height in px.
         seed: Seed of the set.
     """
+    from poseline import store
     from poseline.data import synthetic
+    from poseline.store.uri import parse
 
-    synthetic.generate(out, train, val, size=size, persons=persons, seed=seed)
+    place = parse(out)
+    with TemporaryDirectory() as scratch:
+        local = place.scheme == "file"
+        folder = Path(place.path) if local else Path(scratch) / "people"
+        synthetic.generate(folder, train, val, size=size, persons=persons, seed=seed)
+        if not local:
+            store.publish(folder, out)
     Console().print(f"Wrote {out}")
 
 
