@@ -18,11 +18,12 @@ from poseline.config.platform import Platform
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.submission import read_platform
 from poseline.log import get_logger
-from poseline.operator import cluster, declared, metrics, web
+from poseline.operator import catalogue, cluster, declared, metrics, web
 from poseline.operator.experiments import Experiments
 from poseline.operator.kinds import EXPERIMENT, GROUP, SCHEDULE, SCHEDULE_LABEL, VERSION
 from poseline.operator.lease import Election
 from poseline.operator.queue import Key, Queue
+from poseline.operator.runs import Runs
 from poseline.operator.schedules import Schedules
 from poseline.operator.settings import Settings
 from poseline.operator.workers import Workers
@@ -66,12 +67,13 @@ class _Process:
             settings.identity, settings.lease_seconds, self._lost,
         )  # fmt: skip
         leads = self._election.leads if settings.leader_election else lambda: True
+        self._platform = platform
         looks = {
             EXPERIMENT.name: Experiments(self._cluster, settings, platform, leads).look,
             SCHEDULE.name: Schedules(self._cluster, leads).look,
         }
         self._workers = Workers(self._queue, looks, settings.workers)
-        self._watching = threading.Event()
+        self._watching, self._ended = threading.Event(), threading.Event()
 
     async def main(self) -> int:
         loop = asyncio.get_running_loop()
@@ -87,6 +89,7 @@ class _Process:
             metrics.LEADER.set(1)
             await self._lead()
         metrics.LEADER.set(0)
+        self._ended.set()
         self._queue.close()
         await asyncio.to_thread(self._workers_left)
         end_web()
@@ -98,6 +101,10 @@ class _Process:
             wanted = declared.read(settings.schedules_file)
             await asyncio.to_thread(declared.apply, self._cluster, wanted, settings.own_namespace)
         self._workers.start()
+        if settings.publish_pipelines and settings.pipelines:
+            profile = settings.kubeflow_namespace.replace("*", "")  # shared by all profiles
+            arguments = (Runs(settings, profile), self._platform, settings.pipelines, self._ended)
+            threading.Thread(target=catalogue.publish, args=arguments, daemon=True).start()
         ready = asyncio.Event()
         watch = asyncio.create_task(_watch(settings, self._queue, ready, self._end))
         waiting = asyncio.create_task(ready.wait())

@@ -26,6 +26,7 @@ class Settings:
         platform_file: YAML of the platform's settings; an experiment's `spec.platform` wins.
         schedules_file: YAML of schedules to make in the own namespace: a list of name and spec.
         pipelines: Folder of the compiled pipelines; None: those that came with the library.
+        publish_pipelines: Put them into Kubeflow's list, so that its form can start them.
         poll_seconds: Time between two looks at an active run, give or take a fifth.
         settle_seconds: Time that a request whose answer was lost may still take effect; longer
             than the time-outs of KFP's API server and of what is before it, and at least six
@@ -51,6 +52,7 @@ class Settings:
     platform_file: Path | None = None
     schedules_file: Path | None = None
     pipelines: Path | None = None
+    publish_pipelines: bool = True
     poll_seconds: float = 10.0
     settle_seconds: float = 60.0
     deletion_seconds: float = 600.0

@@ -161,7 +161,8 @@ class Operator:
         self.folder, (self.port,) = folder, free_ports(1)
         flags = {
             "listen": f"127.0.0.1:{self.port}", "poll_seconds": 0.3, "kubeflow_timeout": 1,
-            "settle_seconds": 6, "deletion_seconds": 15, "lease_seconds": 20, **settings,
+            "settle_seconds": 6, "deletion_seconds": 15, "lease_seconds": 20,
+            "publish_pipelines": False, **settings,
         }  # fmt: skip
         self._environment = {
             **environment,

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from helming import without_definitions
-from operating import ROOT, Kubeflow, Operator
+from operating import ROOT, Kubeflow, Operator, until
 
 SECTION = (ROOT / "README.md").read_text().split("\n## On a cluster\n")[1].split("\n## ")[0]
 COMMANDS = [
@@ -15,6 +15,14 @@ COMMANDS = [
     for line in block.splitlines()
     if line.strip()
 ]
+PIPELINES = {
+    f"poseline-{path.stem.replace('_', '-')}" for path in (ROOT / "pipelines/compiled").glob("*")
+}
+
+
+def listed(server):
+    found = server.call("/apis/v2beta1/pipelines?page_size=50", method="GET")
+    return {each["display_name"] for each in found["pipelines"]}
 
 
 @pytest.fixture
@@ -44,9 +52,10 @@ def test_the_commands_run(kubeflow_namespace, tmp_path):
                 }
                 operator = Operator(
                     tmp_path, environment, namespaces="kubeflow", own_namespace="kubeflow",
-                    kubeflow_host=server.url,
+                    kubeflow_host=server.url, publish_pipelines=True,
                 )  # fmt: skip
                 operator.start().ready()
+        until(lambda: listed(server) >= PIPELINES, 60, operator.text)
         # With the operator there: it holds each experiment until its run has ended.
         plane.kubectl("delete", "poseschedules,poseexperiments", "--all", "-n", "kubeflow")
     finally:
