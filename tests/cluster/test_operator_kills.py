@@ -124,3 +124,23 @@ def test_of_two_replicas_one_leads_and_the_other_takes_over(stage, say):
     say(f"a leader that ends hands over in {time.monotonic() - begun:.1f} s")
     assert doubles(stage) == []
     assert len(stage.kubeflow.runs()) == 3
+
+
+@pytest.mark.timeout(600)
+def test_an_api_server_that_goes_away_is_waited_for(stage, own_control_plane, say):
+    operator = stage.operator().ready()
+    stage.apply("before")
+    run = stage.run("before", 60)
+    own_control_plane.stop_api_server()
+    stage.kubeflow.put(run["run_id"], "SUCCEEDED")
+    time.sleep(8)
+    own_control_plane.start_api_server()
+    until(lambda: operator.killed() or stage.status("before").get("phase") == "Succeeded", 90,
+          stage.log)  # fmt: skip
+    if operator.killed():  # its Lease was lost: Kubernetes starts it anew
+        operator.start().ready()
+    stage.phase("before", "Succeeded", 60)
+    stage.apply("after")
+    stage.run("after", 60)
+    assert doubles(stage) == []
+    say("the API server away for 8 s: double runs 0, lost 0")
