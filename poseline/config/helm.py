@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from poseline.config.platform import KubernetesSection, Platform, Quantity
+from poseline.config.platform import KubernetesSection, Platform, Quantity, Resources
 from poseline.config.rules import Rule, unit
 from poseline.config.section import Integer
 
@@ -33,28 +33,6 @@ class Image(KubernetesSection):
     """Its digest, sha256:…; wins over the tag."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When a node pulls it."""
-
-
-class Amount(KubernetesSection):
-    """Processor and memory of a container."""
-
-    cpu: Quantity = ""
-    """Cores, such as 2 or 500m; empty: not set."""
-    memory: Quantity = ""
-    """Memory, such as 4Gi; empty: not set."""
-
-
-class PodResources(KubernetesSection):
-    """What a container asks for, and the most that it gets."""
-
-    requests: Amount = Amount()
-    """What the scheduler sets aside."""
-    limits: Amount = Amount()
-    """What it is held to."""
-
-
-def _resources(cpu: str, memory: str, most: str) -> PodResources:
-    return PodResources(requests=Amount(cpu=cpu, memory=memory), limits=Amount(memory=most))
 
 
 class PodDisruptionBudget(KubernetesSection):
@@ -88,7 +66,7 @@ class Operator(KubernetesSection):
     """Serve every namespace, by a cluster role; otherwise the release's alone, by a role."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of what is logged, in JSON."""
-    resources: PodResources = _resources("100m", "192Mi", "512Mi")
+    resources: Resources = Resources.of("100m", "192Mi", "512Mi")
     """Its resources."""
     env: dict[str, str] = {}
     """Further environment variables; no secrets."""
@@ -166,7 +144,7 @@ class EmbeddedMlflow(KubernetesSection):
     empty: on the volume."""
     storage: Storage = Storage()
     """The volume of the database and the artifacts."""
-    resources: PodResources = _resources("100m", "512Mi", "2Gi")
+    resources: Resources = Resources.of("100m", "512Mi", "2Gi")
     """Its resources."""
 
 
@@ -198,7 +176,7 @@ class EmbeddedS3(KubernetesSection):
     """Its image."""
     storage: Storage = Storage(size="20Gi")
     """The volume of the objects."""
-    resources: PodResources = _resources("100m", "256Mi", "1Gi")
+    resources: Resources = Resources.of("100m", "256Mi", "1Gi")
     """Its resources."""
 
 

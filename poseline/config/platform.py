@@ -56,40 +56,41 @@ class Amounts(KubernetesSection):
 
 
 class Resources(KubernetesSection):
-    """What one task asks for, and the most that it gets."""
+    """What a container asks for, and the most that it gets."""
 
     requests: Amounts = Amounts()
     """What the scheduler sets aside."""
     limits: Amounts = Amounts()
-    """What a task is held to; more memory than this ends it."""
+    """What it is held to; more memory than this ends it."""
 
-
-def _resources(cpu: str, memory: str, most: str) -> Resources:
-    return Resources(requests=Amounts(cpu=cpu, memory=memory), limits=Amounts(memory=most))
+    @classmethod
+    def of(cls, cpu: str, memory: str, most: str) -> Resources:
+        """Return resources that ask for cores and memory, and have a limit of memory alone."""
+        return cls(requests=Amounts(cpu=cpu, memory=memory), limits=Amounts(memory=most))
 
 
 class Tasks(KubernetesSection):
     """Resources by task. No limit of cores by default: a throttled task is only slower."""
 
-    resolve: Resources = _resources("100m", "256Mi", "1Gi")
+    resolve: Resources = Resources.of("100m", "256Mi", "1Gi")
     """Checks the config and lists the data sets."""
-    convert: Resources = _resources("1", "1Gi", "4Gi")
+    convert: Resources = Resources.of("1", "1Gi", "4Gi")
     """Converts a COCO set and packs it."""
-    train: Resources = _resources("1", "2Gi", "8Gi")
+    train: Resources = Resources.of("1", "2Gi", "8Gi")
     """Trains; more cores make it faster."""
-    quantize: Resources = _resources("1", "2Gi", "6Gi")
+    quantize: Resources = Resources.of("1", "2Gi", "6Gi")
     """Quantizes."""
-    evaluate: Resources = _resources("1", "2Gi", "6Gi")
+    evaluate: Resources = Resources.of("1", "2Gi", "6Gi")
     """Measures the OKS."""
-    predict: Resources = _resources("1", "1Gi", "4Gi")
+    predict: Resources = Resources.of("1", "1Gi", "4Gi")
     """Draws poses."""
-    benchmark: Resources = _resources("1", "1Gi", "4Gi")
+    benchmark: Resources = Resources.of("1", "1Gi", "4Gi")
     """Measures the latency; give it whole cores where that matters."""
-    gate: Resources = _resources("500m", "512Mi", "4Gi")
+    gate: Resources = Resources.of("500m", "512Mi", "4Gi")
     """Decides, and registers the model."""
-    compare: Resources = _resources("500m", "512Mi", "4Gi")
+    compare: Resources = Resources.of("500m", "512Mi", "4Gi")
     """Compares the models of a sweep."""
-    finish: Resources = _resources("100m", "512Mi", "2Gi")
+    finish: Resources = Resources.of("100m", "512Mi", "2Gi")
     """Writes the final status to MLflow."""
 
 
