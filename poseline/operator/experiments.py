@@ -222,7 +222,8 @@ class _Pass:
         )  # fmt: skip
         if report.figures and experiment.run_id:
             found = self._room.figures(self._body, experiment.run_id)
-            made = status.measured(made, found) if found else made
+            if found:
+                made = status.measured(made, found, self._generation, _now())
         if made.get("phase") != experiment.phase and made["phase"] in ("Succeeded", "Failed"):
             metrics.ENDED.labels(made["phase"]).inc()
         self._write(made)

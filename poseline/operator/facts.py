@@ -88,7 +88,7 @@ class Experiment:
         submission: Of its status.
         run_id: Of its status; empty: not known.
         completed: When it ended.
-        measured: Whether its figures are in the status.
+        measured: Whether all its figures are in the status.
     """
 
     namespace: str

@@ -18,7 +18,7 @@ from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.package import configure
 from poseline.operator.facts import Experiment, Submission
 from poseline.operator.kinds import FINALIZER
-from poseline.operator.status import read_time
+from poseline.operator.status import MEASURED, read_time
 
 _WHAT_RUNS = ("chain", "config", "platform")
 
@@ -57,7 +57,7 @@ def read(body: Mapping[str, Any], fault: str = "") -> Experiment:
         submission=_submission(asked) if asked else None,
         run_id=status.get("runID", ""),
         completed=read_time(status.get("completionTime")),
-        measured="oks" in status or "gate" in status,
+        measured=any(each["type"] == MEASURED for each in status.get("conditions", [])),
     )
 
 

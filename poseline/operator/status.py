@@ -11,6 +11,9 @@ from poseline.operator.facts import Run, Submission
 
 Status = dict[str, Any]
 
+MEASURED = "Measured"
+"""Condition: the chain's run in MLflow has ended, and all its figures are in the status."""
+
 _DIGITS = 4
 _FIGURES = ("oks", "fit", "latencyMs", "model", "gate")
 _OF_A_RUN = ("runID", "runURL", "stage", "startTime", "completionTime", *_FIGURES)
@@ -46,7 +49,7 @@ def condition(
 
 def recorded(status: Status, submission: Submission, generation: int, now: datetime) -> Status:
     """Return the status before Kubeflow is asked for a run."""
-    kept = {key: value for key, value in status.items() if key not in _OF_A_RUN}
+    kept = _without_run(status)
     kept["submission"] = {
         "name": submission.name,
         "generation": submission.generation,
@@ -65,7 +68,8 @@ def adopted(status: Status, run: Run, url: str, generation: int, now: datetime) 
 
 def dropped(status: Status, generation: int, now: datetime) -> Status:
     """Return the status that has forgotten its run, which is to be stopped."""
-    kept = {k: v for k, v in status.items() if k not in (*_OF_A_RUN, "submission")}
+    kept = _without_run(status)
+    kept.pop("submission", None)
     return _phase(kept, "Stopping", "Stopping", "the former run is stopped", generation, now)
 
 
@@ -93,8 +97,8 @@ def reachable(status: Status, why_not: str, generation: int, now: datetime) -> S
     return condition(status, "Reachable", "True", "Answered", text, generation, now)
 
 
-def measured(status: Status, result: Result) -> Status:
-    """Return the status with the figures that MLflow has."""
+def measured(status: Status, result: Result, generation: int, now: datetime) -> Status:
+    """Return the status with the figures that MLflow has; `Measured` once they are complete."""
     metrics, tags = result.metrics, result.tags
     oks = {
         key: round(metrics[name], _DIGITS)
@@ -111,7 +115,11 @@ def measured(status: Status, result: Result) -> Status:
         found["fit"] = metrics["fits"] > 0
     if "latency_ms_estimate" in metrics:
         found["latencyMs"] = round(metrics["latency_ms_estimate"], 2)
-    return {**status, **{key: value for key, value in found.items() if value not in ({}, None)}}
+    made = {**status, **{key: value for key, value in found.items() if value not in ({}, None)}}
+    if result.status == "RUNNING":
+        return made
+    text = f"MLflow run {result.run_id}"
+    return condition(made, MEASURED, "True", result.status.capitalize(), text, generation, now)
 
 
 def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -137,6 +145,12 @@ def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str
         figures = ", ".join(f"{name} {value}" for name, value in new["oks"].items())
         told.append(("Normal", "Measured", f"OKS {figures}"))
     return told
+
+
+def _without_run(status: Status) -> Status:
+    kept = {key: value for key, value in status.items() if key not in _OF_A_RUN}
+    conditions = [each for each in status.get("conditions", []) if each["type"] != MEASURED]
+    return {**kept, "conditions": conditions}
 
 
 def _phase(

@@ -44,7 +44,7 @@ def test_a_story_from_asking_to_the_figures():
                     "latency_ms_estimate": 12.345},
                    {"poseline.model_uri": "models:/people/3", "poseline.model_name": "people",
                     "poseline.model_version": "3", "poseline.gate": "passed"})  # fmt: skip
-    steps.append(status.measured(steps[-1], found))
+    steps.append(status.measured(steps[-1], found, 1, later))
     checker = schema("PoseExperiment")
     for step in steps:
         checker.validate(step)
@@ -52,7 +52,8 @@ def test_a_story_from_asking_to_the_figures():
     assert conditions(steps[1]) == {"Reachable": "True", "Accepted": "True", "Submitted": "False",
                                     "Succeeded": "Unknown", "Failed": "False"}  # fmt: skip
     assert conditions(last) == {"Reachable": "True", "Accepted": "True", "Submitted": "True",
-                                "Succeeded": "True", "Failed": "False"}  # fmt: skip
+                                "Succeeded": "True", "Failed": "False",
+                                "Measured": "True"}  # fmt: skip
     assert last["oks"] == {"float": 0.8123, "int8": 0.8}
     assert (last["fit"], last["latencyMs"], last["gate"]) == (True, 12.35, "passed")
     assert last["model"] == {"uri": "models:/people/3", "name": "people", "version": "3"}
@@ -63,13 +64,22 @@ def test_a_story_from_asking_to_the_figures():
     assert told == ["Submitted", "Stage", "RunSucceeded", "Measured"]
 
 
+def test_figures_of_a_run_that_goes_on_are_not_all():
+    found = Result("m", "RUNNING", {"oks_float": 0.5})
+    made = status.measured({"conditions": []}, found, 1, NOW)
+    assert made == {"conditions": [], "oks": {"float": 0.5}}
+
+
 def test_a_new_run_leaves_nothing_of_the_former_one():
     old = status.adopted(status.recorded({}, ASKED, 1, NOW), RUN, "", 1, NOW)
     old = status.reported(old, "Failed", "RunFailed", "no", RUN, 1, NOW)
+    old = status.measured(old, Result("m", "FAILED", {"oks_float": 0.5}), 1, NOW)
     dropped = status.dropped(old, 2, NOW)
     assert dropped["phase"] == "Stopping"
     assert not {"runID", "submission", "stage", "completionTime"} & dropped.keys()
+    assert "oks" not in dropped
     assert conditions(dropped)["Failed"] == "False"
+    assert "Measured" not in conditions(dropped)
     assert conditions(status.recorded(old, ASKED, 2, NOW))["Submitted"] == "False"
 
 
