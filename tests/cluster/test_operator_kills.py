@@ -29,7 +29,11 @@ def doubles(stage):
 def test_killed_at_any_call_it_makes_one_run_and_stops_it(stage, say):
     """From the creation of an experiment to its deletion; each time one call is the last one."""
     operator = stage.operator(
-        leader_election=False, poll_seconds=1000, workers=1, deletion_seconds=600
+        leader_election=False,
+        poll_seconds=1000,
+        workers=1,
+        deletion_seconds=600,
+        publish_pipelines=False,
     ).ready()
     kills, moments, name = 0, 0, ""
     for at in range(1, _LONGEST_LIFE):
