@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from conftest import ROOT
+from samples import ROOT
 
 from poseline.tracking import sync
 from poseline.tracking.outbox import CHAIN
@@ -14,7 +14,7 @@ from poseline.tracking.sink import client
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.filterwarnings(r"ignore:The ``noload`` loader strategy is deprecated"),
 ]
 
@@ -47,10 +47,10 @@ print("done", flush=True)
 class Pods:
     def __init__(self, uri, folder):
         self.uri, self.folder, self.go = uri, folder, folder / "go"
-        self.processes = []
+        self.processes, self.finished = [], []
 
     def start(self, stage, epochs=20, pause=0.02, patience=120):
-        place = self.folder / f"pod{len(self.processes)}"
+        place = self.folder / f"pod{len(self.processes) + len(self.finished)}"
         command = [sys.executable, "-c", POD, self.uri, str(place), stage, str(epochs)]
         command += [str(pause), str(patience), str(self.go)]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -66,8 +66,10 @@ class Pods:
 
     def finish(self):
         for process, _ in self.processes:
-            out, _ = process.communicate(timeout=400)
+            out, _ = process.communicate(timeout=500)
             assert process.returncode == 0, out
+        self.finished += self.processes
+        self.processes = []
 
 
 @pytest.fixture
