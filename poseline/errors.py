@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+GATE_NOT_PASSED = 7
+"""Exit code of a chain that did its work, and whose model is not good enough: no error."""
+
 
 class PoselineError(Exception):
     """What went wrong, and how to mend it.

@@ -10,11 +10,10 @@ from cyclopts import Parameter
 from poseline.config import load
 from poseline.config.config import Config
 from poseline.config.general import OperationMode
+from poseline.errors import GATE_NOT_PASSED
 
 Overrides = str
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
-GATE_NOT_PASSED = 7
-"""Exit code of a chain that did its work, and whose model is not good enough."""
 
 
 def run(

@@ -13,8 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from poseline.cli.run import GATE_NOT_PASSED
-from poseline.errors import BackendError
+from poseline.errors import GATE_NOT_PASSED, BackendError
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.outcome import Result, result
 from poseline.kubeflow.runs import Run, State
