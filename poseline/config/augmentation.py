@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
@@ -13,130 +13,36 @@ from pydantic import (
     model_validator,
 )
 
-from poseline.config.rules import Rule, also, unit
-from poseline.config.section import Integer, Number, Section, Tuple
-from poseline.config.values import parse_value
-
-Probability = Annotated[Number, Field(ge=0, le=1)]
-
-
-def _symmetric(value: Any) -> Any:
-    """Read a single factor f as (-f, f)."""
-    value = parse_value(value) if isinstance(value, str) else value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return (-abs(value), abs(value))
-
-
-def _window(value: Any) -> Any:
-    """Read a single size n as (n, n)."""
-    value = parse_value(value) if isinstance(value, str) else value
-    return (value, value) if isinstance(value, int) else value
-
-
-_ORDERED = Rule(
-    "the first value must not be above the second",
-    lambda pair: pair[0] <= pair[1],
-    "size(self) != 2 || self[0] <= self[1]",
+from poseline.config.augmentation_steps import (
+    RandomAutocontrast,
+    RandomBlur,
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomGamma,
+    RandomGaussianNoise,
+    RandomHsv,
+    RandomHue,
+    RandomInvert,
+    RandomPeriodicResizing,
+    RandomPosterize,
+    RandomRectangleErasing,
+    RandomRgbToGrayscale,
+    RandomRgbToHsv,
+    RandomRotation,
+    RandomSaturation,
+    RandomSharpness,
+    RandomShear,
+    RandomShearX,
+    RandomShearY,
+    RandomSolarize,
+    RandomTranslation,
+    RandomValue,
+    RandomZoom,
 )
-_MULTIPLES = Rule(
-    "each size must be a multiple of 32",
-    lambda sizes: all(side % 32 == 0 for size in sizes for side in size),
-    "self.all(size, size.all(side, side % 32 == 0))",
-)
-
-Share = Annotated[float, Field(ge=-1, le=1)]
-Zoom = Annotated[float, Field(ge=-4, le=0.9)]
-Pixels = Annotated[int, Field(ge=1, le=64)]
-Side = Annotated[int, Field(ge=32, le=2048)]
-Factor = Annotated[
-    tuple[Share, Share], Tuple, BeforeValidator(_symmetric), _ORDERED, also("number")
-]
-ZoomFactor = Annotated[
-    tuple[Zoom, Zoom], Tuple, BeforeValidator(_symmetric), _ORDERED, also("number")
-]
-Window = Annotated[
-    tuple[Pixels, Pixels], Tuple, BeforeValidator(_window), _ORDERED, also("number"), unit("px")
-]
-Size = Annotated[tuple[Side, Side], Tuple]
-
-
-class RandomContrast(Section):
-    """Scale the distance of each value from the picture's mean by a factor in 1 ± `factor`."""
-
-    factor: Annotated[Number, Field(ge=0, le=1)] = 0.4
-    """Largest relative change."""
-    change_rate: Probability = 1.0
-    """Share of the pictures that are changed."""
-
-
-class RandomBrightness(Section):
-    """Add a value in ± `factor` · full range to every pixel."""
-
-    factor: Annotated[Number, Field(ge=0, le=1)] = 0.3
-    """Largest change as a share of the full range."""
-    change_rate: Probability = 1.0
-    """Share of the pictures that are changed."""
-
-
-class RandomBlur(Section):
-    """Average over a window of random size."""
-
-    filter_size: Window = (2, 4)
-    """Smallest and largest window in pixels; an int n means (n, n)."""
-    change_rate: Probability = 0.5
-    """Share of the pictures that are changed."""
-
-
-class RandomFlip(Section):
-    """Mirror the picture; left and right keypoints change places."""
-
-    mode: Literal["horizontal", "vertical", "horizontal_and_vertical"] = "horizontal"
-    """Direction."""
-    change_rate: Probability = 0.5
-    """Share of the pictures that are changed."""
-
-
-class RandomRotation(Section):
-    """Rotate around the picture's centre; what comes in from outside is grey."""
-
-    factor: Annotated[Factor, unit("turns")] = (-0.1, 0.1)
-    """Least and largest angle in turns: 0.1 is 36 degrees, positive is counter-clockwise. A
-    number f means (-f, f)."""
-    change_rate: Probability = 1.0
-    """Share of the pictures that are changed."""
-
-
-class RandomTranslation(Section):
-    """Shift the picture; what comes in from outside is grey."""
-
-    width_factor: Factor = (-0.1, 0.1)
-    """Least and largest shift as a share of the width. A number f means (-f, f)."""
-    height_factor: Factor = (-0.1, 0.1)
-    """Least and largest shift as a share of the height. A number f means (-f, f)."""
-    change_rate: Probability = 1.0
-    """Share of the pictures that are changed."""
-
-
-class RandomZoom(Section):
-    """Scale around the centre; what comes in from outside is grey."""
-
-    factor: ZoomFactor = (-0.2, 0.2)
-    """Least and largest change of scale: -0.2 shows a fifth more, 0.2 a fifth less of the scene.
-    A number f means (-f, f)."""
-    change_rate: Probability = 1.0
-    """Share of the pictures that are changed."""
-
-
-class RandomPeriodicResizing(Section):
-    """Train at another input size from time to time."""
-
-    image_sizes: Annotated[
-        tuple[Size, ...], Tuple, Field(min_length=1, max_length=32), _MULTIPLES, unit("px")
-    ]
-    """Heights and widths to draw from; each a multiple of 32."""
-    period: Annotated[Integer, Field(ge=1, le=1_000_000), unit("batches")] = 10
-    """Batches between two draws."""
+from poseline.config.rules import also
+from poseline.config.section import Section
 
 
 class Augmentation(Section):
@@ -148,14 +54,50 @@ class Augmentation(Section):
     """Change the contrast."""
     random_brightness: RandomBrightness | None = None
     """Change the brightness."""
+    random_gamma: RandomGamma | None = None
+    """Change the gamma."""
+    random_hue: RandomHue | None = None
+    """Turn the hue."""
+    random_saturation: RandomSaturation | None = None
+    """Change the saturation."""
+    random_value: RandomValue | None = None
+    """Change the value."""
+    random_hsv: RandomHsv | None = None
+    """Change hue, saturation and value."""
+    random_rgb_to_hsv: RandomRgbToHsv | None = None
+    """HSV in the place of RGB."""
+    random_rgb_to_grayscale: RandomRgbToGrayscale | None = None
+    """Take the colours away."""
+    random_sharpness: RandomSharpness | None = None
+    """Sharpen."""
+    random_posterize: RandomPosterize | None = None
+    """Keep fewer bits."""
+    random_invert: RandomInvert | None = None
+    """Turn the values around."""
+    random_solarize: RandomSolarize | None = None
+    """Turn high values around."""
+    random_autocontrast: RandomAutocontrast | None = None
+    """Stretch the contrast."""
     random_blur: RandomBlur | None = None
     """Blur."""
+    random_gaussian_noise: RandomGaussianNoise | None = None
+    """Add noise."""
+    random_rectangle_erasing: RandomRectangleErasing | None = None
+    """Paint rectangles over."""
+    random_crop: RandomCrop | None = None
+    """Cut a part out."""
     random_flip: RandomFlip | None = None
     """Mirror."""
     random_rotation: RandomRotation | None = None
     """Rotate."""
     random_translation: RandomTranslation | None = None
     """Shift."""
+    random_shear: RandomShear | None = None
+    """Shear."""
+    random_shear_x: RandomShearX | None = None
+    """Shear along x."""
+    random_shear_y: RandomShearY | None = None
+    """Shear along y."""
     random_zoom: RandomZoom | None = None
     """Scale."""
     random_periodic_resizing: RandomPeriodicResizing | None = None

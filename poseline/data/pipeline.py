@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from poseline.config.augmentation import RandomPeriodicResizing
+from poseline.config.augmentation_steps import RandomPeriodicResizing
 from poseline.config.config import Config
 from poseline.config.preprocessing import Preprocessing, Rescaling
 from poseline.data.augment import Augmenter, Scene
@@ -87,9 +87,11 @@ class TrainingSet:
         if keypoints is None:
             raise ConfigError([Problem("dataset.keypoints", "nothing", "13, 17 or 21")])
         self._keypoints: int = keypoints
-        self._augmenter = Augmenter(config.data_augmentation, keypoint_set(keypoints).flip)
         self._pictures = Pictures(
             samples, config.preprocessing, keypoints, self._sizes, cache_bytes
+        )
+        self._augmenter = Augmenter(
+            config.data_augmentation, keypoint_set(keypoints).flip, self._pictures.channels
         )
         largest = max(height * width for height, width in self._sizes)
         self._buffers = Buffers(self._batch_size * largest * self._pictures.channels)

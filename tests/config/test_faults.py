@@ -1,7 +1,7 @@
 """Configs that are wrong, each with what is said of it; and odd ones that are right."""
 
 import pytest
-from conftest import TINY
+from samples import TINY
 
 from poseline.config import load
 from poseline.errors import ConfigError
@@ -29,8 +29,8 @@ FAULTS = {
              "fit or padding"),
     "own functions": ("custom_data_augmentation.function_name=f", "custom_data_augmentation",
                       "data_augmentation"),
-    "unknown augmentation": ("data_augmentation.random_gamma.gamma=1",
-                             "data_augmentation.random_gamma", "random_contrast, random_bright"),
+    "unknown augmentation": ("data_augmentation.random_mosaic.size=1",
+                             "data_augmentation.random_mosaic", "random_contrast, random_bright"),
     "QAT": ("quantization.quantization_type=QAT", "quantization.quantization_type",
             "quantization-aware"),
     # placeholders of the document
@@ -178,10 +178,10 @@ def test_lists_and_mappings_in_overrides():
 
 def test_a_tuple_that_yaml_cut_is_told():
     text = TINY.replace(
-        "{mode: horizontal}", "{mode: horizontal}\n  random_zoom: {factor: (0,0.1)}"
+        "{mode: horizontal}", "{mode: horizontal}\n  random_zoom: {width_factor: (0,0.1)}"
     )
     found = problems(text, "dataset.training_path=x")
-    assert "quote it" in found["data_augmentation.random_zoom.factor"]
+    assert "quote it" in found["data_augmentation.random_zoom.width_factor"]
 
 
 def test_a_line_is_not_given_for_what_an_override_set():

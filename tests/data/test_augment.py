@@ -5,6 +5,7 @@ import pytest
 from poseline.config.augmentation import Augmentation
 from poseline.data.augment import Augmenter, Scene
 from poseline.data.keypoints import keypoint_set
+from poseline.errors import ConfigError
 
 FLIP = keypoint_set(17).flip
 
@@ -21,7 +22,7 @@ def scene(width=120, height=80, at=(0.6, 0.4)):
 
 def apply(target, *steps, seed=0):
     made = [Augmentation.model_validate(step) for step in steps]
-    Augmenter(made, FLIP)(target, np.random.default_rng(seed))
+    Augmenter(made, FLIP, target.image.shape[2])(target, np.random.default_rng(seed))
     return target
 
 
@@ -36,7 +37,8 @@ STEPS = [
     {"random_flip": {"mode": "vertical", "change_rate": 1}},
     {"random_rotation": {"factor": 0.1}},
     {"random_translation": {"width_factor": 0.1, "height_factor": 0.1}},
-    {"random_zoom": {"factor": 0.2}},
+    {"random_zoom": {"width_factor": 0.2}},
+    {"random_sharpness": {"factor": [1, 1]}},
     {"random_blur": {"filter_size": [2, 4], "change_rate": 1}},
 ]
 
@@ -74,8 +76,8 @@ def test_flipping_swaps_left_and_right():
 
 
 def test_what_comes_in_is_grey_and_later_steps_change_it():
-    rotation, brightness = {"random_rotation": [0.1, 0.1]}, {"random_brightness": {"factor": 0.3}}
     rotation = {"random_rotation": {"factor": [0.1, 0.1]}}
+    brightness = {"random_brightness": {"factor": 0.3}}
     assert (apply(scene(), rotation).image[0, 0] == 128).all()
     assert (apply(scene(), brightness, rotation).image[0, 0] == 128).all()
     assert (apply(scene(), rotation, brightness, seed=1).image[0, 0] != 128).all()
@@ -84,3 +86,183 @@ def test_what_comes_in_is_grey_and_later_steps_change_it():
 def test_a_keypoint_that_leaves_the_picture_is_not_learned():
     moved = apply(scene(at=(0.95, 0.5)), {"random_translation": {"width_factor": [0.2, 0.2]}})
     assert moved.keypoints[0, 0, 2] == 0
+
+
+def noise(channels=3, size=(40, 60)):
+    image = np.random.default_rng(3).integers(0, 256, (*size, channels), np.uint8)
+    return Scene(image, np.zeros((1, 17, 3)), np.zeros((1, 4)), np.zeros(1))
+
+
+def expected(image, function):
+    """A function of shares of the full range, rounded and clipped."""
+    return np.rint(function(image / 255) * 255).clip(0, 255)
+
+
+def hsv(image):
+    import colorsys
+
+    return np.array([colorsys.rgb_to_hsv(*pixel) for pixel in image.reshape(-1, 3) / 255])
+
+
+@pytest.mark.parametrize(
+    ("step", "function"),
+    [
+        ({"random_gamma": {"gamma": 1.7}}, lambda x: x**1.7),
+        ({"random_invert": {"change_rate": 1}}, lambda x: 1 - x),
+        ({"random_posterize": {"bits": 3}}, lambda x: np.floor(x * 255 / 32) * 32 / 255),
+        ({"random_brightness": {"factor": [0.2, 0.2]}}, lambda x: x + 0.2),
+        ({"random_contrast": {"factor": [-0.5, -0.5]}}, lambda x: (x - x.mean()) / 2 + x.mean()),
+    ],
+    ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
+)
+def test_changes_of_value_are_their_formulas(step, function):
+    before = noise().image
+    found = apply(noise(), step).image
+    assert np.abs(found - expected(before, function)).max() <= 1
+
+
+def test_solarizing_turns_what_is_above_a_threshold_around():
+    before, after = noise().image, apply(noise(), {"random_solarize": {"change_rate": 1}}).image
+    turned = before != after
+    np.testing.assert_array_equal(after[turned], 255 - before[turned])
+    assert 0 < turned.sum() < turned.size
+    assert before[turned].min() > before[~turned & (before != 127)].max() - 1
+
+
+def test_autocontrast_cuts_and_stretches():
+    target = noise()
+    target.image = (target.image // 4 + 80).astype(np.uint8)
+    after = apply(target, {"random_autocontrast": {"cutoff": 10, "change_rate": 1}}).image
+    assert (after == 0).mean() == pytest.approx(0.1, abs=0.03)
+    assert (after == 255).mean() == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("step", "change"),
+    [
+        ({"random_hue": {"delta": [0.1, 0.1]}}, lambda h, s, v: ((h + 0.1) % 1, s, v)),
+        ({"random_saturation": {"delta": [-0.3, -0.3]}}, lambda h, s, v: (h, max(s - 0.3, 0), v)),
+        ({"random_value": {"delta": [0.2, 0.2]}}, lambda h, s, v: (h, s, min(v + 0.2, 1))),
+        ({"random_hsv": {"hue_delta": [0.05, 0.05], "saturation_delta": [0.1, 0.1],
+                         "value_delta": [-0.1, -0.1]}},
+         lambda h, s, v: ((h + 0.05) % 1, min(s + 0.1, 1), max(v - 0.1, 0))),
+    ],
+    ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_colours_change_as_pythons_own_hsv(step, change):
+    import colorsys
+
+    changed = [colorsys.hsv_to_rgb(*change(*pixel)) for pixel in hsv(noise().image)]
+    found = apply(noise(), step).image.reshape(-1, 3)
+    difference = np.abs(found - np.rint(np.array(changed) * 255))
+    assert difference.mean() < 2  # HSV has 8 bits
+    assert difference.max() <= 12
+
+
+def test_hsv_takes_the_place_of_rgb():
+    after = apply(noise(), {"random_rgb_to_hsv": {"change_rate": 1}}).image.reshape(-1, 3)
+    difference = np.abs(after / 255 - hsv(noise().image))
+    difference[:, 0] = np.minimum(difference[:, 0], 1 - difference[:, 0])
+    assert difference.max() < 0.02
+
+
+def test_without_colours_the_channels_stay():
+    after = apply(noise(), {"random_rgb_to_grayscale": {"change_rate": 1}}).image
+    assert after.shape == (40, 60, 3)
+    assert (after[..., :1] == after).all()
+    luma = noise().image @ [0.299, 0.587, 0.114]
+    assert np.abs(after[..., 0] - luma).max() <= 1
+
+
+def test_sharpening_raises_an_edge_and_leaves_a_plain():
+    target = noise(1)
+    target.image[:] = 100
+    target.image[:, 30:] = 150
+    after = apply(target, {"random_sharpness": {"factor": [1, 1]}}).image[..., 0]
+    assert (after[:, [0, 10, 50, 59]] == [100, 100, 150, 150]).all()
+    assert after[0, 29] < 95
+    assert after[0, 30] > 155
+
+
+def test_noise_has_the_deviation_that_was_asked_for():
+    target = noise(size=(200, 200))
+    target.image[:] = 128
+    noisy = {"random_gaussian_noise": {"stddev": [0.05, 0.05], "change_rate": 1}}
+    after = apply(target, noisy).image.astype(float)
+    assert after.std() == pytest.approx(0.05 * 255, rel=0.03)
+    assert after.mean() == pytest.approx(128, abs=0.3)
+
+
+def test_rectangles_cover_what_was_asked_for():
+    erasing = {"random_rectangle_erasing": {"nrec": 1, "area": 0.2, "wh_ratio": 2.0}}
+    for seed in range(5):
+        changed = (apply(noise(), erasing, seed=seed).image != noise().image).any(axis=2)
+        rows, columns = changed.any(axis=1), changed.any(axis=0)
+        assert rows.sum() * columns.sum() == pytest.approx(0.2 * changed.size, rel=0.1)
+        assert columns.sum() / rows.sum() == pytest.approx(2, rel=0.15)
+        assert changed[rows][:, columns].mean() > 0.95
+    none = {"random_rectangle_erasing": {"nrec": (0, 0)}}
+    np.testing.assert_array_equal(apply(noise(), none).image, noise().image)
+
+
+def test_a_crop_shows_its_part():
+    target = noise(size=(80, 120))
+    target.image = cv2.GaussianBlur(target.image, (0, 0), 4)
+    part = cv2.resize(target.image[20:60, 30:90], (120, 80), interpolation=cv2.INTER_LINEAR)
+    crop = {"crop_center_x": 0.5, "crop_center_y": 0.5, "crop_width": 0.5, "crop_height": 0.5}
+    after = apply(target, {"random_crop": crop | {"change_rate": 1}}).image
+    assert np.abs(after.astype(int) - part)[2:-2, 2:-2].max() <= 2
+    assert target.areas[0] == 0
+
+
+def test_zooming_out_shows_more():
+    near, far = ({"random_zoom": {"width_factor": [f, f]}} for f in (-0.5, 1.0))
+    target = apply(scene(at=(0.6, 0.4)), near)
+    np.testing.assert_allclose(target.keypoints[0, 0, :2], [0.7, 0.3])
+    assert target.areas[0] == pytest.approx(400)
+    target = apply(scene(at=(0.6, 0.4)), far)
+    np.testing.assert_allclose(target.keypoints[0, 0, :2], [0.55, 0.45])
+    wide = {"random_zoom": {"width_factor": [1, 1], "height_factor": [0, 0]}}
+    np.testing.assert_allclose(apply(scene(at=(0.6, 0.4)), wide).keypoints[0, 0, :2], [0.55, 0.4])
+
+
+EVERY = [name for name in Augmentation.model_fields if name != "random_periodic_resizing"]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("name", EVERY)
+def test_every_step_with_its_defaults_takes_any_channels(name, channels):
+    step = {name: {"change_rate": 1.0}}
+    if channels == 1 and name in ("random_hue", "random_saturation", "random_value", "random_hsv",
+                                  "random_rgb_to_hsv"):  # fmt: skip
+        with pytest.raises(ConfigError, match=f"data_augmentation.{name}: found grayscale"):
+            apply(noise(channels), step)
+        return
+    before = noise(channels).image
+    target = noise(channels)
+    kept = target.image.copy()
+    shown = target.image
+    after = apply(target, step, seed=4).image
+    assert after.shape == before.shape
+    assert after.dtype == np.uint8
+    np.testing.assert_array_equal(shown, kept)  # the cache's own array
+    if not (channels == 1 and name == "random_rgb_to_grayscale"):
+        assert not np.array_equal(after, before)
+    if (
+        channels == 4
+        and name not in ("random_blur", "random_sharpness")
+        and not any(
+            word in name for word in ("flip", "rotation", "translation", "shear", "zoom", "crop")
+        )
+    ):
+        np.testing.assert_array_equal(after[..., 3], before[..., 3])
+    rarely = apply(noise(channels), {name: {"change_rate": 0}}).image
+    np.testing.assert_array_equal(rarely, before)
+
+
+def test_steps_run_in_the_order_of_the_config():
+    invert, gamma = {"random_invert": {"change_rate": 1}}, {"random_gamma": {"gamma": 2.0}}
+    one, other = apply(noise(), invert, gamma).image, apply(noise(), gamma, invert).image
+    before = noise().image
+    assert np.abs(one - expected(before, lambda x: (1 - x) ** 2)).max() <= 1
+    assert np.abs(other - expected(before, lambda x: 1 - x**2)).max() <= 1

@@ -1,4 +1,4 @@
-"""Steps that move pixels: flip, rotation, translation, zoom."""
+"""Steps that move pixels: flip, rotation, translation, zoom, crop, shear."""
 
 from __future__ import annotations
 
@@ -9,16 +9,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from poseline.config.augmentation import (
+from poseline.config.augmentation_steps import (
+    RandomCrop,
     RandomFlip,
     RandomRotation,
+    RandomShear,
+    RandomShearX,
+    RandomShearY,
     RandomTranslation,
     RandomZoom,
 )
 from poseline.data.augment.scene import GREY, Matrix, Scene
 
 Size = tuple[int, int]
-Movement = RandomFlip | RandomRotation | RandomTranslation | RandomZoom
+Movement = (
+    RandomFlip
+    | RandomRotation
+    | RandomTranslation
+    | RandomZoom
+    | RandomCrop
+    | RandomShear
+    | RandomShearX
+    | RandomShearY
+)
 
 _FILL = (GREY, GREY, GREY, 255)
 # OpenCV's positions count from the centre of the first pixel, ours from its corner.
@@ -52,7 +65,35 @@ def draw(settings: Movement, generator: np.random.Generator, size: Size) -> Matr
             matrix[1, 2] = generator.uniform(*settings.height_factor) * height
             return matrix
         case RandomZoom():
-            return _around_centre(np.eye(2) / (1 - generator.uniform(*settings.factor)), size)
+            wide = generator.uniform(*settings.width_factor)
+            high = generator.uniform(*settings.height_factor) if settings.height_factor else wide
+            return _around_centre(np.diag([1 / (1 + wide), 1 / (1 + high)]), size)
+        case RandomCrop():
+            return _crop(settings, generator, size)
+        case RandomShear():
+            along_x, along_y = np.tan(generator.uniform(*settings.factor, 2))
+            return _around_centre(np.array([[1, along_x], [along_y, 1]]), size)
+        case RandomShearX():
+            along_x = np.tan(generator.uniform(*settings.factor))
+            return _around_centre(np.array([[1, along_x], [0, 1]]), size)
+        case RandomShearY():
+            along_y = np.tan(generator.uniform(*settings.factor))
+            return _around_centre(np.array([[1, 0], [along_y, 1]]), size)
+
+
+def _crop(settings: RandomCrop, generator: np.random.Generator, size: Size) -> Matrix:
+    """Bring a part of the picture, cut at its border, to the picture's size."""
+    matrix = np.eye(3)
+    axes = (
+        (settings.crop_center_x, settings.crop_width, size[1]),
+        (settings.crop_center_y, settings.crop_height, size[0]),
+    )
+    for axis, (centres, extents, pixels) in enumerate(axes):
+        centre, half = generator.uniform(*centres), generator.uniform(*extents) / 2
+        start, end = max(centre - half, 0.0), min(centre + half, 1.0)
+        matrix[axis, axis] = 1 / (end - start)
+        matrix[axis, 2] = -start * pixels / (end - start)
+    return matrix
 
 
 def _directions(settings: RandomFlip, generator: np.random.Generator) -> tuple[int, int]:
