@@ -231,6 +231,7 @@ def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
             f"general.model_path takes {taken[1:]}",
             f"expected pictures (h, w, {CHANNELS[mode]}) of a fixed size with color_mode {mode}",
         )
+    model.trainable = False  # what has the value already is not passed on to the layers
     model.trainable = True
     rate = config.training.dropout if config.training else None
     if rate is not None:
@@ -330,7 +331,7 @@ class _Writer:
     ) -> None:  # fmt: skip
         self._mirror, self._termination = mirror, termination
         self._config, self._trainer, self._metadata, self._out = config, trainer, metadata, out
-        self._board, self._on_epoch = records.Board(logs), on_epoch
+        self._board, self._on_epoch = records.Board(logs, trainer.state.history), on_epoch
         assert config.training  # noqa: S101  checked by run
         self._epochs = config.training.epochs
         saving = config.training.callbacks.get("ModelCheckpoint", {})

@@ -47,15 +47,23 @@ def plot_curves(history: Sequence[dict[str, float]], path: Path) -> None:
 class Board:
     """TensorBoard's scalars of a training.
 
+    A training that goes on writes its past anew, so that each epoch is there once, whenever the
+    one before was ended.
+
     Args:
-        folder: Where `tensorboard --logdir` looks.
+        folder: Where `tensorboard --logdir` looks; scalars in it are replaced.
+        history: Figures of the epochs that are done.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, history: Sequence[dict[str, float]] = ()) -> None:
         import tensorflow as tf
 
+        for earlier in folder.glob("events.out.tfevents.*"):
+            earlier.unlink()
         self._tf: Any = tf
         self._writer = tf.summary.create_file_writer(str(folder))
+        for epoch, figures in enumerate(history):
+            self.write(epoch, figures)
 
     def write(self, epoch: int, figures: dict[str, float]) -> None:
         """Add an epoch's figures."""
