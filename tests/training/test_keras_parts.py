@@ -62,7 +62,13 @@ def fit(epochs=2, batches=None, **settings):
     return trainer
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("Adam", "Muon", "SGD") else pytest.param(name, marks=pytest.mark.slow)
+        for name in OPTIMIZERS
+    ],
+)
 def test_every_optimizer_of_keras_learns(name):
     rate = {"Adadelta": 1.0, "Adagrad": 0.05, "Ftrl": 0.05, "Lion": 0.002, "Adafactor": 0.05}
     trainer = fit(8, optimizer={name: {"learning_rate": rate.get(name, 0.01)}})

@@ -37,8 +37,7 @@ def markers(folder, count, side=64, keypoints=17, seed=0):
             centre = tuple(np.rint((at * side - 0.5) * 16).astype(int).tolist())
             cv2.circle(picture, centre, 16 * 4, colour, -1, cv2.LINE_AA, 4)
             points[0, index] = (*at, 1)
-        cv2.imwrite(str(folder / f"{number:03d}.png"), picture[..., ::-1])
-        (folder / f"{number:03d}.png").rename(folder / f"{number:03d}.jpg")
+        cv2.imwrite(str(folder / f"{number:03d}.jpg"), picture[..., ::-1])
         box = np.array([[0.5, 0.5, 0.9, 0.9]], np.float32)
         (folder / f"{number:03d}.txt").write_text(format_label(Poses(box, points)))
     return folder
