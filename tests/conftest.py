@@ -7,35 +7,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from mlflow_server import chain_runs, server  # noqa: F401
+from samples import TINY
 from seaweed import proxy, storage, weed  # noqa: F401  fixtures for every room
 
 from poseline.config.config import Config
 from poseline.config.load import parse
 
-ROOT = Path(__file__).parents[1]
 # A machine that is busy with other things fails no test.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-
-TINY = """
-general: {project_name: tiny, global_seed: 1}
-operation_mode: chain_tqeb
-dataset: {name: tiny, keypoints: 17, quantization_split: 0.5}
-preprocessing:
-  rescaling: {scale: 1/127.5, offset: -1}
-  resizing: {interpolation: bilinear, aspect_ratio: fit}
-  color_mode: rgb
-data_augmentation:
-  random_flip: {mode: horizontal}
-  random_contrast: {factor: 0.2}
-training:
-  model: {alpha: 0.35, input_shape: [64, 64, 3], pretrained_weights: None}
-  batch_size: 8
-  epochs: 2
-  optimizer: {Adam: {learning_rate: 0.002}}
-quantization: {quantizer: TFlite_converter}
-benchmarking: {board: STM32H747I-DISCO, runs: 3}
-"""
 
 
 @pytest.fixture(scope="session")

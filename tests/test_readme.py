@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY
+from samples import ROOT, TINY
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.strip()]

@@ -1,5 +1,5 @@
 import pytest
-from conftest import TINY
+from samples import TINY
 
 from poseline.config import load
 from poseline.config.config import config_hash

@@ -4,7 +4,7 @@ import random
 import jsonschema
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from samples import ROOT, TINY
 
 from poseline.config import load, schema
 from poseline.config.config import CHAINS, Config

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from samples import ROOT
 
 from pipelines import command, local
 from pipelines.generated import OUTPUTS

@@ -4,10 +4,10 @@ import re
 
 import pytest
 import yaml
-from conftest import ROOT
 from google.protobuf import json_format
 from kfp import components
 from kfp.kubernetes import kubernetes_executor_config_pb2 as pb
+from samples import ROOT
 
 from pipelines.form import CONFIG
 from pipelines.generated import COMPONENTS, OUTPUTS, PIPELINES

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 import yaml
-from conftest import TINY
+from samples import TINY
 
 from pipelines import builder, local
 from poseline import store

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from samples import ROOT
 
 from poseline.chains import run_chain
 from poseline.config.config import Config

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
+from samples import ROOT
 
 from poseline.config.config import Config
 from poseline.data.yolo import list_samples, read_label

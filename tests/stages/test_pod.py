@@ -9,8 +9,8 @@ import threading
 import types
 
 import pytest
-from conftest import ROOT, TINY
 from google.protobuf import json_format, struct_pb2
+from samples import ROOT, TINY
 from seaweed import READER, free_ports
 
 from poseline import store
