@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-import stamina
 
 from poseline.errors import BackendError, ConfigError, Problem
 from poseline.kubeflow.auth import Bearer
@@ -22,12 +22,14 @@ from poseline.kubeflow.errors import (
     RefusedError,
     UnreachableError,
 )
+from poseline.log import get_logger
 
 ROOT = "/apis/v2beta1"
 _PAGE = 100
 _MOST_PAGES = 1000
-_ATTEMPTS, _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5, 0.2, 5.0
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 _GRPC_NOT_FOUND = 5
+_log = get_logger(__name__)
 _HOST = re.compile(r"[\w.-]+|[\da-f:.]+")
 _LATER = "see whether the API server runs (kubectl -n kubeflow get pods), then try again"
 _LOGIN = (
@@ -83,18 +85,16 @@ class Api:
             NotFoundError: It does not exist.
             BackendError: Any other of the errors of this room.
         """
-        attempts = stamina.retry_context(
-            on=UnreachableError,
-            attempts=_ATTEMPTS if self._patience else 1,
-            timeout=self._patience or None,
-            wait_initial=_FIRST_PAUSE_S,
-            wait_max=_LONGEST_PAUSE_S,
-            wait_jitter=_FIRST_PAUSE_S,
-        )
-        for attempt in attempts:
-            with attempt:
+        end, pauses = time.monotonic() + self._patience, iter(_PAUSES_S)
+        while True:
+            try:
                 return self.send("GET", path, parameters)
-        raise AssertionError
+            except UnreachableError as error:
+                pause = next(pauses, self._patience)
+                if time.monotonic() + pause >= end:
+                    raise
+                _log.debug("trying again", path=path, pause_s=pause, why=error.message)
+            time.sleep(pause)
 
     def pages(
         self, path: str, key: str, parameters: Mapping[str, Any] | None = None
@@ -143,7 +143,7 @@ class Api:
                 json=body,
                 files={"uploadfile": (file[0], file[1], "application/yaml")} if file else None,
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER) from None
         except httpx.InvalidURL as error:
             raise RefusedError(f"{self.host}{path} is no URL: {error}") from None
@@ -155,7 +155,7 @@ class Api:
         """Read what is no JSON, by its whole path; see `send`."""
         try:
             answer = self._http.get(path)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER) from None
         if not answer.is_success:
             raise _error(self.host, answer)
@@ -217,7 +217,7 @@ def certificates(path: Path) -> ssl.SSLContext:
                           "the command line") from None  # fmt: skip
 
 
-def _why(error: httpx.TransportError) -> str:
+def _why(error: httpx.RequestError) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return f"{text}; give the CA that signed it by --ca"

@@ -79,7 +79,7 @@ def _connection(uri: str, timeout: float) -> httpx.Client:
 def _post(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = http.post(_ROOT + path, json=body)
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         why = str(error) or type(error).__name__
         raise UnreachableError(f"MLflow at {http.base_url} does not answer: {why}") from None
     if answer.status_code in (401, 403):

@@ -20,9 +20,9 @@ from poseline.config.source import read_file
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow import schedules
 from poseline.kubeflow.auth import find_token
-from poseline.kubeflow.client import Kubeflow
+from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.errors import NotFoundError
-from poseline.kubeflow.package import configure, pipeline_name
+from poseline.kubeflow.package import configure, pipeline_name, read_package
 from poseline.kubeflow.parameters import parameters
 from poseline.kubeflow.runs import Run
 from poseline.log import get_logger
@@ -114,21 +114,18 @@ def order(
     return Order(configure(package, settled), checked, experiment, settled.service_account)
 
 
-def submit(
-    kubeflow: Kubeflow, what: Order, name: str | None = None, *, description: str = ""
-) -> Run:
+def submit(kubeflow: Kubeflow, what: Order, name: str | None = None) -> Run:
     """Upload the package where it is missing, and start a run.
 
     Args:
         kubeflow: The server.
         what: What to run.
         name: Display name; there is one run of a name. None: a new one, with the time in it.
-        description: Of the pipeline, shown in Kubeflow's UI.
 
     Raises:
         BackendError: The server cannot be reached, or refuses.
     """
-    version = kubeflow.pipeline_version(what.pipeline, what.package, description)
+    version = _uploaded(kubeflow, what)
     run = kubeflow.submit(
         name or _new_name(what.pipeline), version, what.parameters, what.experiment,
         service_account=what.service_account or None,
@@ -139,7 +136,7 @@ def submit(
 
 
 def schedule(
-    kubeflow: Kubeflow, what: Order, cron: str, name: str | None = None, *, description: str = ""
+    kubeflow: Kubeflow, what: Order, cron: str, name: str | None = None
 ) -> schedules.Outcome:
     """Make a pipeline recur; one schedule of a name, replaced where it differs.
 
@@ -148,13 +145,12 @@ def schedule(
         what: What to run.
         cron: Five fields, in the zone that the server reckons in.
         name: Name of the schedule; None: that of the pipeline.
-        description: Of the pipeline, shown in Kubeflow's UI.
 
     Raises:
         ConfigError: The cron line cannot be read.
         BackendError: The server cannot be reached, or refuses.
     """
-    version = kubeflow.pipeline_version(what.pipeline, what.package, description)
+    version = _uploaded(kubeflow, what)
     return schedules.apply(
         kubeflow,
         schedules.Schedule(
@@ -196,6 +192,11 @@ def read_platform(path: Path) -> Platform:
         raise ConfigError([Problem(str(path), str(error), "a YAML file")], str(path)) from None
     except ValidationError as error:
         raise ConfigError(problems_of(error, Platform, data), str(path)) from None
+
+
+def _uploaded(kubeflow: Kubeflow, what: Order) -> Version:
+    about = str(read_package(what.package)["pipelineInfo"].get("description", ""))
+    return kubeflow.pipeline_version(what.pipeline, what.package, about)
 
 
 def _new_name(pipeline: str) -> str:

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import PACKAGE
+from kfp_package import PACKAGE
 from server import serving
 
 from poseline.errors import ConfigError

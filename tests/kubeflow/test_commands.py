@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import PACKAGE
+from kfp_package import PACKAGE
 
 from poseline.cli import main
 from poseline.kubeflow import waiting
@@ -218,6 +218,26 @@ def test_compile_and_submit_of_an_installed_pipeline(run, server, tmp_path):
     first = next(iter(server.objects.versions))
     assert run("submit", tmp_path / "out/chain_qb.yaml", "--platform", platform, *given)[0] == 0
     assert len(server.objects.versions) == 2 and first in server.objects.versions
+
+
+@pytest.mark.slow
+def test_a_chain_file_is_the_same_command(server, capfd):
+    from pipelines import command
+
+    def call(*arguments):
+        given = ["--set", "model=s3://b/m.h5", "--set", "dataset=s3://b/coco"]
+        with pytest.raises(SystemExit) as end:
+            command.main("chain_qb", [*arguments, "--host", server.url, *given])
+        return end.value.code or 0, "".join(capfd.readouterr())
+
+    code, out = call("--submit", "--run-name", "one")
+    assert code == 0, out
+    code, out = call("--submit", "--run-name", "one")
+    assert code == 0 and len(server.objects.runs) == 1 and next(iter(server.objects.runs)) in out
+    assert "made" in call("--schedule", "0 3 * * 1")[1]
+    assert "unchanged" in call("--schedule", "0 3 * * 1")[1]
+    assert len(server.objects.versions) == len(server.objects.recurring) == 1
+    assert "is deleted" in call("--unschedule")[1] and not server.objects.recurring
 
 
 @pytest.mark.parametrize(

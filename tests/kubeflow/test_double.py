@@ -4,7 +4,7 @@ import json
 
 import kfp_server_api
 import pytest
-from conftest import PACKAGE
+from kfp_package import PACKAGE
 from server import serving
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from conftest import PACKAGE
+from kfp_package import PACKAGE
 
 from poseline.errors import BackendError, ConfigError
 from poseline.kubeflow.client import Kubeflow

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from conftest import PACKAGE
+from kfp_package import PACKAGE
 
 from poseline.errors import ConfigError
 from poseline.kubeflow import logs, submission
@@ -86,6 +86,7 @@ def test_a_platform_file(config, tmp_path, kubeflow, server):
     ordered = order(config, platform=path)
     run = submission.submit(kubeflow, ordered, "one")
     (version,) = server.objects.versions.values()
+    assert version["description"] == "train, quantize"
     spec = version["pipeline_spec"]["pipeline_spec"]
     executor = spec["deploymentSpec"]["executors"]["exec-train"]
     assert executor["container"]["image"] == "registry/ml:1"

@@ -1,7 +1,7 @@
 """A wait survives what a server does for a while, and tells how a run ended."""
 
 import pytest
-from conftest import PACKAGE
+from kfp_package import PACKAGE
 from server import serving
 
 from poseline.kubeflow.client import Kubeflow
