@@ -99,3 +99,41 @@ def test_wrong_values_are_refused(with_crds, namespace, path, value, found):
     wrong = changed(path, value, value if path == "chain" else "tqeb")
     with pytest.raises(AssertionError, match=re.escape(found)):
         with_crds.apply(wrong | {"metadata": {"name": "x", "namespace": namespace}})
+
+
+SCHEDULE = yaml.safe_load((ROOT / "examples/kubernetes/schedule.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"schedule": "30 2 * * * *"}, "spec.schedule: Invalid value"),
+        ({"concurrencyPolicy": "Never"}, "spec.concurrencyPolicy: Unsupported value"),
+        ({"startingDeadlineSeconds": 0}, "spec.startingDeadlineSeconds"),
+        ({"experimentTemplate": {"spec": {"chain": "eqeb", "config": {}}}},
+         "general.model_path: the path or URI of a model file; the mode needs it"),
+    ],
+)  # fmt: skip
+def test_wrong_schedules_are_refused(with_crds, namespace, change, found):
+    wrong = copy.deepcopy(SCHEDULE)
+    wrong["metadata"] = {"name": "x", "namespace": namespace}
+    wrong["spec"] |= change
+    with pytest.raises(AssertionError, match=re.escape(found)):
+        with_crds.apply(wrong)
+
+
+def test_a_schedules_name_leaves_room_for_its_slots(with_crds, namespace):
+    long = {**SCHEDULE, "metadata": {"name": "x" * 53, "namespace": namespace}}
+    with pytest.raises(AssertionError, match="at most 52 characters"):
+        with_crds.apply(long)
+
+
+def test_defaults_and_explanations(with_crds, namespace):
+    made = {**SCHEDULE, "metadata": {"name": "x", "namespace": namespace}}
+    made = {**made, "spec": {k: made["spec"][k] for k in ("schedule", "experimentTemplate")}}
+    with_crds.apply(made)
+    (found,) = with_crds.get("posesched", "-n", namespace)["items"]
+    defaults = {key: found["spec"][key] for key in ("timeZone", "concurrencyPolicy", "suspend")}
+    assert defaults == {"timeZone": "Etc/UTC", "concurrencyPolicy": "Forbid", "suspend": False}
+    told = with_crds.kubectl("explain", "pose.spec.config.training.epochs")
+    assert "integer" in told
