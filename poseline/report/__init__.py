@@ -1,5 +1,5 @@
 """report.html and the pictures in it."""
 
-from poseline.report.page import write
+from poseline.report.experiment import write
 
 __all__ = ["write"]

@@ -17,23 +17,30 @@ from poseline.data.show import contact_sheet, draw_pose
 _PICTURES, _SIDE = 6, 240
 
 
-def draw(test: Path, predictions: Mapping[str, Path], out: Path) -> None:
+def draw(test: Path, predictions: Mapping[str, Path], out: Path) -> bool:
     """Draw a row of pictures a model, the same in each.
 
     Args:
-        test: Folder of the test set.
+        test: Folder of the test set; what it does not hold as files is left out.
         predictions: Name of a model to its predictions.json; a row each, in this order.
         out: The .jpg to write.
+
+    Returns:
+        Whether there was anything to draw.
     """
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in predictions.values()]
+    seen = dict.fromkeys(entry["file_name"] for entries in found for entry in entries)
+    names = [name for name in seen if (test / name).is_file()]
+    chosen = names[:: max(len(names) // _PICTURES, 1)][:_PICTURES]
+    if not chosen:
+        return False
     rows = []
-    for path in predictions.values():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        names = list(dict.fromkeys(entry["file_name"] for entry in found))
-        chosen = names[:: max(len(names) // _PICTURES, 1)][:_PICTURES]
-        pictures = [_drawn(test / name, [e for e in found if e["file_name"] == name])
+    for entries in found:
+        pictures = [_drawn(test / name, [e for e in entries if e["file_name"] == name])
                     for name in chosen]  # fmt: skip
         rows.append(contact_sheet(pictures, columns=_PICTURES, side=_SIDE))
     cv2.imwrite(str(out), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return True
 
 
 def _drawn(path: Path, entries: list[dict[str, Any]]) -> Any:

@@ -1,204 +1,208 @@
-"""report.html: everything of an experiment that people would rather look at than read."""
+"""A self-contained HTML page: its parts, its style, and no address of anything else."""
 
 from __future__ import annotations
 
 import base64
 import html
-import tempfile
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poseline.report import overlay
-from poseline.store.manifest import Manifest, write_atomic
-
 _STYLE = """
-:root{color-scheme:light dark;--line:#8884;--muted:#888}
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-h1{margin-bottom:0}h2{border-bottom:1px solid var(--line);margin-top:2.5rem}
-.muted{color:var(--muted)}.figures{display:flex;flex-wrap:wrap;gap:1rem;margin:1.5rem 0}
-.figures div{border:1px solid var(--line);border-radius:.5rem;padding:.6rem 1rem;min-width:7rem}
-.figures b{display:block;font-size:1.5rem}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem;
-border-bottom:1px solid var(--line)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-img{max-width:100%;background:#fff;border-radius:.4rem}pre{overflow:auto;font-size:.85rem}
-.internal{color:#2e9e6b}.external{color:#c98a12}.no{color:#d0453b}
-@media print{body{margin:0}pre{white-space:pre-wrap}}
+:root{color-scheme:light dark;--bg:#fff;--fg:#1d2430;--muted:#5b6574;--line:#d8dde5;--card:#f5f7fa;
+--a:#2460c4;--b:#b4540a;--ok:#1b7a4b;--warn:#8a5a00;--bad:#b3261e}
+@media(prefers-color-scheme:dark){:root{--bg:#12161c;--fg:#e6eaf0;--muted:#a0aab8;--line:#2c3440;
+--card:#1a2029;--a:#7aa7ff;--b:#f0a35c;--ok:#5fd39a;--warn:#f0c15c;--bad:#ff8a80}}
+*{box-sizing:border-box}
+body{font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;background:var(--bg);
+color:var(--fg);margin:0}
+header,main{max-width:64rem;margin:0 auto;padding:0 1.25rem}
+header{padding-top:2.5rem}h1{font-size:2rem;line-height:1.2;margin:0 0 .25rem}
+nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:1rem 0 0}
+a{color:var(--a)}
+a:focus-visible,summary:focus-visible{outline:3px solid var(--a);outline-offset:2px}
+section{margin-top:2.75rem}h2{font-size:1.3rem;margin:0 0 .75rem;padding-bottom:.35rem;
+border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1.5rem 0 .5rem}
+.muted,figcaption,caption{color:var(--muted);font-size:.9rem}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;
+margin:1.5rem 0 0;padding:0}
+.figures div{background:var(--card);border:1px solid var(--line);border-radius:.6rem;
+padding:.75rem 1rem}.figures dt{color:var(--muted);font-size:.85rem}
+.figures dd{margin:0;font-size:1.55rem;font-weight:650;font-variant-numeric:tabular-nums}
+.scroll,.bars{margin-top:1.25rem}.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%}
+caption{text-align:left;padding-bottom:.4rem}
+td,th{text-align:left;padding:.4rem .75rem;border-bottom:1px solid var(--line);vertical-align:top;
+font-weight:400}thead th{color:var(--muted);font-size:.85rem;white-space:nowrap}
+tbody th{white-space:nowrap}tbody tr:hover{background:var(--card)}
+.n{text-align:right;font-variant-numeric:tabular-nums}
+.verdict{font-weight:650;white-space:nowrap}.verdict::before{display:inline-block;width:1.2em}
+.internal{color:var(--ok)}.internal::before{content:"✓"}
+.external{color:var(--warn)}.external::before{content:"◐"}
+.no{color:var(--bad)}.no::before{content:"✕"}
+.note{border-left:4px solid var(--warn);background:var(--card);padding:.6rem 1rem;margin:1rem 0}
+figure{margin:1rem 0}img{max-width:100%;height:auto;background:#fff;border-radius:.5rem;
+border:1px solid var(--line)}
+.bars td{border:0;padding:.15rem .75rem}
+.bars th{border:0;padding:.15rem .75rem .15rem 0;white-space:nowrap}
+.bars .n{width:4rem}.bar{display:block;height:.65rem;border-radius:.2rem;margin:.18rem 0;
+min-width:2px}.s0{background:var(--a)}.s1{background:var(--b)}.s2{background:var(--ok)}
+.track{width:60%;background:var(--card)}.key{display:inline-block;width:.8rem;height:.8rem;
+border-radius:.2rem;margin:0 .35rem 0 1rem;vertical-align:-.05rem}
+pre{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:1rem;
+overflow:auto;font:.85rem/1.5 ui-monospace,Consolas,monospace}
+summary{cursor:pointer}footer{margin:3rem 0 2rem}
+@media print{body{font-size:11pt}nav{display:none}pre{white-space:pre-wrap}
+details>*{display:block}section{break-inside:avoid}}
 """
+_VERDICTS = ("internal", "external", "no")
 
 
 @dataclass
 class Page:
-    """A self-contained HTML page, built part by part; all text is escaped here."""
+    """An HTML page, built part by part; all text is escaped here."""
 
     title: str
+    subtitle: str = ""
     parts: list[str] = field(default_factory=list)
+    _sections: list[str] = field(default_factory=list)
 
     def heading(self, text: str) -> None:
-        """Add a section's heading."""
-        self.parts.append(f"<h2>{html.escape(text)}</h2>")
+        """Begin a section."""
+        end = "</section>" if self._sections else ""
+        self._sections.append(text)
+        mark = f"part-{len(self._sections)}"
+        self.parts.append(
+            f'{end}<section aria-labelledby="{mark}"><h2 id="{mark}">{html.escape(text)}</h2>'
+        )
+
+    def subheading(self, text: str) -> None:
+        """Begin a part of a section."""
+        self.parts.append(f"<h3>{html.escape(text)}</h3>")
 
     def text(self, text: str, *, muted: bool = False) -> None:
         """Add a paragraph."""
-        self.parts.append(f'<p class="{"muted" if muted else ""}">{html.escape(text)}</p>')
+        style = ' class="muted"' if muted else ""
+        self.parts.append(f"<p{style}>{html.escape(text)}</p>")
+
+    def note(self, text: str) -> None:
+        """Add what must not be overlooked."""
+        self.parts.append(f'<p class="note" role="note">{html.escape(text)}</p>')
 
     def figures(self, figures: Mapping[str, str]) -> None:
         """Add a row of key figures."""
         boxes = "".join(
-            f"<div>{html.escape(name)}<b>{html.escape(value)}</b></div>"
+            f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
             for name, value in figures.items()
         )
-        self.parts.append(f'<div class="figures">{boxes}</div>')
+        self.parts.append(f'<dl class="figures">{boxes}</dl>')
 
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Add a table; numbers are set to the right, verdicts in their colour."""
-        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-        self.parts.append(f"<table><tr>{top}</tr>{body}</table>")
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> None:
+        """Add a table; numbers are set to the right, verdicts in their colour with a sign."""
+        numeric = [any(_is_number(row[i]) for row in rows) for i in range(len(head))]
+        top = "".join(
+            f'<th scope="col"{_right(right)}>{html.escape(cell)}</th>'
+            for cell, right in zip(head, numeric, strict=True)
+        )
+        body = "".join(
+            f'<tr><th scope="row">{html.escape(_shown(row[0]))}</th>'
+            + "".join(_cell(v, right=r) for v, r in zip(row[1:], numeric[1:], strict=True))
+            + "</tr>"
+            for row in rows
+        )
+        said = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+        self.parts.append(
+            f'<div class="scroll" tabindex="0" role="region" aria-label='
+            f'"{html.escape(caption or head[0], quote=True)}"><table>{said}<thead><tr>{top}</tr>'
+            f"</thead><tbody>{body}</tbody></table></div>"
+        )
 
-    def picture(self, path: Path, alternative: str) -> None:
+    def bars(
+        self, names: Sequence[str], series: Mapping[str, Sequence[float]], caption: str
+    ) -> None:
+        """Add a bar for each name and series, with its number beside it; values in [0, 1]."""
+        key = "".join(
+            f'<span class="key s{i % 3}" aria-hidden="true"></span>{html.escape(label)}'
+            for i, label in enumerate(series)
+        )
+        rows = []
+        for place, name in enumerate(names):
+            values = [many[place] for many in series.values()]
+            bars = "".join(
+                f'<span class="bar s{i % 3}" style="width:{100 * value:.1f}%"></span>'
+                for i, value in enumerate(values)
+                if math.isfinite(value)
+            )
+            numbers = "".join(f'<td class="n">{_shown(value)}</td>' for value in values)
+            rows.append(
+                f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th>'
+                f'<td class="track" aria-hidden="true">{bars}</td>{numbers}</tr>'
+            )
+        head = "".join(f'<th scope="col" class="n">{html.escape(label)}</th>' for label in series)
+        self.parts.append(
+            f'<table class="bars"><caption>{html.escape(caption)}{key}</caption><thead><tr>'
+            f'<th scope="col">keypoint</th><td></td>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>"
+        )
+
+    def picture(self, path: Path, alternative: str, caption: str = "") -> None:
         """Add a picture, its content inside of the page."""
         kind = "png" if path.suffix == ".png" else "jpeg"
         data = base64.b64encode(path.read_bytes()).decode()
         text = html.escape(alternative, quote=True)
-        self.parts.append(f'<p><img alt="{text}" src="data:image/{kind};base64,{data}"></p>')
+        said = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+        self.parts.append(
+            f'<figure><img alt="{text}" src="data:image/{kind};base64,{data}">{said}</figure>'
+        )
 
-    def code(self, text: str) -> None:
-        """Add preformatted text."""
-        self.parts.append(f"<pre>{html.escape(text)}</pre>")
+    def code(self, text: str, summary: str = "") -> None:
+        """Add preformatted text, folded away where it has a summary."""
+        made = f'<pre tabindex="0">{html.escape(text)}</pre>'
+        if summary:
+            made = f"<details><summary>{html.escape(summary)}</summary>{made}</details>"
+        self.parts.append(made)
 
     def __str__(self) -> str:
-        title = html.escape(self.title)
+        title, subtitle = html.escape(self.title), html.escape(self.subtitle)
+        links = "".join(
+            f'<li><a href="#part-{number}">{html.escape(text)}</a></li>'
+            for number, text in enumerate(self._sections, 1)
+        )
+        nav = f'<nav aria-label="Sections"><ul>{links}</ul></nav>' if links else ""
+        end = "</section>" if self._sections else ""
+        below = f'<p class="muted">{subtitle}</p>' if subtitle else ""
         return (
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{_STYLE}</style><h1>{title}</h1>{''.join(self.parts)}</html>\n"
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f"<title>{title}</title><style>{_STYLE}</style></head><body>"
+            f"<header><h1>{title}</h1>{below}{nav}</header>"
+            f"<main>{''.join(self.parts)}{end}</main></body></html>\n"
         )
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, float | int):
-        return (
-            f'<td class="n">{value:,.4g}</td>' if value < 1 else f'<td class="n">{value:,.1f}</td>'
-        )
-    text = html.escape(str(value))
-    style = text if text in ("internal", "external", "no") else ""
-    return f'<td class="{style}">{text}</td>'
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
 
 
-def write(
-    folders: Mapping[str, Path], config: str, title: str, out: Path, test: Path | None = None
-) -> None:
-    """Write the report of an experiment.
-
-    Args:
-        folders: Step to the output folder that it left; what is missing is left out.
-        config: The resolved config as YAML.
-        title: Name of the project.
-        out: The file to write.
-        test: Folder of the test set; its pictures show the poses of each evaluated model.
-    """
-    manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
-    page = Page(title)
-    evaluations = {n: m for n, m in manifests.items() if m.stage == "evaluate"}
-    _key_figures(page, manifests, evaluations)
-    if (train := manifests.get("train")) and "curves" in train.roles:
-        page.heading("Training")
-        page.picture(folders["train"] / train.roles["curves"], "loss, OKS and learning rate")
-    if evaluations:
-        _accuracy(page, folders, evaluations)
-        if test:
-            _overlays(page, folders, evaluations, test)
-    if quantize := manifests.get("quantize"):
-        _quantization(page, quantize)
-    if benchmark := manifests.get("benchmark"):
-        _boards(page, folders["benchmark"], benchmark)
-    page.heading("Config")
-    page.code(config)
-    last = list(manifests.values())[-1] if manifests else None
-    if last:
-        page.heading("Versions")
-        page.text(", ".join(f"{k} {v}" for k, v in last.versions.items()), muted=True)
-    write_atomic(out, str(page))
+def _right(right: bool) -> str:
+    return ' class="n"' if right else ""
 
 
-def _key_figures(
-    page: Page, manifests: Mapping[str, Manifest], evaluations: Mapping[str, Manifest]
-) -> None:
-    figures = {
-        f"OKS {name.removeprefix('evaluate-')}": f"{manifest.metrics['oks']:.3f}"
-        for name, manifest in evaluations.items()
-        if "oks" in manifest.metrics
-    }
-    if quantize := manifests.get("quantize"):
-        figures["int8 file"] = f"{quantize.metrics['size_kb']:,.0f} KB"
-    if benchmark := manifests.get("benchmark"):
-        labels = {"flash_kb": "flash, estimate", "ram_kb": "RAM, estimate"}
-        for key, label in labels.items():
-            if key in benchmark.metrics:
-                figures[label] = f"{benchmark.metrics[key]:,.0f} KB"
-        if verdict := benchmark.summary.get("verdict"):
-            page.text(f"Fit: {verdict}")
-    page.figures(figures)
+def _shown(value: Any) -> str:
+    """Return a value as text; a number with the digits that its size deserves."""
+    if not _is_number(value):
+        return str(value)
+    if not math.isfinite(value):
+        return "–"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:,.1f}"
 
 
-def _accuracy(page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest]) -> None:
-    page.heading("Accuracy")
-    names = list(dict.fromkeys(key for manifest in found.values() for key in manifest.metrics))
-    columns = [name.removeprefix("evaluate-") for name in found]
-    rows = [[key, *(m.metrics.get(key, "–") for m in found.values())] for key in names]
-    page.table(["figure", *columns], rows)
-    points = [m.summary.get("oks_per_keypoint", {}) for m in found.values()]
-    page.text("OKS per keypoint")
-    page.table(
-        ["keypoint", *columns], [[name, *(p.get(name, "–") for p in points)] for name in points[0]]
-    )
-    for name, manifest in found.items():
-        for role in ("keypoints", "curves"):
-            if role in manifest.roles:
-                page.picture(folders[name] / manifest.roles[role], f"{name}: {role}")
-
-
-def _overlays(
-    page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest], test: Path
-) -> None:
-    predictions = {name: folders[name] / m.roles["predictions"] for name, m in found.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "overlays.jpg"
-        overlay.draw(test, predictions, picture)
-        page.text(f"The same pictures, a row a model: {', '.join(predictions)}")
-        page.picture(picture, "poses of each model")
-
-
-def _quantization(page: Page, manifest: Manifest) -> None:
-    page.heading("Quantization")
-    if not manifest.summary.get("calibrated"):
-        page.text("Calibrated on random data: the accuracy of the int8 model says nothing.")
-    page.text("Worst layers, by signal to quantization noise (dB, higher is better)")
-    rows = [
-        [layer["name"], layer["sqnr_db"], layer["max_error"], layer["range"]]
-        for layer in manifest.summary.get("worst_layers", [])
-    ]
-    page.table(["layer", "SQNR dB", "largest error", "range"], rows)
-
-
-def _boards(page: Page, folder: Path, manifest: Manifest) -> None:
-    page.heading("Boards")
-    boards = manifest.summary.get("boards", [])
-    if boards:
-        error = manifest.summary.get("latency_error", "")
-        page.text(f"Estimates, not measurements; the latency is right {error}.", muted=True)
-        rows = [
-            [b["board"], b["verdict"], b["flash_margin_kb"], b["ram_margin_kb"], b["latency_ms"],
-             b["reason"]]
-            for b in boards
-        ]  # fmt: skip
-        page.table(
-            ["board", "fit", "flash left KB", "RAM left KB", "latency ms (estimate)", "why"], rows
-        )
-    if "boards" in manifest.roles:
-        page.picture(folder / manifest.roles["boards"], "latency on the boards, estimate")
-    measured = {k: v for k, v in manifest.metrics.items() if k.startswith("host_")}
-    if measured:
-        page.text("Measured on this host")
-        page.table(["figure", "value"], [list(item) for item in measured.items()])
+def _cell(value: Any, *, right: bool) -> str:
+    text = html.escape(_shown(value))
+    if text in _VERDICTS:
+        return f'<td><span class="verdict {text}">{text}</span></td>'
+    return f"<td{_right(right)}>{text}</td>"

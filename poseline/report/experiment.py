@@ -1,0 +1,216 @@
+"""report.html: everything of an experiment that people would rather look at than read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from poseline.data.keypoints import keypoint_set
+from poseline.report import overlay
+from poseline.report.page import Page
+from poseline.store.manifest import Manifest, write_atomic
+
+_ACCURACY = {
+    "oks": "OKS", "ap": "AP", "ap50": "AP at OKS 0.50", "ap75": "AP at OKS 0.75",
+    "ap_medium": "AP, medium persons", "ap_large": "AP, large persons", "ar": "AR",
+    "ar50": "AR at OKS 0.50", "ar75": "AR at OKS 0.75", "ar_medium": "AR, medium persons",
+    "ar_large": "AR, large persons", "pck": "PCK at 0.1",
+}  # fmt: skip
+_COST = {
+    "macc": "multiply-accumulates", "flash_kb": "flash, KB (estimate)",
+    "ram_kb": "RAM, KB (estimate)", "latency_ms_estimate": "latency on the board, ms (estimate)",
+    "host_ms_median": "latency on this host, median ms (measured)",
+    "host_ms_p95": "latency on this host, p95 ms (measured)",
+    "host_peak_mb": "peak memory on this host, MB (measured)",
+    "stedgeai_macc": "multiply-accumulates by ST Edge AI Core",
+    "stedgeai_weights_kb": "weights, KB, by ST Edge AI Core",
+    "stedgeai_activations_kb": "activations, KB, by ST Edge AI Core",
+    "stedgeai_flash_kb": "flash, KB, by ST Edge AI Core",
+    "stedgeai_ram_kb": "RAM, KB, by ST Edge AI Core",
+}  # fmt: skip
+
+
+def write(
+    folders: Mapping[str, Path], config: str, title: str, out: Path, test: Path | None = None
+) -> None:
+    """Write the report of an experiment.
+
+    Args:
+        folders: Step to the output folder that it left; what is missing is left out.
+        config: The resolved config as YAML.
+        title: Name of the project.
+        out: The file to write.
+        test: Folder of the test set; its pictures show the poses of each evaluated model.
+    """
+    manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
+    last = list(manifests.values())[-1] if manifests else None
+    page = Page(title, f"finished {last.created}" if last else "")
+    evaluations = {n: m for n, m in manifests.items() if m.stage == "evaluate"}
+    _key_figures(page, manifests, evaluations)
+    if (train := manifests.get("train")) and "curves" in train.roles:
+        page.heading("Training")
+        page.picture(
+            folders["train"] / train.roles["curves"],
+            "Loss of training and validation, OKS on the validation set, and learning rate, over "
+            "the epochs",
+        )
+    if evaluations:
+        _accuracy(page, folders, evaluations)
+        if test:
+            _overlays(page, folders, evaluations, test)
+    _cost(page, manifests, evaluations)
+    if quantize := manifests.get("quantize"):
+        _quantization(page, quantize)
+    if benchmark := manifests.get("benchmark"):
+        _boards(page, folders["benchmark"], benchmark)
+    page.heading("Config")
+    page.code(config, "The resolved config")
+    if last:
+        versions = ", ".join(f"{name} {version}" for name, version in last.versions.items())
+        page.text(f"Made with {versions}.", muted=True)
+    write_atomic(out, str(page))
+
+
+def _key_figures(
+    page: Page, manifests: Mapping[str, Manifest], evaluations: Mapping[str, Manifest]
+) -> None:
+    figures = {
+        f"OKS {_model(name)}".strip(): f"{manifest.metrics['oks']:.3f}"
+        for name, manifest in evaluations.items()
+        if "oks" in manifest.metrics
+    }
+    if quantize := manifests.get("quantize"):
+        figures["int8 file"] = f"{quantize.metrics['size_kb']:,.0f} KB"
+    if benchmark := manifests.get("benchmark"):
+        labels = {"flash_kb": "flash, estimate", "ram_kb": "RAM, estimate"}
+        for key, label in labels.items():
+            if key in benchmark.metrics:
+                figures[label] = f"{benchmark.metrics[key]:,.0f} KB"
+        if "latency_ms_estimate" in benchmark.metrics:
+            figures["latency, estimate"] = f"{benchmark.metrics['latency_ms_estimate']:,.1f} ms"
+    page.figures(figures)
+    if benchmark and (verdict := benchmark.summary.get("verdict")):
+        page.text(f"Fit: {verdict}")
+    if any(m.summary.get("accuracy_known") is False for m in evaluations.values()):
+        page.note("The int8 model was calibrated on random data: its accuracy says nothing.")
+
+
+def _model(step: str) -> str:
+    return step.removeprefix("evaluate").strip("-")
+
+
+def _accuracy(page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest]) -> None:
+    page.heading("Accuracy")
+    columns = [_model(name) or "model" for name in found]
+    rows = [
+        [label, *(m.metrics.get(key, float("nan")) for m in found.values())]
+        for key, label in _ACCURACY.items()
+        if any(key in m.metrics for m in found.values())
+    ]
+    pictures = next(iter(found.values())).summary.get("pictures", 0)
+    page.table(["figure", *columns], rows, f"On {pictures} pictures of the test set")
+    points = [m.summary.get("oks_per_keypoint", {}) for m in found.values()]
+    if points[0]:
+        names = keypoint_set(len(points[0])).names
+        series = {
+            column: [float(p.get(name, float("nan"))) for name in names]
+            for column, p in zip(columns, points, strict=True)
+        }
+        page.bars(names, series, "OKS per keypoint")
+    for name, manifest in found.items():
+        for role, text in (
+            ("curves", "share of poses above each OKS, and PCK over its threshold"),
+            ("precision", "precision over recall, a line an OKS threshold"),
+        ):
+            if role in manifest.roles:
+                label = _model(name) or "model"
+                page.picture(folders[name] / manifest.roles[role], f"{label}: {text}",
+                             f"{label}: {text}")  # fmt: skip
+
+
+def _overlays(
+    page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest], test: Path
+) -> None:
+    predictions = {name: folders[name] / m.roles["predictions"] for name, m in found.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "overlays.jpg"
+        if not overlay.draw(test, predictions, picture):
+            return
+        order = ", then ".join(_model(name) or "the model" for name in predictions)
+        page.heading("Poses")
+        page.picture(
+            picture,
+            f"Pictures of the test set with the poses that each model sees; rows: {order}",
+            f"The same pictures, a row a model: {order}. Left limbs are orange, right ones green; "
+            "a red point is below the confidence threshold.",
+        )
+
+
+def _cost(
+    page: Page, manifests: Mapping[str, Manifest], evaluations: Mapping[str, Manifest]
+) -> None:
+    quantize, benchmark = manifests.get("quantize"), manifests.get("benchmark")
+    if not quantize and not benchmark:
+        return
+    page.heading("Size and latency")
+    if quantize:
+        rates = {_model(n): m.metrics.get("pictures_per_s") for n, m in evaluations.items()}
+        rows = [
+            [label, quantize.metrics[key], rates.get(label) or float("nan")]
+            for label, key in (("float", "float_size_kb"), ("int8", "size_kb"))
+        ]
+        page.table(["model", "file, KB", "pictures/s here, in batches"], rows, "Files")
+    if benchmark:
+        rows = [[label, benchmark.metrics[key]] for key, label in _COST.items()
+                if key in benchmark.metrics]  # fmt: skip
+        board = benchmark.summary.get("board", "")
+        page.table(["figure", "value"], rows, f"Cost of the deployed model, for {board}")
+        for key, what in (("latency_error", "latency"), ("ram_error", "activation RAM")):
+            if error := benchmark.summary.get(key):
+                page.text(f"The estimate of the {what} is right {error}.", muted=True)
+
+
+def _quantization(page: Page, manifest: Manifest) -> None:
+    page.heading("Quantization")
+    summary = manifest.summary
+    page.text(f"{summary.get('quantizer')}, {summary.get('granularity')}.")
+    if not summary.get("calibrated"):
+        page.note("Calibrated on random data: the accuracy of the int8 model says nothing.")
+    rows: list[list[Any]] = [
+        [layer["name"], layer["sqnr_db"], layer["max_error"], layer["range"]]
+        for layer in summary.get("worst_layers", [])
+    ]
+    if rows:
+        page.table(
+            ["layer", "SQNR, dB", "largest error", "range"], rows,
+            "Worst layers, by signal to quantization noise; higher is better",
+        )  # fmt: skip
+
+
+def _boards(page: Page, folder: Path, manifest: Manifest) -> None:
+    boards = manifest.summary.get("boards", [])
+    if not boards:
+        return
+    page.heading("Boards")
+    page.text(
+        "Estimates, not measurements. The range of a latency is its error: the largest factor "
+        "between the estimate and a published time that it was not calibrated on.",
+        muted=True,
+    )
+    rows = [
+        [b["board"], b["verdict"], b["flash_margin_kb"], b["ram_margin_kb"], b["latency_ms"],
+         f"{b['latency_low_ms']:,.3g} – {b['latency_high_ms']:,.3g}", b.get("core", ""),
+         b["reason"]]
+        for b in boards
+    ]  # fmt: skip
+    page.table(
+        ["board", "fit", "flash left, KB", "RAM left, KB", "ms", "range, ms", "core", "why"],
+        rows, "All boards",
+    )  # fmt: skip
+    if "boards" in manifest.roles:
+        page.picture(
+            folder / manifest.roles["boards"],
+            "Latency on each board with its error; the table above has the same numbers",
+        )
