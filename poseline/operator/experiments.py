@@ -114,6 +114,8 @@ class _Pass:
             if not room._leads():
                 raise BackendError("this replica no longer leads")
             self._do(experiment, action)
+        if experiment.ended and all(isinstance(a, plan.Report | plan.Again) for a in actions):
+            self._write({**self._status, "observedGeneration": self._generation})
         if lost:
             raise lost
         last = actions[-1] if actions else plan.Again(0)

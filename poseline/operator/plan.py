@@ -157,7 +157,7 @@ def plan(
     if experiment.pending:
         return _resolve(experiment, experiment.pending, runs, now, limits)
     if experiment.submission is None:
-        return _begin(experiment, runs, now)
+        return _begin(experiment, runs, now, limits)
     if not _kept(experiment):
         return [Drop()]
     if experiment.ended:
@@ -219,7 +219,9 @@ def _resolve(
     return [Record(again), Submit(again.name)]
 
 
-def _begin(experiment: Experiment, runs: Sequence[Run], now: datetime) -> list[Action]:
+def _begin(
+    experiment: Experiment, runs: Sequence[Run], now: datetime, limits: Limits
+) -> list[Action]:
     active = [run for run in runs if run.active and run.name != experiment.run_name]
     idle = experiment.suspended or experiment.fault
     if idle:
@@ -227,7 +229,8 @@ def _begin(experiment: Experiment, runs: Sequence[Run], now: datetime) -> list[A
     if active:
         return [*(Stop(run) for run in active), Again(_SOON)]
     if experiment.fault:
-        return [Report("Failed", "Invalid", experiment.fault)]
+        report = Report("Failed", "Invalid", experiment.fault)
+        return [report, *(_finish(experiment, now, limits) if experiment.ended else [])]
     if experiment.suspended:
         return [Report("Suspended", "Suspended", "suspend is set")]
     asked = Submission(experiment.run_name, experiment.generation, experiment.hash, now)

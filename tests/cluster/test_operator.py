@@ -106,6 +106,8 @@ def test_a_finished_experiment_is_deleted_in_time(stage):
     assert status["stage"] == "train"
     assert stage.conditions("brief")["Succeeded"]["status"] == "False"
     assert "train failed" in stage.conditions("brief")["Failed"]["message"]
+    stage.patch("brief", {"spec": {"ttlSecondsAfterFinished": 1000}})
+    until(lambda: stage.status("brief")["observedGeneration"] == 2)
     stage.patch("brief", {"spec": {"ttlSecondsAfterFinished": 1}})
     until(lambda: stage.get("brief") is None)
 

@@ -30,6 +30,13 @@ def names(actions):
         (NEW, None, 0, []),
         (replace(NEW, suspended=True), (), 0, ["Report"]),
         (replace(NEW, fault="no"), (), 0, ["Report"]),
+        (replace(NEW, fault="no", phase="Failed", completed=NOW), (), 0, ["Report"]),
+        (
+            replace(NEW, fault="no", phase="Failed", completed=NOW, ttl=9),
+            (),
+            9,
+            ["Report", "Delete"],
+        ),
         (replace(NEW, submission=ASKED), (), 59, ["Again"]),
         (replace(NEW, submission=ASKED), (), 61, ["Record", "Submit"]),
         (replace(NEW, submission=ASKED), (RUNNING,), 0, ["Adopt"]),
