@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from poseline.boards.calibration import calibration
 from poseline.boards.table import BoardFacts
 from poseline.chains import Experiment
 from poseline.stages.result import StageResult
@@ -42,10 +43,15 @@ def benchmark_table(result: StageResult) -> Table:
         "host_ms_median": ("latency on this host, median", "{:,.2f} ms"),
         "host_ms_p95": ("latency on this host, p95", "{:,.2f} ms"),
         "host_peak_mb": ("peak memory on this host", "{:,.0f} MB"),
+        "stedgeai_weights_kb": ("weights by ST Edge AI Core", "{:,.0f} KB"),
+        "stedgeai_activations_kb": ("activations by ST Edge AI Core", "{:,.0f} KB"),
+        "stedgeai_macc": ("MACC by ST Edge AI Core", "{:,.0f}"),
     }
     for key, (label, form) in labels.items():
         if key in result.metrics:
             table.add_row(label, form.format(result.metrics[key]))
+    if error := result.summary.get("latency_error"):
+        table.add_row("latency estimate is right", str(error))
     if verdict := result.summary.get("verdict"):
         table.add_row("fit", str(verdict))
     return table
@@ -67,16 +73,19 @@ def gate_table(result: StageResult) -> Table:
 
 
 def boards_table(boards: Sequence[BoardFacts]) -> Table:
-    """Return what the boards have."""
+    """Return what the boards have, and how far the estimate of the latency is from publications."""
     table = Table(title="Boards", title_justify="left")
     for name in ("board", "chip", "core"):
         table.add_column(name)
     for name in ("MHz", "flash KB", "RAM KB", "external flash KB", "external RAM KB"):
         table.add_column(name, justify="right")
+    table.add_column("latency within a factor of (times)", justify="right")
     for facts in boards:
         sizes = (facts.flash_kb, facts.ram_kb, facts.external_flash_kb, facts.external_ram_kb)
         figures = [f"{value:,}" for value in (facts.mhz, *sizes)]
-        table.add_row(facts.name, facts.part, facts.core, *figures)
+        cores = [facts.core, *([facts.per_channel] if facts.per_channel else [])]
+        errors = [f"{calibration(c).error:.2f} ({calibration(c).points})" for c in cores]
+        table.add_row(facts.name, facts.part, "\n".join(cores), *figures, "\n".join(errors))
     return table
 
 
