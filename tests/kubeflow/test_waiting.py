@@ -20,10 +20,13 @@ def quick(kubeflow, run, **settings):
 
 
 def test_states_come_one_after_the_other():
-    with serving(pace=0.1) as server, Kubeflow(server.url) as kubeflow:
+    seen = []
+    with serving(pace=100) as server, Kubeflow(server.url) as kubeflow:
         version = kubeflow.pipeline_version("poseline-chain-tqe", PACKAGE)
         run = kubeflow.submit("run", version, {}, "poses")
-        seen = list(quick(kubeflow, run))
+        for one in quick(kubeflow, run):
+            seen.append(one)
+            server.objects.age(run.id, 1)
     states = list(dict.fromkeys(one.state for one in seen))
     assert states == ["PENDING", "RUNNING", "SUCCEEDED"]
     assert [task.state for task in seen[-1].tasks] == ["SUCCEEDED"] * 2 and seen[-1].finished
