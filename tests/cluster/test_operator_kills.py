@@ -121,8 +121,8 @@ def test_of_two_replicas_one_leads_and_the_other_takes_over(stage, say):
     assert first.wait_ended() == 1  # Kubernetes starts it anew, as one who waits
     stage.apply("three")
     stage.run("three", 60)
-    begun = time.monotonic()
     third = stage.operator(lease_seconds=8).ready()
+    begun = time.monotonic()
     assert second.terminate() == 0
     until(third.leads, 30, stage.log)
     say(f"a leader that ends hands over in {time.monotonic() - begun:.1f} s")
