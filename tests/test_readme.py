@@ -1,17 +1,36 @@
-"""Every command of the README is run, on a set and a config that are made small."""
+"""Every command of the README is run, on a set and a config that are made small.
 
+Those for a cluster run in tests/cluster/test_readme_cluster.py.
+"""
+
+import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+import yaml
 from samples import ROOT, TINY
 
-BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.strip()]
+from poseline.config.load import parse
+
+TEXT = re.sub(r"\n## On a cluster\n.*?(?=\n## )", "", (ROOT / "README.md").read_text(), flags=re.S)
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", TEXT, re.S)
+    for line in block.splitlines()
+    if line.strip()
+]
+PROGRAMS = ("make", "poseline", "python")
+
+
+def test_every_command_is_of_a_kind_that_is_run():
+    assert {command.split()[0] for command in COMMANDS} == set(PROGRAMS)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
@@ -19,21 +38,47 @@ def test_make_targets_are_there(command):
     subprocess.run([*shlex.split(command), "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
+def test_settings_that_are_shown_are_settings():
+    shown = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
+    assert shown
+    for block in shown:
+        config = parse(TINY + block, ["dataset.training_path=set"])
+        for section, keys in yaml.safe_load(block).items():
+            assert getattr(config, section).model_dump(include=keys) == keys
+
+
+@pytest.fixture
+def server():
+    """A server that speaks Kubeflow's API."""
+    command = [sys.executable, str(ROOT / "tests" / "kubeflow" / "server.py"), "--pace", "0.3"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    yield json.loads(process.stdout.readline())["url"]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
 @pytest.mark.slow
-def test_poseline_commands_run(people, tmp_path):
+@pytest.mark.timeout(900)
+def test_commands_run(people, server, tmp_path):
     shutil.copytree(people, tmp_path / "coco")
     sets = tmp_path / "sets" / "single" / "17kpts"
-    text = TINY + (f"mlflow: {{uri: {tmp_path}/mlruns}}\nhydra: {{run: {{dir: {tmp_path}/run}}}}\n")
+    text = TINY + f"mlflow: {{uri: {tmp_path}/mlruns}}\nhydra: {{run: {{dir: {tmp_path}/run}}}}\n"
     paths = f"dataset: {{training_path: {sets}/train, validation_path: {sets}/val, "
     (tmp_path / "config.yaml").write_text(text.replace("dataset: {", paths))
-    script = Path(sysconfig.get_path("scripts")) / "poseline"
+    scripts = Path(sysconfig.get_path("scripts"))
+    environment = {**os.environ, "NO_PROXY": "127.0.0.1,localhost"}
     for command in COMMANDS:
-        if not command.startswith("poseline "):
+        program, *arguments = shlex.split(command.replace("http://localhost:8888", server))
+        if program == "make":
             continue
+        if program == "python":
+            arguments[0] = str(ROOT / arguments[0])
         if "best_model.h5" in command:
             shutil.copy(tmp_path / "run/saved_models/best_model.h5", tmp_path)
             shutil.copytree(sets / "val", tmp_path / "pictures")
         done = subprocess.run(
-            [str(script), *shlex.split(command)[1:]], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+            [str(scripts / program), *arguments],
+            cwd=tmp_path, capture_output=True, text=True, env=environment,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
