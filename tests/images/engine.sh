@@ -21,6 +21,9 @@ fi
 mkdir -p "$state"
 exec 9>"$state/lock"
 flock 9 # one engine at a time has this state
+# What an engine leaves that was killed.
+awk -v at="$state/run/" 'index($2, at) == 1 {print $2}' /proc/mounts | xargs -r umount
+rm -rf "$state/run" "$state/docker.pid"
 dockerd --data-root="$state/data" --exec-root="$state/run" --pidfile="$state/docker.pid" \
   --host="$DOCKER_HOST" --iptables=false --bridge=none >"$state/log" 2>&1 9>&- &
 engine=$!
