@@ -253,10 +253,14 @@ def through(kubeconfig, url, path):
 class Stage:
     """A namespace with an operator that may do what its role says, and nothing else."""
 
-    def __init__(self, plane, namespace, folder):
+    def __init__(self, plane, namespace, folder, *, cluster_wide=False):
         self.plane, self.namespace, self.folder = plane, namespace, folder
+        self.served = "" if cluster_wide else namespace
         self.kubeflow, self.calls = Kubeflow(), Calls()
-        account = plane.service_account(namespace, "operator", rules=[*SERVED, *OWN])
+        rules = {"rules": OWN, "cluster_rules": SERVED} if cluster_wide else {
+            "rules": [*SERVED, *OWN]
+        }  # fmt: skip
+        account = plane.service_account(namespace, "operator", **rules)
         self.kubeconfig = folder / "operator.kubeconfig"
         self.api = Proxy("kubernetes", "", self.calls)
         upstream, authority = through(account, self.api.url, self.kubeconfig)
@@ -270,7 +274,7 @@ class Stage:
         environment = {**self.plane.environment, "KUBECONFIG": str(self.kubeconfig)}
         made = Operator(
             self.folder, environment, kubeflow_host=self.pipelines.url,
-            namespaces=self.namespace, own_namespace=self.namespace,
+            namespaces=self.served, own_namespace=self.namespace,
             kubeflow_ui="http://kfp.example", **settings,
         )  # fmt: skip
         self.operators.append(made)

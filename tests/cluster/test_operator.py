@@ -179,13 +179,21 @@ def test_a_run_that_is_gone_is_told(stage):
         ("html", {}),
     ],
 )
-def test_a_lost_answer_never_makes_two_runs(stage, kind, settings):
+def test_a_lost_answer_never_makes_two_runs(stage, say, kind, settings):
+    """The first answers to CreateRun of five experiments at once."""
+    times = 5
     name = f"fault-{kind}-{settings.get('status', '')}".replace("_", "-").rstrip("-")
-    stage.kubeflow.fail(kind, method="POST", path="/runs$", **settings)
-    stage.apply(name)
-    stage.run(name, 60)
-    time.sleep(1)
-    assert states(stage, name) == [("g1", "PENDING")]
+    stage.kubeflow.fail(kind, method="POST", path="/runs$", count=times, **settings)
+    for index in range(times):
+        stage.apply(f"{name}-{index}")
+    for index in range(times):
+        stage.run(f"{name}-{index}", 90)
+    time.sleep(3)
+    for index in range(times):
+        assert states(stage, f"{name}-{index}") == [("g1", "PENDING")]
+    say(f"CreateRun {kind} {settings or ''} x {times}: double runs 0, lost 0")
+    for index in range(times):
+        stage.delete(f"{name}-{index}")
 
 
 def test_health_and_metrics(stage):

@@ -148,3 +148,15 @@ def test_an_api_server_that_goes_away_is_waited_for(stage, own_control_plane, sa
     stage.run("after", 60)
     assert doubles(stage) == []
     say("the API server away for 8 s: double runs 0, lost 0")
+
+
+@pytest.mark.timeout(300)
+def test_every_namespace_can_be_served(with_crds, namespace, tmp_path):
+    stage = Stage(with_crds, namespace, tmp_path, cluster_wide=True)
+    try:
+        stage.operator().ready()
+        stage.apply("anywhere")
+        stage.run("anywhere", 60)
+    finally:
+        stage.close()
+        with_crds.kubectl("delete", "clusterrole,clusterrolebinding", f"{namespace}-operator")
