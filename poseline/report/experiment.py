@@ -60,6 +60,13 @@ def write(
         _accuracy(page, folders, evaluations)
         if test:
             _overlays(page, folders, evaluations, test)
+    if predict := manifests.get("predict"):
+        page.heading("Pictures")
+        page.picture(
+            folders["predict"] / predict.roles["contact_sheet"],
+            f"Poses that the model sees in the first of {predict.metrics['pictures']:.0f} pictures",
+            "All of them are in predictions/pictures, and as COCO results in predictions.json.",
+        )
     _cost(page, manifests, evaluations)
     if quantize := manifests.get("quantize"):
         _quantization(page, quantize)

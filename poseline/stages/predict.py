@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
     check_channels(runtime, config.preprocessing.color_mode)
     decoder = Decoder(runtime, config)
+    numbers = _numbers(paths)
     results: list[dict[str, Any]] = []
     sheet: list[Any] = []
     unreadable: list[str] = []
@@ -82,7 +84,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 draw_pose(shown, pose, points, config.postprocessing.kpts_conf_thresh)
                 results.append(
                     {
-                        "image_id": len(sheet) + 1,
+                        "image_id": numbers[path],
                         "file_name": name,
                         "category_id": 1,
                         "keypoints": [round(float(v), 3) for v in pose.ravel()],
@@ -106,6 +108,14 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             summary={"unreadable": unreadable},
         )  # fmt: skip
     return StageResult.load(out)
+
+
+def _numbers(paths: Sequence[Path]) -> dict[Path, int]:
+    """Return each picture's id: its name where all are numbers, as COCO's are, else its place."""
+    stems = [path.stem for path in paths]
+    if all(stem.isdecimal() for stem in stems) and len({int(stem) for stem in stems}) == len(stems):
+        return {path: int(stem) for path, stem in zip(paths, stems, strict=True)}
+    return {path: place for place, path in enumerate(paths, 1)}
 
 
 def _colour(image: Any) -> Any:

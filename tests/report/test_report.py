@@ -208,3 +208,10 @@ def test_numbers_have_the_digits_that_they_deserve():
     text = " ".join(read(str(page)).text)
     for shown in ("0.123", "12.3", "123,456", "–", "7"):
         assert shown in text
+
+
+def test_predictions_show_their_sheet(tmp_path):
+    folder = manifest(tmp_path / "p", "predict", {"contact_sheet": "sheet.jpg"}, {"pictures": 4.0})
+    report.write({"predict": folder}, "general: {}", "t", tmp_path / "report.html")
+    reader = read((tmp_path / "report.html").read_text())
+    assert "first of 4 pictures" in reader.images[0]["alt"]

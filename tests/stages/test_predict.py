@@ -77,11 +77,11 @@ def test_results_are_those_that_pycocotools_loads(folder, tmp_path):
         reference.dataset = truth
         reference.createIndex()
         found = reference.loadRes(listed)
-    assert sorted(found.getImgIds()) == [1, 2, 3, 4]
+    assert sorted({e["image_id"] for e in found.loadAnns(found.getAnnIds())}) == [1, 2, 3, 5]
     for entry in found.loadAnns(found.getAnnIds()):
         assert len(entry["keypoints"]) == 51
         assert entry["category_id"] == 1
-        assert entry["image_id"] in (1, 2, 3, 4)
+        assert entry["image_id"] in (1, 2, 3, 5)
 
 
 @pytest.mark.parametrize("source", ["picture", "folder", "uri of a picture", "uri of a folder"])
@@ -134,3 +134,14 @@ def test_no_picture_at_all_is_told(tmp_path):
     with pytest.raises(DataError, match="none of the 1 pictures"):
         predict.run(config(), {"model": path, "images": tmp_path / "empty"}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_numbers_that_coco_gave_are_kept(tmp_path):
+    (tmp_path / "coco").mkdir()
+    for name in ("000000000785", "000000040083"):
+        cv2.imwrite(str(tmp_path / "coco" / f"{name}.jpg"), np.zeros((32, 32, 3), np.uint8))
+    path = save(constant(np.full((17, 3), 0.5)), tmp_path / "m.tflite")
+    inputs = {"model": path, "images": tmp_path / "coco"}
+    result = predict.run(config("spe"), inputs, tmp_path / "out")
+    listed = json.loads(result.files["predictions"].read_text())
+    assert [entry["image_id"] for entry in listed] == [785, 40083]
