@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+
 import keras
 import tensorflow as tf
 from tensorflow.python.framework import config  # it alone can turn determinism off again
@@ -13,7 +16,7 @@ _log = get_logger(__name__)
 
 
 def prepare(general: General) -> None:
-    """Seed the generators, and set determinism and the limit of GPU memory.
+    """Seed the generators, and set threads, determinism and the limit of GPU memory.
 
     Call it before anything is computed: TensorFlow refuses later.
     """
@@ -21,6 +24,11 @@ def prepare(general: General) -> None:
         keras.utils.set_random_seed(general.global_seed)
     if general.deterministic_ops:
         tf.config.experimental.enable_op_determinism()
+    if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        # Operations run beside each other; one alone on all cores mostly waits for their memory.
+        with suppress(RuntimeError):  # TensorFlow is in use already
+            cores = os.cpu_count() or 1
+            tf.config.threading.set_intra_op_parallelism_threads(max(cores // 2, 1))
     gpus = tf.config.list_physical_devices("GPU")
     if general.gpu_memory_limit and gpus:
         megabytes = int(general.gpu_memory_limit * 1024)
