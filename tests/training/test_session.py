@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -23,7 +24,5 @@ def _threads(monkeypatch, asked):
 
 
 def test_an_operation_gets_half_of_the_cores_unless_the_environment_says_so(monkeypatch):
-    import os
-
     assert _threads(monkeypatch, None) == max((os.cpu_count() or 1) // 2, 1)
     assert _threads(monkeypatch, "3") == 0  # as TensorFlow reads it from there
