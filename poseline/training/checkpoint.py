@@ -15,7 +15,7 @@ import numpy as np
 
 from poseline.errors import ModelError
 
-_GROUP = "poseline"
+_GROUP, _STATE = "poseline", "state"
 
 
 @dataclass
@@ -60,7 +60,8 @@ def save(model: keras.Model, variables: Sequence[Any], state: TrainingState, pat
     save_model(model, partial)
     with h5py.File(partial, "a") as file:
         group = file.require_group(_GROUP)
-        group.attrs["state"] = np.void(json.dumps(asdict(state)).encode())
+        # No attribute: HDF5 takes 64 KB of one, and the history of 500 epochs is more.
+        group[_STATE] = np.void(json.dumps(asdict(state)).encode())
         for index, variable in enumerate(variables):
             group.create_dataset(f"variable_{index:05d}", data=np.asarray(variable))
     partial.replace(path)
@@ -76,7 +77,7 @@ def read_state(path: Path) -> TrainingState | None:
         with h5py.File(path, "r") as file:
             if _GROUP not in file:
                 return None
-            return TrainingState(**json.loads(bytes(file[_GROUP].attrs["state"])))
+            return TrainingState(**json.loads(bytes(file[_GROUP][_STATE][()])))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise ModelError(
             f"{path} cannot be resumed: {error}", "give a last_trained_model.h5 of poseline"
@@ -91,7 +92,7 @@ def restore_variables(variables: Sequence[Any], path: Path) -> None:
     """
     with h5py.File(path, "r") as file:
         group = file[_GROUP]
-        kept = [group[name][()] for name in sorted(group)]
+        kept = [group[name][()] for name in sorted(group) if name != _STATE]
     if [np.shape(value) for value in kept] != [tuple(v.shape) for v in variables]:
         raise ModelError(f"{path} holds another optimizer's state", "resume with its own config")
     for variable, value in zip(variables, kept, strict=True):
