@@ -5,87 +5,16 @@ tokens, gRPC codes, what is unique, what is refused. Held against KFP's own clie
 test_double.py. Runs progress by the clock, their tasks in the order of the pipeline's graph.
 """
 
-import base64
-import json
 import re
 import time
 import uuid
 from datetime import UTC, datetime
-from urllib.parse import unquote_plus
 
 import yaml
+from kfp_facts import EXISTS, FINAL, INTERNAL, INVALID, NEVER, ApiError, checked, missing, now
 
-INVALID, NOT_FOUND, EXISTS, DENIED, ABORTED, INTERNAL, UNAUTHENTICATED = 3, 5, 6, 7, 10, 13, 16
-HTTP = {INVALID: 400, NOT_FOUND: 404, EXISTS: 409, DENIED: 403, ABORTED: 409, INTERNAL: 500,
-        UNAUTHENTICATED: 401}  # fmt: skip
-NEVER = "1970-01-01T00:00:00Z"
-FINAL = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
-NAME = "system-container-impl"
-
-_RUN = {"experiment_id", "run_id", "display_name", "storage_state", "description", "pipeline_spec",
-        "pipeline_version_id", "pipeline_version_reference", "runtime_config", "service_account",
-        "created_at", "scheduled_at", "finished_at", "state", "error", "run_details",
-        "recurring_run_id", "state_history", "plugins_input", "plugins_output"}  # fmt: skip
-_RECURRING = {"recurring_run_id", "display_name", "description", "pipeline_version_id",
-              "pipeline_spec", "pipeline_version_reference", "runtime_config", "service_account",
-              "max_concurrency", "trigger", "mode", "created_at", "updated_at", "status", "error",
-              "no_catchup", "namespace", "experiment_id", "plugins_input"}  # fmt: skip
-FIELDS = {
-    "run": _RUN,
-    "recurring_run": _RECURRING,
-    "experiment": {"experiment_id", "display_name", "description", "created_at", "namespace",
-                   "storage_state", "last_run_created_at"},
-    "pipeline": {"pipeline_id", "display_name", "name", "description", "created_at", "namespace",
-                 "error", "tags"},
-    "trigger": {"cron_schedule", "periodic_schedule"},
-    "cron_schedule": {"start_time", "end_time", "cron"},
-    "runtime_config": {"parameters", "pipeline_root"},
-    "pipeline_version_reference": {"pipeline_id", "pipeline_version_id"},
-}  # fmt: skip
-KEYS = {
-    "run": {"run_id", "display_name", "created_at", "finished_at", "description", "scheduled_at",
-            "storage_state", "namespace", "experiment_id", "state", "recurring_run_id"},
-    "recurring_run": {"recurring_run_id", "display_name", "created_at", "updated_at",
-                      "description"},
-    "experiment": {"experiment_id", "display_name", "created_at", "last_run_created_at",
-                   "description", "namespace", "storage_state"},
-    "pipeline": {"pipeline_id", "name", "display_name", "created_at", "description", "namespace"},
-    "pipeline_version": {"pipeline_version_id", "name", "display_name", "created_at",
-                         "description", "pipeline_spec"},
-}  # fmt: skip
 _KINDS = {"STRING": str, "NUMBER_INTEGER": (int, float), "NUMBER_DOUBLE": (int, float),
           "BOOLEAN": bool, "LIST": list, "STRUCT": dict}  # fmt: skip
-
-
-class ApiError(Exception):
-    """An error with its gRPC code; `inner` is the message that is meant for users."""
-
-    def __init__(self, code, inner, outer="Failed to serve the request"):
-        super().__init__(inner)
-        self.code, self.inner, self.outer = code, inner, outer
-
-    def body(self):
-        detail = {"@type": "type.googleapis.com/google.rpc.Status", "code": self.code}
-        return {"code": self.code, "message": f"{self.outer}: {self.inner}",
-                "details": [detail | {"message": self.inner}]}  # fmt: skip
-
-
-def missing(kind, name):
-    return ApiError(NOT_FOUND, f"{kind} {name} not found")
-
-
-def now():
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def checked(body, kind):
-    """Refuse unknown fields, as the server's protojson does."""
-    for key, value in body.items():
-        if key not in FIELDS[kind]:
-            raise ApiError(INVALID, f'proto: (line 1:2): unknown field "{key}"', "bad request")
-        if key in FIELDS and isinstance(value, dict):
-            checked(value, key)
-    return body
 
 
 class Objects:
@@ -324,35 +253,6 @@ class Objects:
             raise ApiError(INVALID, "A resource cannot have an empty namespace in multi-user mode")
         return namespace if self.multi_user else ""
 
-    def page_of(self, kind, items, query):
-        """Return one page, and the token of the next: sorted, filtered, bound to its query."""
-        size = int(query.get("page_size") or 0)
-        if size < 0:
-            raise ApiError(INVALID, f"The page size should be greater than 0. Got {size}")
-        size = min(size or self.page, 200)
-        wanted = {"sort": query.get("sort_by", ""), "filter": query.get("filter", "")}
-        start = 0
-        if token := query.get("page_token"):
-            try:
-                known = json.loads(base64.b64decode(token, validate=True))
-                start = known.pop("start")
-            except (ValueError, KeyError):
-                raise ApiError(INVALID, "Invalid page token") from None
-            if any(wanted.values()) and known != wanted:
-                raise ApiError(INVALID, "page token does not match the supplied sort by and/or "
-                               "filtering criteria")  # fmt: skip
-            wanted = known
-        found = [item for item in items if _matches(item, wanted["filter"], kind)]
-        key, descending = _sorting(wanted["sort"], kind)
-        found.sort(key=lambda item: (str(item.get(key, "")), item[f"{kind}_id"]),
-                   reverse=descending)  # fmt: skip
-        listed = "recurringRuns" if kind == "recurring_run" else f"{kind}s"
-        answer = {listed: found[start : start + size], "total_size": len(found)}
-        if start + size < len(found):
-            token = json.dumps(wanted | {"start": start + size}).encode()
-            answer["next_page_token"] = base64.b64encode(token).decode()
-        return answer
-
     def _experiment(self, experiment_id):
         if not experiment_id:
             if self.multi_user:
@@ -419,43 +319,6 @@ def order(spec, graph=None):
             names += order(spec, component) if "dag" in component else [name]
         done += ready
     return names
-
-
-def _matches(item, encoded, kind):
-    if not encoded:
-        return True
-    try:
-        written = json.loads(unquote_plus(encoded))
-        predicates = written.get("predicates", [])
-    except (ValueError, AttributeError):
-        raise ApiError(INVALID, f'failed to parse valid filter from "{encoded}"') from None
-    for predicate in predicates:
-        key, operation = predicate.get("key"), predicate.get("operation")
-        if key not in KEYS[kind]:
-            raise ApiError(INVALID, f'no support for filtering on unrecognized field "{key}"')
-        wanted = predicate.get("string_value", predicate.get("stringValue"))
-        value = str(item.get(key, "")).lower()  # the server's MySQL does not tell A from a
-        if operation in ("EQUALS", 1):
-            fits = value == str(wanted).lower()
-        elif operation in ("NOT_EQUALS", 2):
-            fits = value != str(wanted).lower()
-        elif operation in ("IS_SUBSTRING", 9):
-            fits = str(wanted).lower() in value
-        else:
-            raise ApiError(INVALID, f"invalid predicate operation: {operation}")
-        if not fits:
-            return False
-    return True
-
-
-def _sorting(text, kind):
-    words = text.lower().split()
-    if len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
-        raise ApiError(INVALID, f'Received invalid sort by format "{text}"')
-    key = words[0] if words else "created_at"
-    if key not in KEYS[kind]:
-        raise ApiError(INVALID, f'Invalid sorting field: "{key}" on listable type {kind}')
-    return key, words[1:] == ["desc"]
 
 
 def _stamp(seconds):

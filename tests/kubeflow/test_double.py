@@ -120,7 +120,7 @@ MODELS = {
 
 @pytest.mark.parametrize("path", MODELS)
 def test_kfp_models_know_every_field(path, kubeflow, server):
-    from kfp_objects import FIELDS
+    from kfp_facts import FIELDS
 
     from poseline.kubeflow import schedules
 
