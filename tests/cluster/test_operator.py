@@ -196,6 +196,19 @@ def test_a_lost_answer_never_makes_two_runs(stage, say, kind, settings):
         stage.delete(f"{name}-{index}")
 
 
+def test_a_second_run_that_comes_even_later_is_stopped(stage):
+    """What no client can rule out: a request takes effect after all that it was waited for."""
+    stage.kubeflow.fail("late", method="POST", path="/runs$", delay=12)
+    stage.apply("late")
+    kept = stage.run("late", 60)
+    until(lambda: len(stage.runs("late")) == 2, 60)
+    until(lambda: "SecondRun" in stage.events("late"), 60, stage.log)
+    found = {run["run_id"]: run["state"] for run in stage.runs("late")}
+    assert found.pop(kept["run_id"]) == "PENDING"
+    assert list(found.values()) == ["CANCELING"]
+    assert stage.status("late")["runID"] == kept["run_id"]
+
+
 def test_health_and_metrics(stage):
     (operator,) = stage.operators
     assert operator.get("/healthz") == (200, "ok\n")
