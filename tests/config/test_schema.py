@@ -85,7 +85,7 @@ def test_the_editors_schema_takes_what_the_loader_takes(override):
         "operation_mode=deployment",
         "dataset.keypoints=14",
         "training.model.input_shape=[192, 192]",
-        "data_augmentation={random_gamma: {}}",
+        "data_augmentation={random_mosaic: {}}",
         "data_augmentation=[{random_flip: {}, random_rotation: {}}]",
         "benchmarking.board=NUCLEO",
     ],
