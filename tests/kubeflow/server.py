@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import email
 import email.policy
+import functools
 import json
 import re
 import threading
@@ -31,8 +32,9 @@ class Fault:
 
     kind: `status` (answer `status` without effect), `cut_before` and `cut_after` (the connection
     ends without an answer, before or after the effect), `late` (it ends at once, the effect comes
-    `delay` s later), `slow` (the answer comes `delay` s later), `html` (a login page),
-    `redirect` (to a login page), `plain` (a proxy's own error page).
+    `delay` s later), `held` (it ends at once, the effect comes by `Server.release`), `slow` (the
+    answer comes `delay` s later), `html` (a login page), `redirect` (to a login page), `plain` (a
+    proxy's own error page).
     """
 
     kind: str
@@ -52,11 +54,17 @@ class Server(ThreadingHTTPServer):
         self.objects = Objects(pace, multi_user, page)
         self.lock = threading.RLock()
         self.counts, self.faults, self.tokens, self.seen = Counter(), [], set(), []
+        self.held = []
         self.observe = lambda objects: None  # called after each request
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def fail(self, kind, **settings):
         self.faults.append(Fault(kind, **settings))
+
+    def release(self):
+        """Let requests that were held have their effect."""
+        while self.held:
+            self.held.pop()()
 
     def count(self, method, pattern):
         """Return how many requests had an effect or an answer: those that came in."""
@@ -115,6 +123,9 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(200 if kind == "html" else fault.status, page, "text/html")
         if kind == "redirect":
             return self._send(302, b"", "text/html", {"Location": "/dex/auth?client_id=x"})
+        if kind == "held":
+            server.held.append(functools.partial(self._serve, body))
+            return self._cut()
         if kind == "late":
             threading.Timer(fault.delay, self._serve, (body,)).start()
             return self._cut()

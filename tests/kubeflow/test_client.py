@@ -2,7 +2,6 @@
 
 import ssl
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -51,7 +50,7 @@ FAULTS = [
     ("/runs$", {"kind": "slow", "delay": 0.8}),
     ("/runs$", {"kind": "status", "status": 503}),
     ("/runs$", {"kind": "plain", "status": 502}),
-    *((path, {"kind": kind, "delay": 0.1}) for kind in ("cut_after", "late")
+    *((path, {"kind": kind, "delay": 0.02}) for kind in ("cut_after", "late")
       for path in ("/experiments$", "/pipelines$", "/upload_version$", "/runs$")),
 ]  # fmt: skip
 
@@ -68,10 +67,10 @@ def test_a_lost_request_makes_nothing_twice(server, path, fault):
 
 
 def test_a_run_that_comes_after_the_look_is_ended(server):
-    server.fail("late", method="POST", path="/runs$", delay=0.6)
-    with Kubeflow(server.url, timeout=1, patience=3) as kubeflow:
+    server.fail("held", method="POST", path="/runs$")
+    with Kubeflow(server.url, timeout=5) as kubeflow:
         first = submit(kubeflow)
-        time.sleep(0.7)
+        server.release()
         assert len(server.objects.runs) == 2
         kept = submit(kubeflow)  # whoever asks again leaves one
         states = {run.id: run.state for run in kubeflow.runs("poses")}
