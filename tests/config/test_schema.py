@@ -95,9 +95,8 @@ def test_every_schema_refuses_what_the_loader_refuses(override):
     with pytest.raises(load.ConfigError):
         load.parse(TRAINING, ["dataset.training_path=x", override])
     assert not EDITOR.is_valid(data)
-    if "random_gamma" not in override:
-        assert not VALUES.is_valid(data)
-    if "bach_size" not in override and "random_gamma" not in override:
+    assert not VALUES.is_valid(data)
+    if "bach_size" not in override:
         assert not CRD.is_valid(data)  # Kubernetes refuses unknown keys itself
 
 
