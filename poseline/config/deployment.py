@@ -119,6 +119,7 @@ class Benchmarking(Section):
     """The board that the model is meant for."""
     backends: Annotated[tuple[Backend, ...], Field(max_length=4)] = ("host", "estimate")
     """`host` runs the model here, `estimate` computes flash, RAM and latency for every board,
-    `stedgeai` and `cloud` ask ST's tool, locally or on its developer cloud."""
+    `stedgeai` asks ST's local tool; `cloud`, ST's developer cloud, documents no API and is
+    refused."""
     runs: Annotated[Integer, Field(ge=1, le=100_000), unit("inferences")] = 50
     """Timed inferences on the host."""
