@@ -55,4 +55,9 @@ def serve(listen: str, healthy: Callable[[], str], ready: Callable[[], str]) -> 
         host.strip("[]"), int(port), application, server_class=_Server, handler_class=_Quiet
     )
     threading.Thread(target=server.serve_forever, name="web", daemon=True).start()
-    return server.shutdown
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return end
