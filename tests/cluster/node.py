@@ -27,7 +27,8 @@ version = 2
 """
 NETWORK = """
 {"cniVersion": "0.4.0", "name": "poseline", "plugins": [
-  {"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.244.0.0/24"}}]}
+  {"type": "ptp", "ipam": {
+    "type": "host-local", "subnet": "10.244.0.0/24", "routes": [{"dst": "10.96.0.0/16"}]}}]}
 """
 KUBELET = {
     "apiVersion": "kubelet.config.k8s.io/v1beta1",
