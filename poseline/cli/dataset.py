@@ -144,8 +144,13 @@ def show(
     pictures = []
     for sample in samples[:: max(len(samples) // count, 1)][:count]:
         picture = np.ascontiguousarray(read_picture(sample.image, "rgb"))
-        for person in read_label(sample.label, keypoints).keypoints:
-            pose = person * (picture.shape[1], picture.shape[0], 1)
+        poses = read_label(sample.label, keypoints)
+        size = np.array([picture.shape[1], picture.shape[0]])
+        for box, person in zip(poses.boxes, poses.keypoints, strict=True):
+            corners = [(box[:2] + sign * box[2:] / 2) * size for sign in (-1, 1)]
+            ends = [tuple(np.rint(corner).astype(int).tolist()) for corner in corners]
+            cv2.rectangle(picture, *ends, (255, 220, 60), max(int(size.min()) // 240, 1))
+            pose = person * (*size, 1)
             pose[person[:, 2] == 0] = np.nan
             draw_pose(picture, pose, keypoint_set(keypoints))
         pictures.append(picture)

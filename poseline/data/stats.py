@@ -60,13 +60,28 @@ def plot(found: Statistics, out: Path) -> None:
     """Draw the figures side by side."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
+    figure.suptitle(f"{found.pictures:,} pictures, {len(found.scales):,} persons")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
     names = [name.replace("_", " ") for name in found.points.names]
-    left.barh(names[::-1], found.visible[::-1])
-    left.set(title="labelled keypoints", xlim=(0, 1))
-    middle.hist(found.scales, bins=30, range=(0, 1))
+    bars = left.barh(names[::-1], found.visible[::-1])
+    left.bar_label(bars, [f"{share:.0%}" for share in found.visible[::-1]], padding=3, fontsize=8)
+    left.set(title="labelled keypoints", xlim=(0, 1.12), xticks=(0, 0.5, 1))
+    _histogram(middle, found.scales, 1)
     middle.set(title="size of the persons", xlabel="√ of the share of the picture")
-    right.hist(np.clip(found.aspects, 0, 3), bins=30, range=(0, 3))
+    _histogram(right, found.aspects, 3)
     right.set(title="shape of the persons", xlabel="width / height")
     figure.savefig(out, dpi=110)
+
+
+def _histogram(axes: Any, values: Array, most: float) -> None:
+    """Draw a histogram from 0 to `most`, which holds what is above it too, with the median."""
+    known = values[np.isfinite(values)]
+    axes.hist(np.clip(known, 0, most), bins=30, range=(0, most))
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylabel("persons")
+    if len(known):
+        median = float(np.median(known))
+        axes.axvline(min(median, most), color="black", linewidth=1)
+        axes.annotate(f" median {median:.2f}", (min(median, most), 1), va="top",
+                      xycoords=("data", "axes fraction"), fontsize=8)  # fmt: skip
