@@ -37,8 +37,8 @@ def benchmark_table(result: StageResult) -> Table:
     table.add_column("value", justify="right")
     labels = {
         "macc": ("MACC", "{:,.0f}"),
-        "flash_kb": ("flash (estimate)", "{:,.0f} KB"),
-        "ram_kb": ("activation RAM (estimate)", "{:,.0f} KB"),
+        "flash_kb": ("flash, runtime included (estimate)", "{:,.0f} KB"),
+        "ram_kb": ("RAM, runtime included (estimate)", "{:,.0f} KB"),
         "latency_ms_estimate": ("latency on the board (estimate)", "{:,.1f} ms"),
         "host_ms_median": ("latency on this host, median", "{:,.2f} ms"),
         "host_ms_p95": ("latency on this host, p95", "{:,.2f} ms"),
