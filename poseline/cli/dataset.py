@@ -148,8 +148,8 @@ def show(
         size = np.array([picture.shape[1], picture.shape[0]])
         for box, person in zip(poses.boxes, poses.keypoints, strict=True):
             corners = [(box[:2] + sign * box[2:] / 2) * size for sign in (-1, 1)]
-            ends = [tuple(np.rint(corner).astype(int).tolist()) for corner in corners]
-            cv2.rectangle(picture, *ends, (255, 220, 60), max(int(size.min()) // 240, 1))
+            start, end = (tuple(np.rint(corner).astype(int).tolist()) for corner in corners)
+            cv2.rectangle(picture, start, end, (255, 220, 60), max(int(size.min()) // 240, 1))
             pose = person * (*size, 1)
             pose[person[:, 2] == 0] = np.nan
             draw_pose(picture, pose, keypoint_set(keypoints))
