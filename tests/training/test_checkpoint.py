@@ -1,10 +1,12 @@
 import keras
 import numpy as np
+import pytest
 
 from poseline.training import checkpoint
 from poseline.training.checkpoint import TrainingState
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_training_of_thousands_of_epochs_is_kept(tmp_path):
     figures = {"loss": 1 / 3, "val_loss": 2 / 3, "val_oks": 1 / 7, "learning_rate": 1e-3 / 3}
     state = TrainingState(epoch=5000, best=0.5, history=[figures] * 5000, config_hash="c")
