@@ -1,6 +1,7 @@
 """A compiled pipeline in processes of this machine, by KFP's own local runner."""
 
 import os
+import re
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,8 @@ def run(package: str, arguments: Mapping[str, Any], root: Path, *, cache: bool =
         try:
             pipeline(**arguments)
         except RuntimeError as error:
-            raise BackendError(str(error), "the log of the task above says why") from None
+            plain = re.sub(r"\x1b\[\d+m", "", str(error))  # KFP colours it
+            raise BackendError(plain, "the log of the task above says why") from None
     return chain_id
 
 
