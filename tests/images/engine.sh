@@ -49,6 +49,8 @@ flags="--network=host --build-arg BASE_IMAGE=poseline-base --build-arg BUILD_IMA
 [ ! -r /etc/pip.conf ] || flags+=" --secret id=pip.conf,src=/etc/pip.conf"
 [ -z "${SSL_CERT_FILE:-}" ] || flags+=" --secret id=ca,src=$SSL_CERT_FILE"
 make --no-print-directory images DOCKER_FLAGS="$flags"
+$DOCKER image prune -f >/dev/null
+$DOCKER builder prune -f --keep-storage 12GB >/dev/null
 $DOCKER image ls --filter 'reference=*poseline-*' --format '{{.Repository}}:{{.Tag}} {{.Size}}'
 [ $# -gt 0 ] || set -- tests/images -m images
 .venv/bin/pytest -q "$@"
