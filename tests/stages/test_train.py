@@ -469,3 +469,52 @@ def test_a_training_ended_again_and_again_ends_with_the_same_weights(
 ):
     signals = [signal.SIGTERM, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL]
     check_ended_training(inputs, tmp_path, signals)
+
+
+# What can be trained
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["gaussian", "one_hot"])
+def test_a_trained_model_is_read_finer_between_the_cells(tmp_path, target):
+    markers(tmp_path / "train", 96)
+    markers(tmp_path / "val", 24, seed=1)
+    keras.utils.set_random_seed(3)
+    save_model(network(side=64), tmp_path / "start.h5")
+    inputs = {name: tmp_path / name for name in ("train", "val")}
+    inputs = {"training": inputs["train"], "validation": inputs["val"],
+              "model": tmp_path / "start.h5"}  # fmt: skip
+    config = settings(epochs=25, heatmaps={"target": target}, augmentation={"random_flip": {}})
+    result = train.run(config, inputs, tmp_path / "out")
+    oks = {}
+    for decoding in ("argmax", "quadratic", "dark"):
+        read = Config.model_validate(
+            config.model_dump(mode="json") | {"postprocessing": {"decoding": decoding}}
+        )
+        test = {"model": result.files["model"], "test": inputs["validation"]}
+        oks[decoding] = evaluate(read, test, tmp_path / decoding).metrics["oks"]
+    assert oks["argmax"] > 0.5
+    assert min(oks["quadratic"], oks["dark"]) > oks["argmax"] + 0.03
+    expected = "quadratic" if target == "gaussian" else "argmax"
+    assert read_metadata(result.files["model"]).decoding == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("keypoints", "shape", "mode"),
+    [(13, (32, 64, 3), "rgb"), (21, (96, 32, 1), "grayscale"), (17, (64, 64, 4), "rgba")],
+)
+def test_any_keypoints_any_size_any_channels(tmp_path, keypoints, shape, mode):
+    markers(tmp_path / "train", 8, keypoints=keypoints)
+    data = settings(
+        epochs=1, batch_size=4, preprocessing={"color_mode": mode}, dropout=0.1,
+        model={"alpha": 0.35, "input_shape": list(shape), "pretrained_weights": None},
+    ).model_dump(mode="json")  # fmt: skip
+    data["dataset"]["keypoints"] = keypoints
+    result = train.run(
+        Config.model_validate(data), {"training": tmp_path / "train"}, tmp_path / "out"
+    )
+    model = load_keras(result.files["model"])
+    assert model.input_shape == (None, *shape)
+    assert model.output_shape == (None, shape[0] // 4, shape[1] // 4, keypoints)
+    assert np.isfinite(result.summary["history"][0]["val_loss"])
