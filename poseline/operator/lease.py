@@ -86,7 +86,7 @@ class Election:
         self._cluster, self._namespace, self._me = cluster, namespace, identity
         self._seconds, self._lost, self._clock = seconds, lost, clock
         self._watch = Watch()
-        self._held_until = float("-inf")
+        self._held_until = self._seen = float("-inf")
         self._stop = threading.Event()
         self.elected = threading.Event()
         """Set when this replica leads for the first time."""
@@ -99,6 +99,10 @@ class Election:
     def leads(self) -> bool:
         """Tell whether this replica leads and will for a moment."""
         return self._clock() < self._held_until
+
+    def sees(self) -> bool:
+        """Tell whether this replica has seen the Lease of late: it could take over."""
+        return self._clock() - self._seen < self._seconds
 
     def close(self) -> None:
         """Give the Lease up, so that another need not wait."""
@@ -119,6 +123,7 @@ class Election:
         begun = self._clock()
         try:
             lease = self._cluster.lease(self._namespace, NAME)
+            self._seen = begun
             if self._watch.step(lease, self._me, self._seconds, begun) == "wait":
                 return
             self._cluster.write_lease(self._body(lease, holder=self._me))

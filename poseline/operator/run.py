@@ -119,7 +119,9 @@ class _Process:
             self._election.close()
 
     def _unready(self) -> str:
-        """A replica that waits for the Lease is ready to take over."""
+        """A replica that waits for the Lease, and sees it, is ready to take over."""
+        if self._settings.leader_election and not self._election.sees():
+            return "the API server does not answer"
         leads = not self._settings.leader_election or self._election.elected.is_set()
         return "the watches do not run yet" if leads and not self._watching.is_set() else ""
 

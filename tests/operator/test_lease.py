@@ -133,3 +133,17 @@ def test_the_holders_own_promise_counts():
     assert watch.step(lease, "b", 10, 0) == "wait"
     assert watch.step(lease, "b", 10, 59) == "wait"
     assert watch.step(lease, "b", 10, 61) == "take"
+
+
+def test_a_replica_that_waits_sees_the_lease_until_the_api_server_is_gone(store):
+    clock = Clock()
+    leader, other = replica(store, "a", clock), replica(store, "b", clock)
+    assert not other.sees()
+    leader.turn()
+    other.turn()
+    assert other.sees()
+    assert not other.leads()
+    store.up = False
+    clock.now += 11
+    other.turn()
+    assert not other.sees()
