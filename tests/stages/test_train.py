@@ -24,6 +24,7 @@ from poseline.models.loading import load_keras
 from poseline.models.metadata import read_metadata
 from poseline.stages import train
 from poseline.stages.evaluate import run as evaluate
+from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest
 from poseline.training import session
 from poseline.training.checkpoint import read_state, save_model
@@ -175,7 +176,7 @@ def scalars(logs: Path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-    board = EventAccumulator(str(logs))
+    board = EventAccumulator(str(logs), size_guidance={"tensors": 0})  # all of them
     board.Reload()
     return {
         name: (
@@ -411,14 +412,25 @@ from poseline.stages import train
 inputs = {name: Path(path) for name, path in json.loads(sys.argv[2]).items()}
 train.run(Config.model_validate_json(Path(sys.argv[1]).read_text()), inputs, Path(sys.argv[3]))
 """
-EPOCHS = 16
+
+
+def start_training(config: Path, inputs, out: Path):
+    """Start a training in a process of its own: sums depend on the threads of TensorFlow."""
+    places = json.dumps({name: str(path) for name, path in inputs.items()})
+    arguments = [sys.executable, "-c", SCRIPT, str(config), places, str(out)]
+    return subprocess.Popen(arguments, stdout=-3, stderr=subprocess.PIPE, text=True)
+
+
+def finish_training(config: Path, inputs, out: Path):
+    with start_training(config, inputs, out) as process:
+        told = process.stderr.read()
+    assert process.returncode == 0, told
+    return StageResult.load(out)
 
 
 def end_training(config: Path, inputs, out: Path, epochs: int, pause: float, one: signal.Signals):
     """Start a training, and send a signal some time after so many epochs are done."""
-    places = json.dumps({name: str(path) for name, path in inputs.items()})
-    arguments = [sys.executable, "-c", SCRIPT, str(config), places, str(out)]
-    with subprocess.Popen(arguments, stdout=-3, stderr=subprocess.PIPE, text=True) as process:
+    with start_training(config, inputs, out) as process:
         history = out / "history.csv"
         while not history.is_file() or len(history.read_text().splitlines()) <= epochs:
             assert process.poll() is None, process.stderr.read()
@@ -431,23 +443,22 @@ def end_training(config: Path, inputs, out: Path, epochs: int, pause: float, one
     assert not (out / "manifest.json").exists()
 
 
-def check_ended_training(inputs, tmp_path: Path, signals):
+def check_ended_training(inputs, tmp_path: Path, signals, epochs):
     plateau = {"ReduceLROnPlateau": {"monitor": "val_oks", "mode": "max", "patience": 2}}
     resizing = {"image_sizes": [[32, 32], [64, 32]], "period": 2}
     config = settings(
-        general={"deterministic_ops": True}, epochs=EPOCHS, callbacks=plateau, dropout=0.2,
+        general={"deterministic_ops": True}, epochs=epochs, callbacks=plateau, dropout=0.2,
         augmentation={"random_flip": {}, "random_blur": {}, "random_periodic_resizing": resizing},
     )  # fmt: skip
     (tmp_path / "config.json").write_text(config.model_dump_json())
-    whole = train.run(config, inputs, tmp_path / "whole")
+    whole = finish_training(tmp_path / "config.json", inputs, tmp_path / "whole")
     chance = random.Random(int(time.time()))
-    done = 0
+    done, place = 0, (tmp_path / "config.json", inputs, tmp_path / "parts")
     for one in signals:
-        done = chance.randrange(done + 1, done + EPOCHS // (len(signals) + 1))
-        place = tmp_path / "config.json", inputs, tmp_path / "parts"
-        end_training(*place, done, chance.uniform(0, 0.2), one)
+        done = chance.randrange(done + 1, done + epochs // (2 * len(signals) + 1))
+        end_training(*place, done, chance.uniform(0, 0.05), one)
         done = read_state(tmp_path / "parts" / train.LAST).epoch
-    parts = train.run(config, inputs, tmp_path / "parts")
+    parts = finish_training(*place)
     assert parts.summary == whole.summary
     assert parts.metrics == whole.metrics
     for role in ("model", "last_model"):
@@ -456,11 +467,11 @@ def check_ended_training(inputs, tmp_path: Path, signals):
         for name in other["poseline"]:
             np.testing.assert_array_equal(one["poseline"][name][()], other["poseline"][name][()])
     assert not list(parts.out.glob(".*"))
-    assert scalars(parts.out / "logs")["loss"][0] == list(range(1, EPOCHS + 1))
+    assert scalars(parts.out / "logs")["loss"][0] == list(range(1, epochs + 1))
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(inputs, tmp_path, deterministic):
-    check_ended_training(inputs, tmp_path, [signal.SIGKILL])
+    check_ended_training(inputs, tmp_path, [signal.SIGKILL], epochs=16)
 
 
 @pytest.mark.slow
@@ -468,7 +479,7 @@ def test_a_training_ended_again_and_again_ends_with_the_same_weights(
     inputs, tmp_path, deterministic
 ):
     signals = [signal.SIGTERM, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL]
-    check_ended_training(inputs, tmp_path, signals)
+    check_ended_training(inputs, tmp_path, signals, epochs=60)
 
 
 # What can be trained
