@@ -29,10 +29,13 @@ class Server:
                    "--port", str(self.port), "--workers", "1",
                    "--backend-store-uri", f"sqlite:///{self._folder / 'server.db'}",
                    "--artifacts-destination", str(self._folder / "artifacts")]  # fmt: skip
+        # Jobs of GenAI's; their workers poll without end.
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         log = (self._folder / "server.log").open("ab")
         self._process = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
-        )
+            command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True,
+            env=environment,
+        )  # fmt: skip
         log.close()
         for _ in range(900):
             try:
