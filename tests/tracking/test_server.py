@@ -18,7 +18,7 @@ def test_a_server_that_is_killed_and_restarted_loses_nothing(server, tmp_path, c
     plot = tmp_path / "curves.png"
     plot.write_bytes(b"png")
     server.start()
-    with open_tracker(server.uri, "people", tmp_path / "box") as tracker:
+    with open_tracker(server.uri, "killed", tmp_path / "box") as tracker:
         with tracker.stage("train") as run:
             for epoch in range(30):
                 before = time.monotonic()
@@ -31,7 +31,7 @@ def test_a_server_that_is_killed_and_restarted_loses_nothing(server, tmp_path, c
                 time.sleep(0.05)
             run.artifacts({"curves": plot})
         tracker.parent.metrics({"oks_float": 0.7})
-    runs = chain_runs(server.uri, "people")
+    runs = chain_runs(server.uri, "killed")
     assert {name: len(found) for name, found in runs.items()} == {CHAIN: 1, "train": 1}
     (train,) = runs["train"]
     for key in ("loss", "val_oks"):
@@ -66,7 +66,7 @@ def test_pods_that_begin_together_share_one_parent(server, tmp_path, chain_runs)
     trackers = {}
 
     def pod(name: str) -> None:
-        trackers[name] = open_tracker(server.uri, "pods", tmp_path / name, chain_id="kfp-1")
+        trackers[name] = open_tracker(server.uri, "together", tmp_path / name, chain_id="kfp-1")
         with trackers[name] as tracker, tracker.stage(name) as run:
             run.metrics({"oks": 0.5})
 
@@ -75,7 +75,7 @@ def test_pods_that_begin_together_share_one_parent(server, tmp_path, chain_runs)
         thread.start()
     for thread in threads:
         thread.join()
-    runs = chain_runs(server.uri, "pods")
+    runs = chain_runs(server.uri, "together")
     (chain,) = runs.pop(CHAIN)
     assert len(runs) == 3
     for (run,) in runs.values():
