@@ -1,6 +1,6 @@
 """Every command of the README is run, on a set and a config that are made small.
 
-Those for a cluster run in tests/cluster/test_readme_cluster.py.
+Those for a cluster run in tests/cluster/test_chart_readme.py.
 """
 
 import json
