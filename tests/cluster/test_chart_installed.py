@@ -1,7 +1,6 @@
 """The chart, installed by Helm's own code on a real API server."""
 
 import json
-import time
 from pathlib import Path
 
 import helm_python as helm
@@ -9,6 +8,7 @@ import kubernetes.config
 import pytest
 import yaml
 from helming import without_definitions
+from operating import until
 
 from poseline.operator import declared
 from poseline.operator.cluster import Cluster
@@ -51,14 +51,6 @@ def connected(control_plane):
     return Cluster()
 
 
-def wait_for(check, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < deadline, check
-        time.sleep(0.3)
-    return found
-
-
 def what_helm_test_runs(setup, namespace):
     with helm.Chart.load(str(CHART)) as chart:
         files = chart.render(values_of(setup), name=RELEASE, namespace=namespace)
@@ -78,7 +70,7 @@ def test_every_set_up_installs(release, control_plane, namespace, setup):
         return len(made) == sum(wanted.values()) and made
 
     # The controllers made every pod: admission and Pod Security let them through.
-    for pod in wait_for(pods):
+    for pod in until(pods):
         assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
     control_plane.apply(*what_helm_test_runs(setup, namespace), dry_run=True)
 
