@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from poseline.config.config import Config
+from poseline.config.deployment import NO_CLOUD
 from poseline.config.deployment import Backend as BackendName
 from poseline.errors import BackendError
 
@@ -48,8 +49,7 @@ class Cloud:
             BackendError: Always.
         """
         raise BackendError(
-            "benchmarking.backends: cloud is not available; ST's developer cloud documents no API, "
-            "and its sign-in is a web page made for people",
+            f"benchmarking.backends: {NO_CLOUD}",
             f"upload {model.name} there by hand, or use the backends stedgeai, estimate and host",
         )
 

@@ -28,6 +28,10 @@ Board = Literal[
 ]
 IOType = Literal["int8", "uint8", "float"]
 Backend = Literal["host", "estimate", "stedgeai", "cloud"]
+NO_CLOUD = (
+    "cloud is not available; ST's developer cloud documents no API, and its sign-in is a web page "
+    "made for people"
+)
 
 
 class Quantization(Section):

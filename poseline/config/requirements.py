@@ -7,12 +7,12 @@ message. In CEL, `$config` stands for the config and `$mode` for the mode.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from string import Template
 
 from poseline.config.cel import get, has, matches, modes
-from poseline.config.config import CHAINS, Config, Stage
+from poseline.config.config import Config, Stage
+from poseline.config.measures import MEASURES
+from poseline.config.requirement import Requirement, needed
 from poseline.errors import Problem
 
 _FLOAT_MODEL = r"(?i)\.(h5|keras|onnx)([?].*)?$"
@@ -20,23 +20,6 @@ _ANY_MODEL = r"(?i)\.(h5|keras|tflite|onnx)([?].*)?$"
 _TFLITE = r"(?i)\.tflite([?].*)?$"
 _ONNX = r"(?i)\.onnx([?].*)?$"
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """What must hold of a config in its mode.
-
-    Attributes:
-        path: The key that is to be changed.
-        message: What is accepted.
-        found: Returns what was found where that is wrong, else None.
-        cel: The same check in CEL; true where it holds.
-    """
-
-    path: str
-    message: str
-    found: Callable[[Config], str | None]
-    cel: str
 
 
 def missing(config: Config) -> list[Problem]:
@@ -67,24 +50,12 @@ def cel_rules(config: str = "self", mode: str | None = None) -> list[dict[str, s
     ]
 
 
-def _needed(
-    stage: Stage, path: str, what: str, given: Callable[[Config], bool], cel: str
-) -> Requirement:
-    """Return the requirement that something is set where the mode has a stage."""
-    return Requirement(
-        path,
-        f"{what}; the mode needs it",
-        lambda config: "nothing" if stage in config.stages and not given(config) else None,
-        f"!($mode in {modes(stage)}) || {cel}",
-    )
-
-
 def _set_in_training(name: str, what: str) -> Requirement:
     def given(config: Config) -> bool:
         return config.training is None or name in config.training.model_fields_set
 
     path = f"training.{name}"
-    return _needed("train", path, what, given, f"!has($config.training) || {has(path)}")
+    return needed("train", path, what, given, f"!has($config.training) || {has(path)}")
 
 
 def _trains(config: Config) -> bool:
@@ -153,38 +124,6 @@ def _evaluable(config: Config) -> bool:
     return _trains(config) or any(paths)
 
 
-_LIMITS: dict[str, Stage] = {
-    "min_oks": "evaluate",
-    "max_oks_drop": "evaluate",
-    "board_fit": "benchmark",
-    "max_latency_ms": "benchmark",
-}
-_GATED = f"$mode in [{', '.join(repr(m) for m, stages in CHAINS.items() if len(stages) > 1)}]"
-
-
-def _measured(limit: str) -> Requirement:
-    """Return the requirement that a limit of the gate is set only where its figure is measured."""
-    stage = _LIMITS[limit]
-    message, estimated = f"only in a chain with the stage {stage}", "true"
-    if stage == "benchmark":
-        message += ", its backends with estimate"
-        backends = "benchmarking.backends"
-        estimated = f"(!{has(backends)} || 'estimate' in $config.{backends})"
-
-    def found(config: Config) -> str | None:
-        value = config.gated and getattr(config.gate, limit)
-        backends = config.benchmarking.backends if config.benchmarking else ("estimate",)
-        known = stage in config.stages and (stage != "benchmark" or "estimate" in backends)
-        return None if known or value is False or value is None else str(value)
-
-    path = f"gate.{limit}"
-    unset = f" || !$config.{path}" if limit == "board_fit" else ""
-    return Requirement(
-        path, message, found,
-        f"!({_GATED}) || !{has(path)}{unset} || $mode in {modes(stage)} && {estimated}",
-    )  # fmt: skip
-
-
 _TRAINING = f"$mode in {modes('train')}"
 _WITH_KEYPOINTS: tuple[Stage, ...] = ("train", "evaluate", "predict")
 _SOURCES_CEL = " + ".join(
@@ -194,14 +133,14 @@ _SOURCES_CEL = " + ".join(
 _CHANNELS_CEL = f"{{{', '.join(f'{name!r}: {n}' for name, n in _CHANNELS.items())}}}"
 
 REQUIREMENTS: tuple[Requirement, ...] = (
-    _needed(
+    needed(
         "train", "training", "a section",
         lambda c: c.training is not None, "has($config.training)",
     ),
     _set_in_training("batch_size", "a number of pictures"),
     _set_in_training("epochs", "a number of passes"),
     _set_in_training("optimizer", "a Keras optimizer with its arguments"),
-    _needed(
+    needed(
         "train", "dataset.training_path", "the folder or URI of a set, or a `conversion`",
         lambda c: bool(c.dataset.training_path or c.conversion),
         f"{has('dataset.training_path')} || has($config.conversion)",
@@ -277,24 +216,20 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         f"!has($config.conversion) || !{has('dataset.keypoints')} || "
         "$config.dataset.keypoints != 21",
     ),
-    _needed(
+    needed(
         "evaluate", "dataset.test_path", "the folder or URI of a test set", _evaluable,
         " || ".join(
             [_TRAINING, "has($config.conversion)",
              *(has(f"dataset.{name}_path") for name in ("test", "validation", "training"))]
         ),
     ),
-    _needed(
+    needed(
         "quantize", "quantization", "a section",
         lambda c: c.quantization is not None, "has($config.quantization)",
     ),
-    _needed(
+    needed(
         "predict", "prediction.test_files_path", "a picture, a folder or a URI",
         lambda c: c.prediction is not None, "has($config.prediction)",
     ),
-    _needed(
-        "benchmark", "benchmarking.board", "the name of a board",
-        lambda c: c.benchmarking is not None, "has($config.benchmarking)",
-    ),
-    *map(_measured, _LIMITS),
+    *MEASURES,
 )  # fmt: skip

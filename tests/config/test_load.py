@@ -3,6 +3,7 @@ from samples import TINY
 
 from poseline.config import load
 from poseline.config.config import config_hash
+from poseline.config.deployment import NO_CLOUD
 from poseline.errors import ConfigError
 
 
@@ -48,6 +49,15 @@ def test_a_mode_tells_what_it_needs():
         "quantization",
         "benchmarking.board",
     }
+
+
+def test_the_developer_cloud_is_refused_before_anything_is_trained():
+    cloud = "benchmarking.backends=[host, cloud]"
+    found = problems(COMPLETE, *PATHS, cloud)
+    assert set(found) == {"benchmarking.backends"}
+    assert found["benchmarking.backends"].found == "cloud"
+    assert NO_CLOUD in found["benchmarking.backends"].accepted
+    load.parse(COMPLETE, [*PATHS, cloud, "operation_mode=chain_tqe"])
 
 
 def test_one_source_of_the_model():

@@ -200,6 +200,7 @@ def _some_config(generator):
         quantization=[some(quantizer=["onnx_quantizer", "TFlite_converter"])],
         prediction=[{"test_files_path": "x"}],
         benchmarking=[{"board": "NUCLEO-F401RE"},
-                      {"board": "NUCLEO-F401RE", "backends": ["host"]}],
+                      {"board": "NUCLEO-F401RE", "backends": ["host"]},
+                      {"board": "NUCLEO-F401RE", "backends": ["estimate", "cloud"]}],
         gate=[some(min_oks=[0.5], max_oks_drop=[0], board_fit=[True, False], max_latency_ms=[9])],
     )  # fmt: skip
