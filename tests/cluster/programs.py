@@ -2,8 +2,11 @@
 
 No module of Kubernetes can be built by `go install`: its go.mod points into its own source tree.
 So the build has a module of its own, which takes those parts from where they are published.
+Kubeflow Pipelines has no published module that can be built; it comes from its repository, or
+from the copy of it that KUBEFLOW_SOURCE names.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,6 +22,8 @@ ETCD = "3.6.5"
 HELM = "4.2.3"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "poseline"
 FOLDER = CACHE / f"kubernetes-{KUBERNETES}"
+KUBEFLOW = "2.17.0"
+KUBEFLOW_FOLDER = CACHE / f"kubeflow-{KUBEFLOW}"
 
 PROGRAMS = {
     "etcd": "go.etcd.io/etcd/server/v3",
@@ -31,15 +36,20 @@ NODE_PROGRAMS = {
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
     "kubelet": "k8s.io/kubernetes/cmd/kubelet",
 }
+KUBEFLOW_PROGRAMS = {
+    "apiserver": "./backend/src/apiserver",
+    "persistence": "./backend/src/agent/persistence",
+    "scheduledworkflow": "./backend/src/crd/controller/scheduledworkflow",
+}
 
 
 class UnavailableError(Exception):
     """This machine has nothing to build with; the text says what is missing."""
 
 
-def missing(programs=PROGRAMS):
+def missing(programs=PROGRAMS, folder=FOLDER):
     """The programs that are not built yet."""
-    return [name for name in programs if not (FOLDER / name).exists()]
+    return [name for name in programs if not (folder / name).exists()]
 
 
 def build(programs=PROGRAMS):
@@ -49,18 +59,53 @@ def build(programs=PROGRAMS):
         UnavailableError: Go or its module proxy is not there.
         subprocess.CalledProcessError: The compiler failed.
     """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / ".lock").open("w") as lock:
+    with _building(programs, FOLDER) as (work, todo):
+        if todo:
+            _write_module(work)
+        for name in todo:
+            _compile(work, name, programs[name])
+
+
+def build_kubeflow():
+    """Build Kubeflow Pipelines' API server and what keeps it up to date; see `build`."""
+    with _building(KUBEFLOW_PROGRAMS, KUBEFLOW_FOLDER) as (work, todo):
+        if todo:
+            _write_source(work)
+        for name in todo:
+            sys.stderr.write(f"building {name} ...\n")
+            # It links SQLite, which is C.
+            environment = {**os.environ, "CGO_ENABLED": "1"}
+            command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{name}.made"]
+            command.append(KUBEFLOW_PROGRAMS[name])
+            subprocess.run(command, cwd=work, env=environment, check=True)
+            (work / f"{name}.made").rename(KUBEFLOW_FOLDER / name)
+
+
+@contextlib.contextmanager
+def _building(programs, folder):
+    """Give a folder to build in, and the names of what is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        todo = missing(programs)
-        if not todo:
-            return
-        if not shutil.which("go"):
+        todo = missing(programs, folder)
+        if todo and not shutil.which("go"):
             raise UnavailableError("Go is not installed")
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            _write_module(Path(work))
-            for name in todo:
-                _compile(Path(work), name, programs[name])
+            yield Path(work), todo
+
+
+def _write_source(work):
+    source = os.environ.get("KUBEFLOW_SOURCE", "https://github.com/kubeflow/pipelines")
+    git = ["git", f"--git-dir={work / 'git'}"]
+    subprocess.run([*git, "init", "--quiet", "--bare"], check=True)
+    wanted = [*git, "fetch", "--quiet", "--depth=1", source, f"refs/tags/{KUBEFLOW}"]
+    done = subprocess.run(wanted, capture_output=True, text=True)
+    if done.returncode:
+        raise UnavailableError(f"{source} does not give {KUBEFLOW}: {done.stderr.strip()}")
+    parts = ["go.mod", "go.sum", "api", "backend", "kubernetes_platform"]
+    packed = work / "source.tar"
+    subprocess.run([*git, "archive", f"--output={packed}", "FETCH_HEAD", *parts], check=True)
+    shutil.unpack_archive(packed, work, filter="data")
 
 
 def _write_module(work):
@@ -105,5 +150,7 @@ if __name__ == "__main__":
     os.nice(19)
     try:
         build({**PROGRAMS, **NODE_PROGRAMS} if "--node" in sys.argv else PROGRAMS)
+        if "--kubeflow" in sys.argv:
+            build_kubeflow()
     except UnavailableError as reason:
-        sys.stderr.write(f"no control plane: {reason}\n")
+        sys.stderr.write(f"not built: {reason}\n")
