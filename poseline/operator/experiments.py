@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from poseline.config.platform import Platform
@@ -109,7 +108,7 @@ class _Pass:
         room, body = self._room, self._body
         experiment = read(body, self._fault())
         runs, lost = self._observe(experiment)
-        actions = plan.plan(experiment, runs, _now(), room._limits)
+        actions = plan.plan(experiment, runs, status.now(), room._limits)
         for action in actions:
             if not room._leads():
                 raise BackendError("this replica no longer leads")
@@ -119,6 +118,8 @@ class _Pass:
         if lost:
             raise lost
         last = actions[-1] if actions else plan.Again(0)
+        if isinstance(last, plan.Report) and self._body is body:
+            return 0.0  # the status says so already
         return last.seconds if isinstance(last, plan.Again) else None
 
     def _fault(self) -> str:
@@ -142,15 +143,17 @@ class _Pass:
                 runs = self._runs.get(experiment.run_id)
         except BackendError as error:
             self._runs.forget()
-            self._write(status.reachable(self._status, error.message, self._generation, _now()))
+            self._write(
+                status.reachable(self._status, error.message, self._generation, status.now())
+            )
             return None, error
         known = {each["type"]: each["status"] for each in self._status.get("conditions", [])}
         if known.get("Reachable") == "False":
-            self._write(status.reachable(self._status, "", self._generation, _now()))
+            self._write(status.reachable(self._status, "", self._generation, status.now()))
         return runs, None
 
     def _do(self, experiment: Experiment, action: plan.Action) -> None:
-        old, now, generation = self._status, _now(), self._generation
+        old, now, generation = self._status, status.now(), self._generation
         match action:
             case plan.AddFinalizer():
                 self._finalize([*self._finalizers, FINALIZER])
@@ -196,7 +199,7 @@ class _Pass:
             metrics.STOPPED.inc()
 
     def _submit(self, name: str) -> None:
-        if not plan.fresh(self._submission, _now(), self._room._limits):
+        if not plan.fresh(self._submission, status.now(), self._room._limits):
             raise BackendError("held up between writing down a run and asking for it")
         found = self._ordered()
         metrics.SUBMITTED.inc()
@@ -213,19 +216,19 @@ class _Pass:
         self._write(
             status.condition(
                 self._status, "Submitted", "False", "NoAnswer", error.message, self._generation,
-                _now(),
+                status.now(),
             )
         )  # fmt: skip
 
     def _report(self, experiment: Experiment, report: plan.Report) -> None:
         made = status.reported(
             self._status, report.phase, report.reason, report.message, report.run,
-            self._generation, _now(),
+            self._generation, status.now(),
         )  # fmt: skip
         if report.figures and experiment.run_id:
             found = self._room.figures(self._body, experiment.run_id)
             if found:
-                made = status.measured(made, found, self._generation, _now())
+                made = status.measured(made, found, self._generation, status.now())
         if made.get("phase") != experiment.phase and made["phase"] in ("Succeeded", "Failed"):
             metrics.ENDED.labels(made["phase"]).inc()
         self._write(made)
@@ -270,7 +273,3 @@ class _Pass:
             self._room._cluster.tell(self._body, type_, reason, message)
         except BackendError as error:
             self._log.warning("an Event was lost", reason=reason, why=error.message)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

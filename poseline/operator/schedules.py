@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from poseline.errors import BackendError, ConfigError
@@ -49,7 +49,7 @@ class Schedules:
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
         owned = self._children(body)
-        now = datetime.now(UTC)
+        now = status.now()
         try:
             schedule = read(body)
         except ConfigError as error:
@@ -64,7 +64,7 @@ class Schedules:
             self._remove(body, surplus)
         if decision.next is None:
             return None
-        wait = (decision.next - datetime.now(UTC)).total_seconds()
+        wait = (decision.next - status.now()).total_seconds()
         return min(max(wait, 0.0) + 0.05, _LONGEST_WAIT_S)
 
     def _carry_out(self, body: Body, schedule: Schedule, decision: Decision) -> None:

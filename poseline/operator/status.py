@@ -19,6 +19,11 @@ _FIGURES = ("oks", "fit", "latencyMs", "model", "gate")
 _OF_A_RUN = ("runID", "runURL", "stage", "startTime", "completionTime", *_FIGURES)
 
 
+def now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
 def written(moment: datetime) -> str:
     """Return a time as Kubernetes writes it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
