@@ -9,7 +9,7 @@ DEFINITIONS = ("poseexperiments.poseline.dev", "poseschedules.poseline.dev")
 
 
 def without_definitions(plane):
-    """Let Helm bring the definitions: what another test applied has another owner."""
+    """Take the definitions away: what Helm brought and what a test applied have other owners."""
     found = {crd["metadata"]["name"] for crd in plane.get("crd")["items"]} & set(DEFINITIONS)
     if found and not isinstance(plane, rig.ControlPlane):
         pytest.skip("KUBECONFIG names a cluster that has poseline's definitions already")

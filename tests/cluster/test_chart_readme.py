@@ -31,6 +31,7 @@ def kubeflow_namespace(own_control_plane):
     plane.kubectl("create", "namespace", "kubeflow")
     without_definitions(plane)
     yield plane
+    without_definitions(plane)  # they are Helm's, which leaves them
     plane.kubectl("delete", "namespace", "kubeflow", "--wait=false")
 
 
