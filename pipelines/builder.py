@@ -18,6 +18,7 @@ from components.evaluate.component import evaluate
 from components.finish.component import finish
 from components.gate.component import gate
 from components.import_model.component import import_model
+from components.predict.component import predict
 from components.quantize.component import quantize
 from components.resolve.component import resolve
 from components.train.component import train
@@ -34,6 +35,7 @@ _TITLES = {
     "evaluate-float": "Evaluate the float model",
     "quantize": "Quantize to int8",
     "evaluate-int8": "Evaluate the int8 model",
+    "predict": "Annotate the pictures",
     "benchmark": "Benchmark on the boards",
     "gate": "Gate and registry",
     "compare": "Compare the variants",
@@ -63,15 +65,17 @@ def package(pipeline: GraphComponent, platform: Platform | None = None) -> str:
 
 
 def chain(mode: OperationMode, **form: Any) -> None:
-    """Build a chain inside of a `dsl.pipeline` function.
+    """Build a chain, or one stage that needs a model, inside of a `dsl.pipeline` function.
 
     Args:
-        mode: The chain.
+        mode: The mode.
         form: `config`, and the fields of the form that this chain has; pipeline parameters.
     """
     with _tracked(mode, form):
         asked, data = _begun(mode, form)
         figures, model = _stages(mode, asked, data)
+        if not figures:
+            return
         judged = {name.replace("-", "_"): value for name, value in figures.items()}
         task = gate(
             config=asked.outputs["gate"], inputs=data.outputs["evaluate"],
@@ -150,7 +154,8 @@ def _stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tup
 def _stage(step: Step, given: Mapping[str, Any]) -> PipelineTask:
     if step.stage == "evaluate":
         return _named(evaluate, step.name)(step=step.name, **given)
-    return {"train": train, "quantize": quantize, "benchmark": benchmark}[step.stage](**given)
+    stages = {"train": train, "quantize": quantize, "benchmark": benchmark, "predict": predict}
+    return stages[step.stage](**given)
 
 
 def _named(component: BaseComponent, name: str) -> BaseComponent:

@@ -25,6 +25,8 @@ _TEXTS = {
     f"`poseline dataset pack`; {_EMPTY}",
     "model": f"The model to start from, such as s3://bucket/model.h5 (.h5, .keras, .tflite, "
     f".onnx); {_EMPTY}",
+    "images": "The pictures to annotate, a folder such as s3://bucket/pictures or one picture; "
+    f"{_EMPTY}",
     "keypoints": f"Keypoints of a pose: 13 or 17 for a person, 21 for a hand; {_ZERO}",
     "alpha": f"Width of the backbone, 0.35 (small, fast) to 1.4; {_ZERO}",
     "input_size": f"Height and width of the input in px, a multiple of 32 such as 192; {_ZERO}",

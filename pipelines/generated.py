@@ -6,7 +6,15 @@ from importlib import import_module
 from components.readme import readme
 from pipelines.builder import package
 
-PIPELINES = ("chain_tqe", "chain_tqeb", "chain_eqe", "chain_eqeb", "chain_qb", "sweep")
+PIPELINES = (
+    "chain_tqe",
+    "chain_tqeb",
+    "chain_eqe",
+    "chain_eqeb",
+    "chain_qb",
+    "prediction",
+    "sweep",
+)
 COMPONENTS = (
     "resolve",
     "dataset_convert",

@@ -11,7 +11,7 @@ def finish(
     status: PipelineTaskFinalStatus, summary: Output[Markdown],
     chain: str, config: str, dataset: str = "", model: str = "", keypoints: int = 0,
     alpha: float = 0.0, input_size: int = 0, epochs: int = 0, batch_size: int = 0,
-    learning_rate: float = 0.0, board: str = "",
+    learning_rate: float = 0.0, board: str = "", images: str = "",
 ):  # fmt: skip
     """Write the final status of a run and its settings to MLflow, whatever became of it.
 
@@ -29,12 +29,13 @@ def finish(
         batch_size: As in `resolve`.
         learning_rate: As in `resolve`.
         board: As in `resolve`.
+        images: As in `resolve`.
     """
     from poseline.stages import pod
 
     form = {
         "dataset": dataset, "model": model, "keypoints": keypoints, "alpha": alpha,
         "input_size": input_size, "epochs": epochs, "batch_size": batch_size,
-        "learning_rate": learning_rate, "board": board,
+        "learning_rate": learning_rate, "board": board, "images": images,
     }  # fmt: skip
     pod.finish(chain, config, form, status.state, status.error_message or "", summary)

@@ -11,7 +11,8 @@ from poseline.config.platform import Images
 def resolve(
     chain: str, config: str, dataset: str = "", model: str = "", keypoints: int = 0,
     alpha: float = 0.0, input_size: int = 0, epochs: int = 0, batch_size: int = 0,
-    learning_rate: float = 0.0, board: str = "", variant: dict = {},  # noqa: B006
+    learning_rate: float = 0.0, board: str = "", images: str = "",
+    variant: dict = {},  # noqa: B006
 ) -> NamedTuple(
     "Resolved",
     [("convert", dict), ("train", dict), ("quantize", dict), ("evaluate", dict), ("predict", dict),
@@ -34,6 +35,7 @@ def resolve(
         batch_size: Pictures of one step.
         learning_rate: Of the optimizer.
         board: Board that the model is meant for.
+        images: URI of pictures to annotate.
         variant: Further fields, of one pass of a sweep; they win over all else.
 
     Returns:
@@ -45,6 +47,6 @@ def resolve(
     form = {
         "dataset": dataset, "model": model, "keypoints": keypoints, "alpha": alpha,
         "input_size": input_size, "epochs": epochs, "batch_size": batch_size,
-        "learning_rate": learning_rate, "board": board,
+        "learning_rate": learning_rate, "board": board, "images": images,
     }  # fmt: skip
     return pod.resolve(chain, config, form, variant)

@@ -21,6 +21,7 @@ _FIELDS = {
     "batch_size": "training.batch_size",
     "board": "benchmarking.board",
     "model": "general.model_path",
+    "images": "prediction.test_files_path",
     "quantizer": "quantization.quantizer",
     "granularity": "quantization.granularity",
 }

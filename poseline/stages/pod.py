@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import errno
 import functools
-import hashlib
-import math
-import os
-import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import stamina
 import yaml
@@ -29,38 +25,33 @@ from poseline.config.chain import Step
 from poseline.config.config import Config, Stage
 from poseline.config.general import OperationMode
 from poseline.errors import PoselineError, StoreAwayError, StoreError
+from poseline.stages.artifact import (
+    Artifact,
+    Place,
+    chain_of,
+    is_remote,
+    model_in,
+    model_shown,
+    show,
+    uri_of,
+)  # fmt: skip
 from poseline.stages.result import StageResult
 from poseline.stages.sources import Sources
+from poseline.stages.wire import Json, figures_of, manifest_of, received, sent, write_figures
 from poseline.store.manifest import Manifest, entries, write_atomic
 
 if TYPE_CHECKING:
-    from poseline.models.metadata import ModelMetadata
+    from poseline.tracking import Tracker
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Json = dict[str, Any]
 
 STAGES: tuple[Stage, ...] = (
     "convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"
 )  # fmt: skip
 """Stages in the order of the outputs of `resolve`."""
 _PATIENCE_S = 300.0  # for MLflow: what is not delivered goes with the pod
-_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[^/]+-\d{4}(-\d\d){5}-\d+")
 _log = log.get_logger(__name__)
-
-
-class Artifact(Protocol):
-    """What KFP hands to a task for an artifact.
-
-    Attributes:
-        path: Where it is, or is to be written, in this pod.
-        uri: Where KFP keeps it.
-        metadata: What its UI shows.
-    """
-
-    path: str
-    uri: str
-    metadata: Json
 
 
 _patiently = stamina.retry(
@@ -114,7 +105,7 @@ def resolve(
         "output": found.config.general.output or "",
         "variant": ", ".join(f"{k} {_short(v)}" for k, v in sorted(variant.items())),
     }
-    return (*(_sent(found.slices.get(stage, {})) for stage in STAGES), found.data, run)
+    return (*(sent(found.slices.get(stage, {})) for stage in STAGES), found.data, run)
 
 
 @told
@@ -133,7 +124,7 @@ def convert(config: Json, data: Json, dataset: Artifact) -> tuple[Json, ...]:
             _config(config), data["source"], data["content"]["source"], dataset.path
         )
         dataset.metadata.update(packed.shown)
-        converted = {part: packed.uri(part, _uri(dataset)) for part in packed.parts}
+        converted = {part: packed.uri(part, uri_of(dataset)) for part in packed.parts}
     else:
         Path(dataset.path).mkdir(parents=True, exist_ok=True)
         dataset.metadata.update(data["sources"])
@@ -162,7 +153,7 @@ def import_model(data: Json, model: Artifact) -> None:
         if path.is_file():
             shutil.copyfile(path, out / path.name)
     Manifest("import", "", files=entries(out), roles={"model": source.name}).write(out)
-    model.metadata.update(_model_shown(out / source.name))
+    model.metadata.update(model_shown(out / source.name))
 
 
 @told
@@ -170,12 +161,12 @@ def train(
     config: Json, inputs: Json, run: Json, model: Artifact, metrics: Artifact, page: Artifact
 ) -> None:
     """Train; `model` becomes the folder of the best and the last model."""
-    options = {"checkpoint": f"{_uri(model)}.checkpoint"} if _remote(model) else {}
+    options = {"checkpoint": f"{uri_of(model)}.checkpoint"} if is_remote(model) else {}
     result = _run("train", config, inputs["inputs"], run, model, page, **options)
-    model.metadata.update(_model_shown(result.files["model"]))
+    model.metadata.update(model_shown(result.files["model"]))
     if (oks := result.metrics.get("val_oks")) is not None:
         model.metadata["oks"] = oks
-    _show(metrics, result)
+    show(metrics, result)
 
 
 @told
@@ -184,11 +175,11 @@ def quantize(
     metrics: Artifact, page: Artifact,
 ) -> None:  # fmt: skip
     """Quantize a model."""
-    given = inputs["inputs"] | {"model": _model(model)}
+    given = inputs["inputs"] | {"model": model_in(model)}
     result = _run("quantize", config, given, run, quantized, page)
     settings = {k: str(result.summary[k]) for k in ("quantizer", "granularity")}
-    quantized.metadata.update(_model_shown(result.files["model"]), **settings)
-    _show(metrics, result)
+    quantized.metadata.update(model_shown(result.files["model"]), **settings)
+    show(metrics, result)
 
 
 @told
@@ -197,12 +188,12 @@ def evaluate(
     metrics: Artifact, page: Artifact,
 ) -> Json:  # fmt: skip
     """Evaluate a model, and return its figures."""
-    given = inputs["inputs"] | {"model": _model(model)}
+    given = inputs["inputs"] | {"model": model_in(model)}
     part = {"part": inputs["part"]} if "part" in inputs else {}
     result = _run("evaluate", config, given, run, evaluation, page, step=step, **part)
     evaluation.metadata["oks"] = result.metrics.get("oks", 0.0)
-    _show(metrics, result)
-    return _figures(result, run)
+    show(metrics, result)
+    return figures_of(result, run)
 
 
 @told
@@ -210,7 +201,7 @@ def predict(
     config: Json, inputs: Json, run: Json, model: Artifact, poses: Artifact, page: Artifact
 ) -> None:
     """Draw the poses that a model sees."""
-    given = inputs["inputs"] | {"model": _model(model)}
+    given = inputs["inputs"] | {"model": model_in(model)}
     result = _run("predict", config, given, run, poses, page)
     poses.metadata.update({k: float(v) for k, v in result.metrics.items()})
 
@@ -221,10 +212,10 @@ def benchmark(
     page: Artifact,
 ) -> Json:  # fmt: skip
     """Measure a model here and estimate it on the boards, and return its figures."""
-    result = _run("benchmark", config, {"model": _model(model)}, run, benchmark, page)
+    result = _run("benchmark", config, {"model": model_in(model)}, run, benchmark, page)
     benchmark.metadata["board"] = str(result.summary["board"])
-    _show(metrics, result)
-    return _figures(result, run)
+    show(metrics, result)
+    return figures_of(result, run)
 
 
 @told
@@ -234,12 +225,17 @@ def gate(
 ) -> None:  # fmt: skip
     """Decide whether a model is registered; `verdict` is Markdown that says why."""
     if not config.get("gate"):
+        from poseline.stages.gate import measured
+
+        known = {name: manifest_of(figures) for name, figures in judged.items() if figures}
+        with _tracker(run["mlflow"], run["project"], verdict) as tracker:
+            tracker.parent.metrics(measured(known))  # stages from KFP's cache told it nothing
         write_atomic(Path(verdict.path), "# No gate\n\nThe config has no `gate` section.\n")
         return
     with tempfile.TemporaryDirectory() as folder:
-        given = {name: str(path) for name, path in _manifests(judged, Path(folder)).items()}
-        given |= {"model": _model(model)} | inputs["inputs"]
-        out = _Place(f"{folder}/gate", _uri(verdict))
+        given = {name: str(path) for name, path in write_figures(judged, Path(folder)).items()}
+        given |= {"model": model_in(model)} | inputs["inputs"]
+        out = Place(f"{folder}/gate", uri_of(verdict))
         part = {"part": inputs["part"]} if "part" in inputs else {}
         result = _run("gate", config, given, run, out, **part)
         write_atomic(Path(verdict.path), result.files["page"].read_text(encoding="utf-8"))
@@ -260,7 +256,7 @@ def compare(judged: Mapping[str, Sequence[Json]], table: Artifact, page: Artifac
     models: dict[str, list[Manifest]] = {}
     for results in judged.values():
         for figures in results:
-            models.setdefault(figures["variant"], []).append(_manifest(figures))
+            models.setdefault(figures["variant"], []).append(manifest_of(figures))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "compared"
         run(models, out)
@@ -274,7 +270,6 @@ def finish(
 ) -> None:
     """Write how a run ended to MLflow, whatever became of it."""
     from poseline.config.form import read
-    from poseline.tracking import open_tracker
 
     status = "FINISHED" if state == "SUCCEEDED" else "FAILED"
     try:
@@ -283,13 +278,7 @@ def finish(
     except PoselineError as error:
         message, params = f"{message}\n{error}".strip(), {}
         found = _whatever(config)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_tracker(
-            found.mlflow.uri, found.general.project_name, Path(folder),
-            chain_id=_chain_id(summary), patience=_PATIENCE_S,
-        ) as tracker,
-    ):  # fmt: skip
+    with _tracker(found.mlflow.uri, found.general.project_name, summary) as tracker:
         tracker.parent.params(params)
         tracker.parent.tags({"poseline.state": state, "poseline.message": message[:500]})
         tracker.end(status)
@@ -305,17 +294,10 @@ def _run(
     config, name = _config(data), step or stage
     from poseline.stages.task import local_input
     from poseline.stages.tracked import run_tracked
-    from poseline.tracking import open_tracker
 
     tracked = f"{name} ({run['variant']})" if run["variant"] else name
-    chain_id = _chain_id(out)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_tracker(
-            run["mlflow"], run["project"], Path(folder), chain_id=chain_id, patience=_PATIENCE_S,
-            leave=Path(out.path) / "mlflow",
-        ) as tracker,
-    ):  # fmt: skip
+    left = Path(out.path) / "mlflow"
+    with _tracker(run["mlflow"], run["project"], out, left) as tracker:
         given = {name: _patiently(local_input)(str(uri)) for name, uri in inputs.items()}
         result = run_tracked(
             tracker, Step(tracked, stage), config, given, Path(out.path), **options
@@ -325,134 +307,31 @@ def _run(
 
         report.write({name: result.out}, yaml.safe_dump(data), run["project"], Path(page.path))
     if run["output"] and "model" in result.files:
-        place = "/".join((run["output"].rstrip("/"), chain_id, tracked.replace("/", "-")))
+        place = "/".join((run["output"].rstrip("/"), chain_of(out), tracked.replace("/", "-")))
         _patiently(store.publish)(result.out, place)
         out.metadata["published"] = place
     return result
 
 
-class _Place:
-    """A folder that is no artifact of its own, beside one that is."""
+@contextmanager
+def _tracker(
+    uri: str, project: str, artifact: Artifact, leave: Path | None = None
+) -> Iterator[Tracker]:
+    """Track the chain that an artifact is of."""
+    from poseline.tracking import open_tracker
 
-    def __init__(self, path: str, uri: str) -> None:
-        self.path, self.uri, self.metadata = path, uri, dict[str, Any]()
-
-
-def _uri(artifact: Artifact) -> str:
-    """Return an artifact's URI as the store knows it: MinIO and SeaweedFS speak S3."""
-    return re.sub(r"^minio://", "s3://", artifact.uri)
-
-
-def _remote(artifact: Artifact) -> bool:
-    return _uri(artifact).startswith("s3://")
-
-
-def _chain_id(artifact: Artifact) -> str:
-    """Return what ties the runs of a chain together: the run's id where KFP tells it."""
-    if known := os.environ.get("POSELINE_CHAIN_ID"):
-        return known
-    if found := _RUN.search(artifact.uri):
-        return found[0]
-    return hashlib.sha256(artifact.uri.rpartition("/")[0].encode()).hexdigest()[:16]
-
-
-def _model(artifact: Artifact) -> str:
-    """Return the model file in an artifact.
-
-    Raises:
-        StoreError: There is none.
-    """
-    result = StageResult.load(Path(artifact.path))
-    if "model" not in result.files:
-        raise StoreError(f"{artifact.uri} holds no model", "run the task that made it again")
-    return str(result.files["model"])
-
-
-def _model_shown(model: Path) -> Json:
-    from poseline.models.metadata import read_metadata
-
-    formats = {".h5": "Keras", ".keras": "Keras", ".tflite": "LiteRT", ".onnx": "ONNX"}
-    shown: Json = {
-        "framework": formats.get(model.suffix, model.suffix),
-        "size_kb": round(model.stat().st_size / 1024, 1),
-        "file": model.name,
-    }
-    if found := read_metadata(model):
-        shown |= {
-            "architecture": found.name,
-            "input_shape": "x".join(map(str, found.input_shape)),
-            "keypoints": len(found.keypoints),
-            "quantization": _quantization(found),
-        }
-    return shown
-
-
-def _quantization(found: ModelMetadata) -> str:
-    if found.calibrated is None:
-        return "none"
-    known = "" if found.calibrated else ", on random data: its accuracy says nothing"
-    return f"int8, input {found.input_dtype}, output {found.output_dtype}{known}"
-
-
-def _show(metrics: Artifact, result: StageResult) -> None:
-    """Put figures where KFP compares runs: floats alone, since it tracks them itself."""
-    finite = {name: float(v) for name, v in result.metrics.items() if math.isfinite(v)}
-    metrics.metadata.update(finite)  # KFP refuses NaN, and the task with it
-
-
-def _figures(result: StageResult, run: Json) -> Json:
-    """Return a stage's manifest without its files, as JSON."""
-    manifest = replace(Manifest.read(result.out), files={})
-    return {"variant": run["variant"], "manifest": _sent(asdict(manifest))}
-
-
-def _manifests(judged: Mapping[str, Json], folder: Path) -> dict[str, Path]:
-    """Write figures back as the manifests that they were."""
-    found = {}
-    for name, figures in judged.items():
-        if figures:
-            found[name] = folder / name
-            _manifest(figures).write(found[name])
-    return found
-
-
-def _manifest(figures: Json) -> Manifest:
-    return Manifest(**_received(figures["manifest"]))
-
-
-_NOTHING = "None"
-_WHOLE_FLOAT = re.compile(r"-?\d+\.0")
-
-
-def _sent(value: Any) -> Any:
-    """Return JSON as KFP can hand it on, which knows neither null nor whole numbers.
-
-    Null is told in words, and so is a float that is whole: what arrives as one was an integer.
-    """
-    if isinstance(value, Mapping):
-        return {key: _sent(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_sent(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return f"{value:.1f}"
-    return _NOTHING if value is None else value
-
-
-def _received(value: Any) -> Any:
-    """Return JSON as it was before `_sent`."""
-    if isinstance(value, Mapping):
-        return {key: _received(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_received(item) for item in value]
-    if isinstance(value, str) and _WHOLE_FLOAT.fullmatch(value):
-        return float(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return None if value == _NOTHING else value
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_tracker(
+            uri, project, Path(folder), chain_id=chain_of(artifact), patience=_PATIENCE_S,
+            leave=leave,
+        ) as tracker,
+    ):  # fmt: skip
+        yield tracker
 
 
 def _config(data: Json) -> Config:
-    return load.from_slice(_received(data))
+    return load.from_slice(received(data))
 
 
 def _whatever(text: str) -> Config:

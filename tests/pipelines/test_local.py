@@ -93,8 +93,10 @@ gate: {{min_oks: 0, board_fit: true, registered_model_name: tiny-pose}}
     assert not list(outputs(root, "dataset-convert", "dataset").rglob("*.tar"))
 
     run("chain_tqeb", config, dataset=coco)  # nothing changed: the cache has the set
-    assert {t: times(root, t) for t in ("resolve", "dataset-convert", "gate", "finish")} \
-        == {"resolve": 2, "dataset-convert": 1, "gate": 2, "finish": 2}  # fmt: skip
+    kept = ("dataset-convert", "train", "quantize", "evaluate-float", "evaluate-int8", "benchmark")
+    asked_again = ("resolve", "gate", "finish")
+    assert {task: times(root, task) for task in kept} == dict.fromkeys(kept, 1)
+    assert {task: times(root, task) for task in asked_again} == dict.fromkeys(asked_again, 2)
 
 
 def test_chain_eqe_of_a_model_on_s3_with_a_packed_set(
@@ -111,6 +113,26 @@ def test_chain_eqe_of_a_model_on_s3_with_a_packed_set(
     assert found["chain"][0].data.tags["poseline.chain_id"] == chain
     assert found["chain"][0].data.params["general.model_path"] == model
     assert f"{chain}/quantize/quantized_model.tflite" in store.listing(output)
+
+    again = run("chain_eqe", config, dataset=f"s3://{storage}/packed", model=model)
+    assert times(tmp_path / "root", "evaluate-int8") == 1  # the cache has all stages
+    figures = {
+        each.data.tags["poseline.chain_id"]: each.data.metrics
+        for each in chain_runs(server.uri, "eqe")["chain"]
+    }
+    assert figures[again]["oks_int8"] == figures[chain]["oks_int8"]
+
+
+def test_pictures_on_s3_are_annotated(run, people, model, storage, tmp_path):
+    pictures = sorted(people.rglob("*.jpg"))[:3]
+    for picture in pictures:
+        store.publish(picture, f"s3://{storage}/pictures/{picture.name}")
+    run("prediction", images=f"s3://{storage}/pictures", model=model)
+    poses = outputs(tmp_path / "root", "predict", "poses")
+    assert {path.name for path in (poses / "pictures").iterdir()} >= {p.name for p in pictures}
+    assert {each["file_name"] for each in json.loads((poses / "predictions.json").read_text())} \
+        <= {p.name for p in pictures}  # fmt: skip
+    assert "<html" in outputs(tmp_path / "root", "predict", "page").read_text()
 
 
 def test_chain_qb_of_a_model_without_a_data_set(run, model, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import types
+from pathlib import Path
 
 import pytest
 from google.protobuf import json_format, struct_pb2
@@ -18,6 +19,8 @@ from poseline.config.config import CHAINS, config_hash
 from poseline.config.load import load
 from poseline.errors import StoreAwayError
 from poseline.stages import pod
+from poseline.stages.artifact import chain_of, show
+from poseline.stages.wire import sent
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 RUN = {"mlflow": "mlruns", "project": "tiny", "output": "", "variant": ""}
@@ -65,7 +68,7 @@ def test_a_slice_means_the_same_after_kfp_handed_it_on(example):
     config = load(example)
     for stage in CHAINS[config.operation_mode]:
         cut = config.slice(stage)
-        handed = pod._config(through_kfp(pod._sent(cut))).slice(stage)
+        handed = pod._config(through_kfp(sent(cut))).slice(stage)
         assert handed == cut
         assert config_hash(handed) == config_hash(cut)
 
@@ -93,9 +96,9 @@ def test_a_seed_that_is_set_to_nothing_stays_so():
 def test_a_chain_is_known_by_its_artifacts(uri, chain_id, monkeypatch):
     monkeypatch.delenv("POSELINE_CHAIN_ID", raising=False)
     made = types.SimpleNamespace(uri=uri)
-    assert pod._chain_id(made) == chain_id
+    assert chain_of(made) == chain_id
     monkeypatch.setenv("POSELINE_CHAIN_ID", "from-the-pod")
-    assert pod._chain_id(made) == "from-the-pod"
+    assert chain_of(made) == "from-the-pod"
 
 
 def test_a_set_of_ones_own_is_passed_on(yolo, tmp_path):
@@ -156,10 +159,10 @@ def test_what_checks_a_config_needs_nothing_heavy(people):
     assert str(people) in done.stdout, done.stderr
 
 
-def test_what_kfp_refuses_is_not_shown_to_it():
-    shown = types.SimpleNamespace(metadata={})
-    pod._show(shown, types.SimpleNamespace(metrics={"loss": float("nan"), "epochs": 2}))
-    assert shown.metadata == {"epochs": 2.0}
+def test_what_kfp_refuses_is_not_shown_to_it(tmp_path):
+    shown = artifact(tmp_path)
+    show(shown, types.SimpleNamespace(metrics={"loss": float("nan"), "epochs": 2}))
+    assert shown.metadata == json.loads(Path(shown.path).read_text()) == {"epochs": 2.0}
 
 
 def test_a_config_that_is_no_yaml_is_told(capfd):
