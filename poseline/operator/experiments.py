@@ -14,6 +14,7 @@ from poseline.kubeflow.errors import RefusedError
 from poseline.log import get_logger
 from poseline.operator import metrics, plan, status
 from poseline.operator.cluster import Body, Cluster
+from poseline.operator.events import EVENTS
 from poseline.operator.facts import Experiment, Limits, Run
 from poseline.operator.kinds import EXPERIMENT, FINALIZER
 from poseline.operator.reading import Order, order, read
@@ -180,7 +181,7 @@ class _Pass:
             case plan.Tell(reason, message):
                 if reason == "SecondRun":
                     metrics.SECOND_RUNS.inc()
-                self._tell("Warning", reason, message)
+                self._tell(reason, message)
             case plan.Delete():
                 self._log.info("deleted: its time after the end is over")
                 self._room._cluster.delete(EXPERIMENT, self._body)
@@ -194,7 +195,7 @@ class _Pass:
         except BackendError as error:
             if not stop.last:
                 raise
-            self._tell("Warning", "RunNotStopped", f"run {stop.run.id}: {error.message}")
+            self._tell("RunNotStopped", f"run {stop.run.id}: {error.message}")
         else:
             metrics.STOPPED.inc()
 
@@ -264,12 +265,12 @@ class _Pass:
             EXPERIMENT, {**self._body, "status": made}, status=True
         )
         self._body = written
-        for type_, reason, message in status.story(old, made):
-            self._tell(type_, reason, message)
+        for reason, message in status.story(old, made):
+            self._tell(reason, message)
 
-    def _tell(self, type_: str, reason: str, message: str) -> None:
+    def _tell(self, reason: str, message: str) -> None:
         self._log.info("event", reason=reason, message=message)
         try:
-            self._room._cluster.tell(self._body, type_, reason, message)
+            self._room._cluster.tell(self._body, EVENTS[reason].type, reason, message)
         except BackendError as error:
             self._log.warning("an Event was lost", reason=reason, why=error.message)

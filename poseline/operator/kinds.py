@@ -22,6 +22,7 @@ DECLARED_LABEL = f"{GROUP}/declared"
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Stopping"]
 Concurrency = Literal["Allow", "Forbid", "Replace"]
+Condition = Literal["Accepted", "Submitted", "Succeeded", "Failed", "Reachable", "Measured"]
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Tell:
-    """Post an Event that is a warning."""
+    """Post an Event."""
 
     reason: str
     message: str

@@ -10,6 +10,7 @@ from poseline.errors import BackendError, ConfigError
 from poseline.log import get_logger
 from poseline.operator import metrics, status
 from poseline.operator.cluster import Body, Cluster
+from poseline.operator.events import EVENTS
 from poseline.operator.kinds import (
     API_VERSION,
     EXPERIMENT,
@@ -72,20 +73,20 @@ class Schedules:
             raise BackendError("this replica no longer leads")
         for name in decision.replaced:
             self._remove(body, name)
-            self._tell(body, "Normal", "Replaced", f"{name} gives way to the next slot")
+            self._tell(body, "Replaced", f"{name} gives way to the next slot")
         if decision.slot:
             made = experiment(body, schedule, decision.slot)
             name = made["metadata"]["name"]
             if self._cluster.create(EXPERIMENT, made):
                 metrics.CREATED.inc()
-                self._tell(body, "Normal", "Created", name)
+                self._tell(body, "Created", name)
             else:
                 text = f"{name} is there already, and not of this schedule"
-                self._tell(body, "Warning", "NameTaken", text)
+                self._tell(body, "NameTaken", text)
         if decision.missed and _told(body) != written(decision.missed):
             metrics.MISSED.inc()
             text = f"{written(decision.missed)} is longer ago than startingDeadlineSeconds"
-            self._tell(body, "Warning", "MissedSlot", text)
+            self._tell(body, "MissedSlot", text)
 
     def _children(self, body: Body) -> dict[str, Child]:
         metadata = body["metadata"]
@@ -110,10 +111,10 @@ class Schedules:
         if made != body.get("status", {}):
             self._cluster.replace(SCHEDULE, {**body, "status": made}, status=True)
 
-    def _tell(self, body: Body, type_: str, reason: str, message: str) -> None:
+    def _tell(self, body: Body, reason: str, message: str) -> None:
         _log.info("event", schedule=body["metadata"]["name"], reason=reason, message=message)
         try:
-            self._cluster.tell(body, type_, reason, message)
+            self._cluster.tell(body, EVENTS[reason].type, reason, message)
         except BackendError as error:
             _log.warning("an Event was lost", reason=reason, why=error.message)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from poseline.kubeflow.outcome import Result
 from poseline.operator.facts import Run, Submission
+from poseline.operator.kinds import Condition
 
 Status = dict[str, Any]
 
-MEASURED = "Measured"
+MEASURED: Condition = "Measured"
 """Condition: the chain's run in MLflow has ended, and all its figures are in the status."""
 
 _DIGITS = 4
@@ -35,8 +36,9 @@ def read_time(text: str | None) -> datetime | None:
 
 
 def condition(
-    status: Status, kind: str, state: str, reason: str, message: str, generation: int, now: datetime
-) -> Status:
+    status: Status, kind: Condition, state: str, reason: str, message: str, generation: int,
+    now: datetime,
+) -> Status:  # fmt: skip
     """Return a status with a condition set; its time is that of the last change of its state."""
     conditions = {each["type"]: each for each in status.get("conditions", [])}
     before = conditions.get(kind, {})
@@ -127,28 +129,27 @@ def measured(status: Status, result: Result, generation: int, now: datetime) -> 
     return condition(made, MEASURED, "True", result.status.capitalize(), text, generation, now)
 
 
-def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the Events of a change: type, reason and message of each."""
-    told: list[tuple[str, str, str]] = []
+def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the Events of a change: reason and message of each."""
+    told: list[tuple[str, str]] = []
     before, after = _conditions(old), _conditions(new)
     reach = after.get("Reachable", {})
     if reach.get("status") != before.get("Reachable", {}).get("status"):
         if reach["status"] == "False":
-            told.append(("Warning", "KubeflowUnreachable", reach["message"]))
+            told.append(("KubeflowUnreachable", reach["message"]))
         elif before.get("Reachable"):
-            told.append(("Normal", "KubeflowAnswers", reach["message"]))
+            told.append(("KubeflowAnswers", reach["message"]))
     if new.get("runID") and new["runID"] != old.get("runID"):
-        told.append(("Normal", "Submitted", f"run {new['runID']} {new.get('runURL', '')}".strip()))
+        told.append(("Submitted", f"run {new['runID']} {new.get('runURL', '')}".strip()))
     phase = new.get("phase")
     if phase != old.get("phase") and phase not in ("Pending", "Running"):
         about = after["Succeeded"]
-        told.append(("Warning" if phase == "Failed" else "Normal", about["reason"],
-                     about["message"]))  # fmt: skip
+        told.append((about["reason"], about["message"]))
     elif phase == "Running" and new.get("stage") and new["stage"] != old.get("stage"):
-        told.append(("Normal", "Stage", new["stage"]))
+        told.append(("Stage", new["stage"]))
     if new.get("oks") and not old.get("oks"):
         figures = ", ".join(f"{name} {value}" for name, value in new["oks"].items())
-        told.append(("Normal", "Measured", f"OKS {figures}"))
+        told.append(("Measured", f"OKS {figures}"))
     return told
 
 
@@ -163,7 +164,7 @@ def _phase(
 ) -> Status:
     made = {**status, "phase": phase, "observedGeneration": generation}
     valid = reason != "Invalid"
-    states = {
+    states: dict[Condition, tuple[str, str, str]] = {
         "Accepted": ("True", "Valid", "") if valid else ("False", reason, message),
         "Submitted": ("True", "Submitted", f"run {made['runID']}") if made.get("runID")
         else ("False", reason, message),

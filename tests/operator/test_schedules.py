@@ -1,4 +1,3 @@
-import copy
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -170,9 +169,10 @@ def test_what_somebody_else_cleared_away_or_made_anew_is_left(world, api):
 
 
 def test_a_name_that_is_taken_is_told_and_left(world, api):
-    theirs = {"apiVersion": "poseline.dev/v1alpha1", "kind": "PoseExperiment",
-              "metadata": {"name": child(1)}, "spec": {"config": {}}}  # fmt: skip
-    api.apply(copy.deepcopy(theirs))
+    former = {SCHEDULE_LABEL: "hourly"}  # of a schedule of that name that is gone
+    api.apply({"apiVersion": "poseline.dev/v1alpha1", "kind": "PoseExperiment",
+               "metadata": {"name": child(1), "labels": former},
+               "spec": {"config": {}}})  # fmt: skip
     before = api.get(CHILDREN, child(1))
     world.look_in(1)
     world.look()
