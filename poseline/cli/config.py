@@ -52,9 +52,9 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
     """
     from poseline.config import chart
     from poseline.config.schema import OUTPUTS, generate
-    from poseline.operator import crd, rbac
+    from poseline.operator import crd, rbac, reference
 
-    outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS, **rbac.OUTPUTS}
+    outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS, **rbac.OUTPUTS, **reference.OUTPUTS}
     for entry in entry_points(group="poseline.outputs"):  # of the rooms above this one
         outputs |= entry.load()
     stale = generate(root, check=check, outputs=outputs)

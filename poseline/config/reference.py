@@ -92,8 +92,16 @@ def _mapping(node: Schema) -> str:
 
 
 def _bounds(node: Schema) -> str:
-    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    return ",".join(f" {sign} {node[key]:.10g}" for key, sign in signs.items() if key in node)
+    told = []
+    for end, reached, open_ in (("Minimum", "≥", ">"), ("Maximum", "≤", "<")):
+        least, exclusive = node.get(end.lower()), node.get(f"exclusive{end}")
+        if exclusive is True:  # as OpenAPI 3.0 has it
+            told.append(f" {open_} {least:.10g}")
+        elif exclusive is not None:
+            told.append(f" {open_} {exclusive:.10g}")
+        elif least is not None:
+            told.append(f" {reached} {least:.10g}")
+    return ",".join(told)
 
 
 def _default(node: Schema) -> str:

@@ -17,7 +17,8 @@ from poseline.store.manifest import write_atomic
 
 __all__ = ["OUTPUTS", "cel_rules", "crd_schema", "editor_schema", "generate", "values_schema"]
 
-_LONGEST_TEXT = 4096
+LONGEST_TEXT = 4096
+"""Characters of a text in a custom resource, where its field says no less."""
 _OPEN = "x-kubernetes-preserve-unknown-fields"
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
@@ -98,7 +99,7 @@ def _structural(node: Schema) -> Schema:
         made.pop("additionalProperties", None)
         made[_OPEN] = True
     if made.get("type") == "string" and "enum" not in made:
-        made.setdefault("maxLength", _LONGEST_TEXT)
+        made.setdefault("maxLength", LONGEST_TEXT)
     for end in ("Minimum", "Maximum"):
         if f"exclusive{end}" in made:
             made[end.lower()] = made[f"exclusive{end}"]

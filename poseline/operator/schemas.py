@@ -9,8 +9,6 @@ from poseline.config.schema import cel_rules, crd_schema
 from poseline.config.strict import Schema
 from poseline.operator.kinds import Chain, Concurrency, Phase
 
-_TIME: Schema = {"type": "string", "format": "date-time"}
-
 
 def experiment_spec() -> Schema:
     """Return the schema of a PoseExperiment's spec."""
@@ -60,7 +58,7 @@ def experiment_spec() -> Schema:
 def experiment_status() -> Schema:
     """Return the schema of a PoseExperiment's status."""
     return _status(
-        phase={"type": "string", "enum": list(get_args(Phase))},
+        phase=_one_of(get_args(Phase), "Where it is."),
         stage=_text("The task that runs, or that failed."),
         runID=_text("The run in Kubeflow Pipelines."),
         runURL=_text("The run's page."),
@@ -69,7 +67,7 @@ def experiment_status() -> Schema:
             name=_text("Display name of the run."),
             generation=_whole("Generation of the spec that the run is of."),
             hash=_text("Of chain, config and platform."),
-            time=_TIME,
+            time=_time("When it was asked last."),
             attempts=_whole("How often it was asked."),
         ),
         oks=_object(
@@ -85,9 +83,9 @@ def experiment_status() -> Schema:
             name=_text("Name of the registered model."),
             version=_text("Its version."),
         ),
-        gate={"type": "string", "enum": ["passed", "failed"]},
-        startTime=_TIME,
-        completionTime=_TIME,
+        gate=_one_of(("passed", "failed"), "What the config's `gate` says of the model."),
+        startTime=_time("When the run was made."),
+        completionTime=_time("When it ended."),
     )
 
 
@@ -96,6 +94,7 @@ def schedule_spec() -> Schema:
     limit = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 1000}
     return {
         "type": "object",
+        "description": "When an experiment is made, and which.",
         "required": ["schedule", "experimentTemplate"],
         "properties": {
             "schedule": {
@@ -146,8 +145,8 @@ def schedule_spec() -> Schema:
                 "properties": {
                     "metadata": _object(
                         "Labels and annotations of the experiments.",
-                        labels=_texts(),
-                        annotations=_texts(),
+                        labels=_texts("Labels."),
+                        annotations=_texts("Annotations."),
                     ),
                     "spec": experiment_spec(),
                 },
@@ -165,28 +164,28 @@ def schedule_status() -> Schema:
             "items": {"type": "string"},
         },
         activeCount=_whole("How many they are."),
-        lastScheduleTime=_TIME,
-        lastSuccessfulTime=_TIME,
-        lastMissedTime=_TIME,
-        nextScheduleTime=_TIME,
+        lastScheduleTime=_time("The last slot that an experiment was made for."),
+        lastSuccessfulTime=_time("The latest end of an experiment that succeeded."),
+        lastMissedTime=_time("The latest slot that was left out, being too old."),
+        nextScheduleTime=_time("The next slot; not set: suspended."),
     )
 
 
 def _status(**properties: Schema) -> Schema:
     condition = _object(
-        "",
-        type=_text(""),
-        status={"type": "string", "enum": ["True", "False", "Unknown"]},
-        observedGeneration=_whole(""),
-        lastTransitionTime=_TIME,
-        reason=_text(""),
-        message=_text(""),
+        "A condition.",
+        type=_text("Its name."),
+        status=_one_of(("True", "False", "Unknown"), "Whether it holds."),
+        observedGeneration=_whole("Generation of the spec that it is of."),
+        lastTransitionTime=_time("When its status changed last."),
+        reason=_text("Why, in one word."),
+        message=_text("Why, for people."),
     )
-    del condition["description"]
     return _object(
         "What the operator saw.",
         observedGeneration=_whole("Generation of the spec that this status is of."),
         conditions={
+            "description": "What holds of it.",
             "type": "array",
             "items": {**condition, "required": ["type", "status", "lastTransitionTime", "reason"]},
             "x-kubernetes-list-type": "map",
@@ -200,21 +199,26 @@ def _object(description: str, **properties: Schema) -> Schema:
     return {"type": "object", "description": description, "properties": properties}
 
 
-def _described(kind: Schema, description: str) -> Schema:
-    return {**kind, "description": description} if description else kind
-
-
 def _text(description: str) -> Schema:
-    return _described({"type": "string"}, description)
+    return {"type": "string", "description": description}
+
+
+def _one_of(values: tuple[str, ...], description: str) -> Schema:
+    return {**_text(description), "enum": list(values)}
+
+
+def _time(description: str) -> Schema:
+    return {**_text(description), "format": "date-time"}
 
 
 def _whole(description: str) -> Schema:
-    return _described({"type": "integer", "format": "int64"}, description)
+    return {"type": "integer", "format": "int64", "description": description}
 
 
 def _number(description: str) -> Schema:
-    return _described({"type": "number"}, description)
+    return {"type": "number", "description": description}
 
 
-def _texts() -> Schema:
-    return {"type": "object", "additionalProperties": {"type": "string"}}
+def _texts(description: str) -> Schema:
+    values = {"type": "string"}
+    return {"type": "object", "description": description, "additionalProperties": values}
