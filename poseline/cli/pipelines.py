@@ -256,7 +256,7 @@ def schedule(
 
 @app.command
 def unschedule(pipeline: str, *, server: Server | None = None, name: str | None = None) -> None:
-    """Delete a schedule; runs that it made go on.
+    """Delete a schedule; while a run of it goes on, only end its making of new ones.
 
     Example: `poseline pipelines unschedule chain_tqeb`
 
@@ -307,9 +307,14 @@ def unschedule_package(text: str, server: Server, name: str | None = None) -> No
     """Delete the schedule of a package's pipeline."""
     pipeline = pipeline_name(text)
     with server.connect() as kubeflow:
-        count = submission.unschedule(kubeflow, pipeline, name)
-    done = "is deleted" if count else "was not there"
-    Console(highlight=False).print(f"{name or pipeline}  {done}")
+        deleted, disabled = submission.unschedule(kubeflow, pipeline, name)
+    done = "is deleted" if deleted else "was not there"
+    if disabled:
+        done = (
+            "makes no more runs; one of them goes on, and would end with it: "
+            "delete the schedule by the same command after that"
+        )
+    Console(soft_wrap=True, highlight=False).print(f"{name or pipeline}  {done}")
 
 
 def _say(message: str) -> None:

@@ -29,6 +29,7 @@ _PAGE = 100
 _MOST_PAGES = 1000
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 _GRPC_NOT_FOUND = 5
+_INTERNAL = "Internal Server Error"
 _log = get_logger(__name__)
 _HOST = re.compile(r"[\w.-]+|[\da-f:.]+")
 _LATER = "see whether the API server runs (kubectl -n kubeflow get pods), then try again"
@@ -178,17 +179,18 @@ def equals(key: str, value: str) -> str:
 
     The server decodes a filter once more than the rest of a query.
     """
-    return _filter("EQUALS", key, value)
+    return every(("EQUALS", key, value))
 
 
 def contains(key: str, value: str) -> str:
     """Return the filter for objects whose `key` has `value` in it."""
-    return _filter("IS_SUBSTRING", key, value)
+    return every(("IS_SUBSTRING", key, value))
 
 
-def _filter(operation: str, key: str, value: str) -> str:
-    predicate = {"operation": operation, "key": key, "string_value": value}
-    return quote(json.dumps({"predicates": [predicate]}), safe="")
+def every(*predicates: tuple[str, str, str]) -> str:
+    """Return the filter for objects that fit every predicate: operation, key and value."""
+    written = [{"operation": o, "key": k, "string_value": v} for o, k, v in predicates]
+    return quote(json.dumps({"predicates": written}), safe="")
 
 
 def _url(host: str) -> str:
@@ -246,7 +248,10 @@ def _error(host: str, answer: httpx.Response) -> BackendError:
 
 
 def _message(answer: httpx.Response) -> tuple[str, int | None]:
-    """Read a gRPC gateway's error, or that of an upload; the innermost message is for users."""
+    """Read a gRPC gateway's error, or that of an upload; the innermost message is for users.
+
+    Whatever goes wrong within the server has `Internal Server Error` there, and its cause outside.
+    """
     try:
         body = answer.json()
     except ValueError:
@@ -255,4 +260,6 @@ def _message(answer: httpx.Response) -> tuple[str, int | None]:
         return "", None
     details = body.get("details") or []
     inner = next((d["message"] for d in details if isinstance(d, dict) and d.get("message")), "")
+    if inner == _INTERNAL:
+        inner = ""
     return str(inner or body.get("message") or body.get("error_message") or ""), body.get("code")

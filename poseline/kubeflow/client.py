@@ -162,7 +162,7 @@ class Kubeflow:
         return Run.read(self.api.get(f"/runs/{quote(run_id, safe='')}"))
 
     def runs(self, experiment: str | None = None, limit: int = 20) -> list[Run]:
-        """Return the newest runs, of an experiment or of all; without their tasks."""
+        """Return the newest runs, of an experiment or of all."""
         query: dict[str, Any] = {"sort_by": "created_at desc", "namespace": self.namespace}
         if experiment:
             found = self._experiment(experiment)
@@ -194,6 +194,9 @@ class Kubeflow:
             if self.run(run_id).ending:  # by itself, or somebody else was faster
                 return False
             raise
+        except UnreachableError:
+            if not self.run(run_id).ending:  # else it came about: the workflow alone is gone
+                raise
         return True
 
     def experiment(self, name: str) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
-from poseline.kubeflow.api import equals
+from poseline.kubeflow.api import equals, every
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.cron import six_fields
 from poseline.kubeflow.errors import NotFoundError
+from poseline.kubeflow.runs import OVER
 from poseline.log import get_logger
 
 Outcome = Literal["made", "changed", "unchanged"]
@@ -64,9 +65,12 @@ def apply(kubeflow: Kubeflow, schedule: Schedule) -> Outcome:
     """Make the server run a schedule, once.
 
     KFP cannot change a recurring run. The new one is made disabled, so that whatever the server
-    dislikes is told while the old one still runs; then the old one is deleted and the new one
+    dislikes is told while the old one still runs; then the old one is retired and the new one
     enabled. Wherever that is interrupted, the same call completes it. What would have been due
     while nothing ran is not made up for.
+
+    To retire is to delete, but to disable as long as a run of it goes on: the server deletes the
+    workflow of that run with it, and shows the run as going on for ever.
 
     Raises:
         ConfigError: The cron line cannot be read.
@@ -82,20 +86,25 @@ def apply(kubeflow: Kubeflow, schedule: Schedule) -> Outcome:
         kept = max(same, key=_enabled)
     else:
         kept = _make(kubeflow, body, {one["recurring_run_id"] for one in before})
+    changed = not _enabled(kept)
     for other in _named(kubeflow, schedule.name, pipeline_id):
         if other["recurring_run_id"] != kept["recurring_run_id"]:
-            _delete(kubeflow, other["recurring_run_id"])
+            changed |= _retire(kubeflow, other) or _enabled(other)
     if not _enabled(kept):
         kubeflow.api.send("POST", f"{_at(kept['recurring_run_id'])}:enable")
-    return "changed" if before else "made"
+    if not before:
+        return "made"
+    return "changed" if changed else "unchanged"
 
 
-def remove(kubeflow: Kubeflow, name: str, pipeline_id: str) -> int:
-    """Delete the recurring runs of a name of one pipeline; return how many there were."""
-    found = _named(kubeflow, name, pipeline_id)
-    for one in found:
-        _delete(kubeflow, one["recurring_run_id"])
-    return len(found)
+def remove(kubeflow: Kubeflow, name: str, pipeline_id: str) -> tuple[int, int]:
+    """Retire the recurring runs of a name of one pipeline; see `apply`.
+
+    Returns:
+        How many were deleted, and how many are only disabled, for a run of theirs goes on.
+    """
+    deleted = [_retire(kubeflow, one) for one in _named(kubeflow, name, pipeline_id)]
+    return deleted.count(True), deleted.count(False)
 
 
 def schedules(kubeflow: Kubeflow) -> list[Recurring]:
@@ -118,11 +127,30 @@ def _make(kubeflow: Kubeflow, body: dict[str, Any], known: set[str]) -> dict[str
     )
 
 
-def _delete(kubeflow: Kubeflow, recurring_id: str) -> None:
+def _retire(kubeflow: Kubeflow, one: Mapping[str, Any]) -> bool:
+    """Delete a recurring run, or disable it as long as a run of it goes on; tell whether deleted.
+
+    It is disabled first, so that it makes no run between the look and the end.
+    """
+    recurring_id = one["recurring_run_id"]
     try:
+        if _enabled(one):
+            kubeflow.api.send("POST", f"{_at(recurring_id)}:disable")
+        if _busy(kubeflow, one):
+            return False
         kubeflow.api.send("DELETE", _at(recurring_id))
     except NotFoundError:
         _log.debug("a recurring run was gone already", id=recurring_id)
+    return True
+
+
+def _busy(kubeflow: Kubeflow, one: Mapping[str, Any]) -> bool:
+    """Tell whether a run of a recurring run goes on; one that is being ended does not count."""
+    of_it = ("EQUALS", "recurring_run_id", one["recurring_run_id"])
+    going_on = [("NOT_EQUALS", "state", state) for state in (*OVER, "CANCELING")]
+    query = {"filter": every(of_it, *going_on), "experiment_id": one.get("experiment_id"),
+             "page_size": 1}  # fmt: skip
+    return any(kubeflow.api.pages("/runs", "runs", query))
 
 
 def _at(recurring_id: str) -> str:

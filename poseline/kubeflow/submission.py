@@ -164,18 +164,21 @@ def schedule(
     )
 
 
-def unschedule(kubeflow: Kubeflow, pipeline: str, name: str | None = None) -> int:
-    """Delete a schedule; return how many recurring runs it was, 0 where there was none.
+def unschedule(kubeflow: Kubeflow, pipeline: str, name: str | None = None) -> tuple[int, int]:
+    """Delete a schedule, or disable it as long as a run of it goes on.
 
     Args:
         kubeflow: The server.
         pipeline: Name of the pipeline.
         name: Name of the schedule; None: that of the pipeline.
+
+    Returns:
+        How many recurring runs were deleted, and how many only disabled.
     """
     try:
         pipeline_id = kubeflow.pipeline(pipeline)
     except NotFoundError:
-        return 0
+        return 0, 0
     return schedules.remove(kubeflow, name or pipeline, pipeline_id)
 
 

@@ -26,7 +26,7 @@ SCHEDULES = "scheduledworkflows.kubeflow.org"
 # The agent reads its token from a fixed path; here it gets a /run of its own with one.
 TOKENS = "/run/secrets/kubeflow/tokens"
 OWN_RUN = (f"mount -t tmpfs none /run && mkdir -p {TOKENS} && "
-           f'echo none > {TOKENS}/persistenceagent-sa-token && exec "$@"')  # fmt: skip
+           f'printf none > {TOKENS}/persistenceagent-sa-token && exec "$@"')  # fmt: skip
 
 
 def missing():

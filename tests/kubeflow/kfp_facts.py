@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
@@ -9,6 +10,8 @@ INVALID, NOT_FOUND, EXISTS, DENIED, ABORTED, INTERNAL, UNAUTHENTICATED = 3, 5, 6
 HTTP = {INVALID: 400, NOT_FOUND: 404, EXISTS: 409, DENIED: 403, ABORTED: 409, INTERNAL: 500,
         UNAUTHENTICATED: 401}  # fmt: skip
 NEVER = "1970-01-01T00:00:00Z"
+NO_TIME = "0001-01-01T00:00:00Z"  # how a task's time is written that has not come
+LISTED = {"recurring_run": "Job", "pipeline_version": "PipelineVersion"}
 FINAL = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
 _RUN = {"experiment_id", "run_id", "display_name", "storage_state", "description", "pipeline_spec",
@@ -45,7 +48,10 @@ KEYS = {
 
 
 class ApiError(Exception):
-    """An error with its gRPC code; `inner` is the message that is meant for users."""
+    """An error with its gRPC code; `inner` is the message that is meant for users.
+
+    The cause of an internal error is in the outer message alone.
+    """
 
     def __init__(self, code, inner, outer="Failed to serve the request"):
         super().__init__(inner)
@@ -53,8 +59,16 @@ class ApiError(Exception):
 
     def body(self):
         detail = {"@type": "type.googleapis.com/google.rpc.Status", "code": self.code}
+        inner = "Internal Server Error" if self.code == INTERNAL else self.inner
         return {"code": self.code, "message": f"{self.outer}: {self.inner}",
-                "details": [detail | {"message": self.inner}]}  # fmt: skip
+                "details": [detail | {"message": inner}]}  # fmt: skip
+
+
+class GatewayError(ApiError):
+    """What the gateway refuses before the server sees it."""
+
+    def body(self):
+        return {"code": self.code, "message": self.inner}
 
 
 def missing(kind, name):
@@ -69,7 +83,7 @@ def checked(body, kind):
     """Refuse unknown fields, as the server's protojson does."""
     for key, value in body.items():
         if key not in FIELDS[kind]:
-            raise ApiError(INVALID, f'proto: (line 1:2): unknown field "{key}"', "bad request")
+            raise GatewayError(INVALID, f'proto: (line 1:2): unknown field "{key}"')
         if key in FIELDS and isinstance(value, dict):
             checked(value, key)
     return body
@@ -109,6 +123,8 @@ def _matches(item, encoded, kind):
     if not encoded:
         return True
     try:
+        if escape := re.search("%(?![0-9a-fA-F]{2}).{0,2}", encoded):
+            raise ValueError(escape[0])
         written = json.loads(unquote_plus(encoded))
         predicates = written.get("predicates", [])
     except (ValueError, AttributeError):
@@ -135,8 +151,11 @@ def _matches(item, encoded, kind):
 def _sorting(text, kind):
     words = text.lower().split()
     if len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
-        raise ApiError(INVALID, f'Received invalid sort by format "{text}"')
+        supported = '"field_name", "field_name desc", or "field_name asc"'
+        raise ApiError(INVALID, f'Received invalid sort by format "{text}". Supported format: '
+                       + supported)  # fmt: skip
     key = words[0] if words else "created_at"
     if key not in KEYS[kind]:
-        raise ApiError(INVALID, f'Invalid sorting field: "{key}" on listable type {kind}')
+        listed = LISTED.get(kind, kind.capitalize())
+        raise ApiError(INVALID, f'Invalid sorting field: "{key}" on listable type {listed}')
     return key, words[1:] == ["desc"]

@@ -11,10 +11,28 @@ import uuid
 from datetime import UTC, datetime
 
 import yaml
-from kfp_facts import EXISTS, FINAL, INTERNAL, INVALID, NEVER, ApiError, checked, missing, now
+from kfp_facts import (
+    EXISTS,
+    FINAL,
+    INTERNAL,
+    INVALID,
+    NEVER,
+    NO_TIME,
+    ApiError,
+    checked,
+    missing,
+    now,
+)
 
-_KINDS = {"STRING": str, "NUMBER_INTEGER": (int, float), "NUMBER_DOUBLE": (int, float),
-          "BOOLEAN": bool, "LIST": list, "STRUCT": dict}  # fmt: skip
+_NUMBER = ((int, float), "double or integer", "parameter value is not of number value type")
+_KINDS = {
+    "STRING": (str, "string", "parameter value is not of string value type"),
+    "NUMBER_INTEGER": _NUMBER,
+    "NUMBER_DOUBLE": _NUMBER,
+    "BOOLEAN": (bool, "bool", "input parameter value is not of bool value type"),
+    "LIST": (list, "list", "input parameter value is not of list value type"),
+    "STRUCT": (dict, "struct", "input parameter value is not of struct value type"),
+}
 
 
 class Objects:
@@ -25,7 +43,8 @@ class Objects:
         self.pipelines, self.versions, self.experiments = {}, {}, {}
         self.runs, self.recurring, self.plans, self.logs = {}, {}, {}, {}
         if not multi_user:
-            self.create_experiment({"display_name": "Default"})
+            about = "All runs created without specifying an experiment will be grouped here."
+            self.create_experiment({"display_name": "Default", "description": about})
 
     # -- experiments -------------------------------------------------------------------------
     def create_experiment(self, body):
@@ -33,7 +52,7 @@ class Objects:
         space = self.space(body.get("namespace", ""))
         name = body.get("display_name", "")
         if not name:
-            raise ApiError(INVALID, "Experiment name is empty")
+            raise ApiError(INTERNAL, "Experiment must have a non-empty name")
         if any(e["display_name"] == name and e.get("namespace", "") == space
                for e in self.experiments.values()):  # fmt: skip
             raise ApiError(EXISTS, f"Failed to create a new experiment. The name {name} already "
@@ -50,7 +69,7 @@ class Objects:
         name = body.get("name") or body.get("display_name", "")
         space = self.space(body.get("namespace", ""))
         if not name:
-            raise ApiError(INVALID, "pipeline's name cannot be empty")
+            raise ApiError(INVALID, "name is required")
         if self.pipeline_by_name(name, space):
             raise ApiError(EXISTS, f"Failed to create a new pipeline. The name {name} already "
                            "exist. Please specify a new name")  # fmt: skip
@@ -67,7 +86,7 @@ class Objects:
     def create_version(self, pipeline_id, name, display, description, spec, platform):
         if any(v["pipeline_id"] == pipeline_id and v["name"] == name
                for v in self.versions.values()):  # fmt: skip
-            raise ApiError(EXISTS, f"The name {name} already exist. Specify a new name")
+            raise ApiError(EXISTS, "Failed to create a pipeline version")
         whole = {"pipeline_spec": spec, "platform_spec": platform} if platform else spec
         made = {"pipeline_id": pipeline_id, "pipeline_version_id": str(uuid.uuid4()), "name": name,
                 "display_name": display or name, "description": description, "created_at": now(),
@@ -104,7 +123,7 @@ class Objects:
         self.runs[made["run_id"]] = made
         steps = order(spec)
         self.plans[made["run_id"]] = {"born": time.time(), "steps": steps, "fails": None,
-                                      "ended": None, "set": {}, "tasks": None}  # fmt: skip
+                                      "ended": None, "set": {}, "lost": False}  # fmt: skip
         experiment["last_run_created_at"] = moment
         return made
 
@@ -120,6 +139,9 @@ class Objects:
             raise ApiError(INVALID, f"Failed to terminate a run {run_id}. Row not found")
         self.runs[run_id]["state"] = "CANCELING"
         self.plans[run_id]["ended"] = time.time()
+        if self.plans[run_id]["lost"]:
+            raise ApiError(INTERNAL, f"Failed to terminate run {run_id} due to error terminating "
+                           "its workflow")  # fmt: skip
 
     def settle(self, run_id, changes):
         """Put a run, or some of its tasks, into a state: what the workflow's agent reports."""
@@ -137,7 +159,7 @@ class Objects:
 
     def _progress(self, run):
         plan = self.plans[run["run_id"]]
-        if run["state"] in FINAL or self.pace is None:
+        if run["state"] in FINAL or self.pace is None or plan["lost"]:
             return
         if run["state"] == "CANCELING":
             if time.time() - plan["ended"] >= self.pace:
@@ -163,8 +185,8 @@ class Objects:
     def _details(self, run):
         """Return the nodes of the workflow as task details: graphs, drivers, launchers, tasks."""
         plan = self.plans[run["run_id"]]
-        if run["state"] == "PENDING" and not plan["set"]:
-            return {}
+        if not plan["set"] and (run["state"] == "PENDING" or len(run["state_history"]) == 1):
+            return {}  # nothing was reported of it
         flow = f"{re.sub('[^a-z0-9]+', '-', run['display_name'].lower())[:40]}-{run['run_id'][:5]}"
         nodes = [(flow, run["state"], 0, ["root"]), ("root-driver", "SUCCEEDED", 1, []),
                  ("root", run["state"], 2, [])]  # fmt: skip
@@ -182,7 +204,7 @@ class Objects:
             details.append({
                 "run_id": run["run_id"], "task_id": f"{flow}-{_hash(name + str(index))}",
                 "display_name": name, "create_time": _stamp(born), "start_time": _stamp(start),
-                "end_time": _stamp(start + pace) if over else NEVER, "state": state,
+                "end_time": _stamp(start + pace) if over else NO_TIME, "state": state,
                 "child_tasks": [{"pod_name": f"{flow}-{_hash(child)}"} for child in children],
             })  # fmt: skip
         return {"run_details": {"task_details": details}}
@@ -206,7 +228,7 @@ class Objects:
     def create_recurring(self, body):
         body = checked(body, "recurring_run")
         if not body.get("display_name"):
-            raise ApiError(INVALID, "Recurring run name is empty. Please specify a valid name")
+            raise ApiError(INTERNAL, "Recurring run's name cannot be empty")
         experiment = self._experiment(body.get("experiment_id"))
         most = int(body.get("max_concurrency") or 0)
         if not 1 <= most <= 10:
@@ -242,8 +264,15 @@ class Objects:
         self.recurring[made["recurring_run_id"]] = made
         return made
 
+    def delete_recurring(self, recurring_id):
+        """Delete a recurring run, and with it the workflows of its runs that go on."""
+        del self.recurring[recurring_id]
+        for run in self.runs.values():
+            if run["recurring_run_id"] == recurring_id:
+                self.plans[run["run_id"]]["lost"] = True
+
     def enable(self, recurring_id, on):
-        one = self.recurring.get(recurring_id) or self._no("Recurring run", recurring_id)
+        one = self.recurring.get(recurring_id) or self._no("Job", recurring_id)
         one |= {"status": "ENABLED" if on else "DISABLED", "mode": "ENABLE" if on else "DISABLE",
                 "updated_at": now()}  # fmt: skip
 
@@ -265,14 +294,18 @@ class Objects:
         if "pipeline_spec" in body:
             spec = body["pipeline_spec"]
             return {}, spec.get("pipeline_spec", spec)
-        reference = body.get("pipeline_version_reference", {})
+        reference = body.get("pipeline_version_reference")
+        if not reference:
+            raise ApiError(INTERNAL, "Failed to fetch a template with an empty pipeline spec "
+                           "manifest")  # fmt: skip
         pipeline, named = (reference.get(f"pipeline_{key}") for key in ("id", "version_id"))
         version = self.versions.get(named)
         if not named:
             of_it = [v for v in self.versions.values() if v["pipeline_id"] == pipeline]
             version = of_it[-1] if of_it else None
         if not version:
-            raise missing("PipelineVersion", named or pipeline)
+            kind = "PipelineVersion" if named or pipeline in self.pipelines else "Pipeline"
+            raise ApiError(INTERNAL, f"ResourceNotFoundError: {kind} {named or pipeline} not found")
         spec = version["pipeline_spec"]
         ids = {key: version[key] for key in ("pipeline_id", "pipeline_version_id")}
         return ids, spec.get("pipeline_spec", spec)
@@ -284,9 +317,11 @@ class Objects:
                 if not about.get("isOptional") and "defaultValue" not in about:
                     raise ApiError(INVALID, f"parameter {name} is not optional, yet has neither "
                                    "default value nor user provided value")  # fmt: skip
-            elif not isinstance(given[name], _KINDS[about["parameterType"]]):
-                raise ApiError(INVALID, f"input parameter {name} requires type "
-                               f"{about['parameterType'].lower()}")  # fmt: skip
+                continue
+            kind, word, why = _KINDS[about["parameterType"]]
+            if name in given and not isinstance(given[name], kind):
+                raise ApiError(INVALID, f"input parameter {name} requires type {word}, but the "
+                               + why)  # fmt: skip
         if extra := sorted(set(given) - set(inputs)):
             raise ApiError(INVALID, "parameter(s) provided are not required by pipeline: "
                            + ", ".join(extra))  # fmt: skip
@@ -303,7 +338,7 @@ def read_package(text):
         raise ValueError(f"Failed to parse: {error}") from None
     spec = next((d for d in documents if "pipelineInfo" in d), None)
     if spec is None or "root" not in spec:
-        raise ValueError("unknown template format: pipeline spec is invalid")
+        raise ValueError("unknown template format")
     return spec, next((d for d in documents if "platforms" in d), None)
 
 

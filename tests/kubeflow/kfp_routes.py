@@ -2,7 +2,7 @@
 
 import json
 
-from kfp_facts import missing, page_of
+from kfp_facts import INVALID, ApiError, missing, page_of
 
 ROOT = "/apis/v2beta1"
 
@@ -53,15 +53,30 @@ def _space(objects, item):
 def _delete(kind, label):
     def serve(objects, query, body, *keys):
         _get(kind, label)(objects, query, body, keys[-1])
+        if kind == "recurring_run":
+            objects.delete_recurring(keys[-1])
+            return {}
+        versions = [v for v in objects.versions.values() if v["pipeline_id"] == keys[-1]]
+        if versions:
+            raise ApiError(INVALID, f"Failed to delete pipeline with id {keys[-1]} as it has "
+                           "existing pipeline versions (e.g. "
+                           f"{versions[0]['pipeline_version_id']}). Set cascade=true to delete "
+                           "all versions")  # fmt: skip
         del getattr(objects, _stored(kind))[keys[-1]]
         return {}
 
     return serve
 
 
-def _store(kind, state):
+def _store(kind, label, state):
     def serve(objects, query, body, key):
-        getattr(objects, kind)[key]["storage_state"] = state
+        _get(kind, label)(objects, query, body, key)
+        runs = objects.runs.values()
+        if kind == "experiment":
+            objects.experiments[key]["storage_state"] = state
+        for run in runs if state == "ARCHIVED" or kind == "run" else ():
+            if run[f"{kind}_id"] == key:
+                run["storage_state"] = state
         return {}
 
     return serve
@@ -97,7 +112,8 @@ def _log(objects, query, body, run_id, node):
 
 
 def _health(objects, query, body):
-    return {"tag_name": "2.17.0", "multi_user": objects.multi_user, "pipeline_store": "database"}
+    return {"commit_sha": "unknown", "tag_name": "2.17.0", "multi_user": objects.multi_user,
+            "pipeline_store": "database"}  # fmt: skip
 
 
 _ID = "([^/:]+)"
@@ -107,8 +123,9 @@ ROUTES = [
     ("POST", f"{ROOT}/experiments", lambda o, q, b: o.create_experiment(b)),
     ("GET", f"{ROOT}/experiments/{_ID}", _get("experiment", "Experiment")),
     ("DELETE", f"{ROOT}/experiments/{_ID}", _delete("experiment", "Experiment")),
-    ("POST", f"{ROOT}/experiments/{_ID}:archive", _store("experiments", "ARCHIVED")),
-    ("POST", f"{ROOT}/experiments/{_ID}:unarchive", _store("experiments", "AVAILABLE")),
+    ("POST", f"{ROOT}/experiments/{_ID}:archive", _store("experiment", "Experiment", "ARCHIVED")),
+    ("POST", f"{ROOT}/experiments/{_ID}:unarchive",
+     _store("experiment", "Experiment", "AVAILABLE")),
     ("GET", f"{ROOT}/pipelines", _list("pipeline")),
     ("POST", f"{ROOT}/pipelines", lambda o, q, b: o.create_pipeline(b)),
     ("GET", f"{ROOT}/pipelines/names/(.+)", _by_name),
@@ -124,12 +141,12 @@ ROUTES = [
     ("GET", f"{ROOT}/runs/{_ID}", _get("run", "Run")),
     ("DELETE", f"{ROOT}/runs/{_ID}", _delete("run", "Run")),
     ("POST", f"{ROOT}/runs/{_ID}:terminate", _terminate),
-    ("POST", f"{ROOT}/runs/{_ID}:archive", _store("runs", "ARCHIVED")),
-    ("POST", f"{ROOT}/runs/{_ID}:unarchive", _store("runs", "AVAILABLE")),
+    ("POST", f"{ROOT}/runs/{_ID}:archive", _store("run", "Run", "ARCHIVED")),
+    ("POST", f"{ROOT}/runs/{_ID}:unarchive", _store("run", "Run", "AVAILABLE")),
     ("GET", f"{ROOT}/recurringruns", _list("recurring_run")),
     ("POST", f"{ROOT}/recurringruns", lambda o, q, b: o.create_recurring(b)),
-    ("GET", f"{ROOT}/recurringruns/{_ID}", _get("recurring_run", "Recurring run")),
-    ("DELETE", f"{ROOT}/recurringruns/{_ID}", _delete("recurring_run", "Recurring run")),
+    ("GET", f"{ROOT}/recurringruns/{_ID}", _get("recurring_run", "Job")),
+    ("DELETE", f"{ROOT}/recurringruns/{_ID}", _delete("recurring_run", "Job")),
     ("POST", f"{ROOT}/recurringruns/{_ID}:enable", _enable(on=True)),
     ("POST", f"{ROOT}/recurringruns/{_ID}:disable", _enable(on=False)),
     ("GET", "/apis/v1alpha1/runs/([^/]+)/nodes/([^/]+)/log", _log),

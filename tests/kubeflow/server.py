@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from kfp_facts import HTTP, UNAUTHENTICATED, ApiError
+from kfp_facts import EXISTS, HTTP, UNAUTHENTICATED, ApiError, GatewayError
 from kfp_objects import Objects, read_package
 from kfp_routes import ROOT, ROUTES
 
@@ -181,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
         named = {p.get_param("name", header="content-disposition"): p for p in parts}
         file = named.get("uploadfile")
         if file is None:
-            raise ApiError(3, "Failed to read pipeline from file")
+            raise ApiError(3, "Failed to create a pipeline version")
         name = query.get("name") or query.get("display_name") or file.get_filename()
         try:
             spec, platform = read_package(file.get_payload(decode=True))
@@ -192,8 +192,15 @@ class Handler(BaseHTTPRequestHandler):
             if query.get("pipelineid") not in objects.pipelines:
                 raise ApiError(3, "Failed to create a pipeline version")
             return objects.create_version(query["pipelineid"], name, display, about, spec, platform)
-        made = objects.create_pipeline({"name": name, "display_name": display, "description": about,
-                                        "namespace": query.get("namespace", "")})  # fmt: skip
+        try:
+            made = objects.create_pipeline({
+                "name": name, "display_name": display, "description": about,
+                "namespace": query.get("namespace", ""),
+            })  # fmt: skip
+        except ApiError as error:
+            if error.code == EXISTS:
+                error.inner = "Failed to create a pipeline and a pipeline version"
+            raise
         objects.create_version(made["pipeline_id"], name, display, about, spec, platform)
         return made
 
@@ -205,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
                 try:
                     content = json.loads(body) if body else {}
                 except ValueError:
-                    raise ApiError(3, "proto: syntax error", "bad request") from None
+                    raise GatewayError(3, "proto: syntax error") from None
                 return serve(self.server.objects, self.query, content,
                              *map(unquote, match.groups()))  # fmt: skip
         raise LookupError(path)
@@ -261,9 +268,10 @@ def _due(objects, recurring_id):
 def _populated(content):
     """Leave out what is empty, as the server's protojson does; parameters are as they were."""
     if isinstance(content, dict):
-        whole = ("parameters", "pipeline_spec", "code")
+        whole = ("parameters", "pipeline_spec", "code", "trigger", "multi_user")
         kept = {k: v if k in whole else _populated(v) for k, v in content.items()}
-        return {k: v for k, v in kept.items() if v not in ("", None, [], {}, False, 0)}
+        empty = ("", None, [], {}, False, 0)
+        return {k: v for k, v in kept.items() if v not in empty or k in ("trigger", "multi_user")}
     return [_populated(v) for v in content] if isinstance(content, list) else content
 
 

@@ -91,11 +91,24 @@ def test_a_server_that_stays_away_is_told_and_the_next_call_goes_on(server):
 def test_what_the_server_refuses_is_not_repeated(kubeflow, server):
     with pytest.raises(RefusedError, match="not required by pipeline: colour"):
         submit(kubeflow, parameters={"colour": "red"})
-    with pytest.raises(RefusedError, match="epochs requires type number_integer"):
+    with pytest.raises(RefusedError, match="epochs requires type double or integer"):
         submit(kubeflow, parameters={"epochs": "two"})
     assert server.count("POST", ".*/runs") == 2 and not server.objects.runs
-    with pytest.raises(RefusedError, match="pipeline spec is invalid"):
+    with pytest.raises(RefusedError, match="unknown template format"):
         kubeflow.pipeline_version("other", "no: pipeline")
+
+
+def test_the_cause_of_an_internal_error_is_told(kubeflow):
+    body = {"display_name": "one", "pipeline_version_reference": {"pipeline_version_id": "gone"}}
+    with pytest.raises(UnreachableError, match="PipelineVersion gone not found"):
+        kubeflow.api.send("POST", "/runs", body=body)
+
+
+def test_a_run_whose_workflow_is_gone_is_terminated_all_the_same(kubeflow, server):
+    run = submit(kubeflow)
+    server.objects.plans[run.id]["lost"] = True
+    assert kubeflow.terminate(run.id)
+    assert kubeflow.run(run.id).ending and not kubeflow.terminate(run.id)
 
 
 def test_two_at_once_leave_one_run(server):

@@ -44,9 +44,9 @@ def test_made_unchanged_changed_removed(kubeflow, server, nightly, enabled):
     del enabled[:]
     assert apply(kubeflow, replace(nightly, cron="0 4 * * *")) == "changed"
     assert [r.cron for r in schedules(kubeflow)] == ["0 0 4 * * *"]
-    assert max(enabled) == 1 and enabled.count(0) == 1  # between deleting and enabling
-    assert remove(kubeflow, "nightly", nightly.version.pipeline_id) == 1
-    assert remove(kubeflow, "nightly", nightly.version.pipeline_id) == 0
+    assert max(enabled) == 1 and enabled.count(0) == 3  # after disabling, looking, deleting
+    assert remove(kubeflow, "nightly", nightly.version.pipeline_id) == (1, 0)
+    assert remove(kubeflow, "nightly", nightly.version.pipeline_id) == (0, 0)
 
 
 def test_each_part_of_a_schedule_counts(kubeflow, nightly):
@@ -77,12 +77,34 @@ def test_a_disabled_one_is_enabled_and_doubles_are_deleted(kubeflow, server, nig
     assert apply(kubeflow, nightly) == "changed" and len(server.objects.recurring) == 1
 
 
+def test_a_run_that_goes_on_outlives_its_schedule(kubeflow, server, nightly):
+    apply(kubeflow, nightly)
+    (old,) = server.objects.recurring
+    run = server.objects.create_run(
+        {
+            "display_name": "due",
+            "recurring_run_id": old,
+            "experiment_id": kubeflow.experiment("Default"),
+            "pipeline_version_reference": nightly.version.reference,
+        }
+    )
+    changed = replace(nightly, cron="0 4 * * *")
+    assert apply(kubeflow, changed) == "changed" and apply(kubeflow, changed) == "unchanged"
+    assert {(r.cron, r.enabled) for r in schedules(kubeflow)} == {
+        ("0 0 3 * * *", False), ("0 0 4 * * *", True)
+    }  # fmt: skip
+    assert remove(kubeflow, "nightly", nightly.version.pipeline_id) == (1, 1)
+    assert not server.objects.plans[run["run_id"]]["lost"]
+    server.objects.settle(run["run_id"], {"state": "SUCCEEDED"})
+    assert remove(kubeflow, "nightly", nightly.version.pipeline_id) == (1, 0)
+
+
 def test_a_name_is_of_one_pipeline(kubeflow, nightly):
     apply(kubeflow, nightly)
     other = kubeflow.pipeline_version("another", PACKAGE)
     apply(kubeflow, replace(nightly, version=other))
     assert len(schedules(kubeflow)) == 2
-    assert remove(kubeflow, "nightly", other.pipeline_id) == 1
+    assert remove(kubeflow, "nightly", other.pipeline_id) == (1, 0)
     assert [r.pipeline_id for r in schedules(kubeflow)] == [nightly.version.pipeline_id]
 
 

@@ -118,9 +118,9 @@ def test_a_schedule_of_an_order(config, kubeflow, server):
     assert submission.schedule(kubeflow, order(config, "epochs=3"), "0 3 * * 7") == "changed"
     (one,) = server.objects.recurring.values()
     assert one["display_name"] == "poseline-chain-tqe"
-    assert submission.unschedule(kubeflow, "poseline-chain-tqe", "another") == 0
-    assert submission.unschedule(kubeflow, "poseline-chain-tqe") == 1
-    assert submission.unschedule(kubeflow, "never-uploaded") == 0
+    assert submission.unschedule(kubeflow, "poseline-chain-tqe", "another") == (0, 0)
+    assert submission.unschedule(kubeflow, "poseline-chain-tqe") == (1, 0)
+    assert submission.unschedule(kubeflow, "never-uploaded") == (0, 0)
 
 
 def test_where_the_server_is(monkeypatch):
