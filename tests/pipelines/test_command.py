@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from samples import ROOT
 
 from pipelines import command, local
@@ -79,6 +80,14 @@ def test_a_package_for_here_has_nothing_of_a_cluster():
     text = local._unclustered(OUTPUTS["pipelines/compiled/chain_tqeb.yaml"]())
     for word in ("AWS_ENDPOINT_URL_S3", "resourceMemoryLimit", "retryPolicy", "poseline-ml"):
         assert word not in text
+
+
+def test_a_task_in_a_loop_shares_the_cache_of_the_one_before_it():
+    spec = yaml.safe_load(local._unclustered(OUTPUTS["pipelines/compiled/sweep.yaml"]()))
+    refs = [task["componentRef"]["name"] for graph in (spec["root"], *spec["components"].values())
+            for name, task in graph.get("dag", {}).get("tasks", {}).items()
+            if name.startswith("dataset-convert")]  # fmt: skip
+    assert refs == ["comp-dataset-convert"] * 2
 
 
 @pytest.mark.slow

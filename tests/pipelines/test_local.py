@@ -154,6 +154,7 @@ def test_a_sweep_of_two(run, coco, chain_runs, server, tmp_path):
     runs = chain_runs(server.uri, "sweep")
     assert len(runs["chain"]) == 1
     assert len([name for name in runs if name.startswith("train (")]) == 2
+    assert len(list((tmp_path / "root").rglob("dataset-convert*/"))) == 1
 
 
 def test_a_config_that_is_wrong_ends_as_failed_before_anything_is_run(
