@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 import psutil
 
 from poseline.config.config import Config, config_hash
 from poseline.config.preprocessing import Decoding
 from poseline.config.training import Training
-from poseline.data.decode_jpeg import CHANNELS
 from poseline.data.keypoints import keypoint_set
 from poseline.data.pipeline import TrainingSet, evaluation_batches
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Sample, split
-from poseline.errors import ConfigError, ModelError, Problem
+from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
-from poseline.models import movenet
 from poseline.models.loading import load_keras
 from poseline.models.metadata import ModelMetadata
 from poseline.stages.result import Inputs, StageResult, finish
-from poseline.store.manifest import content_hash, write_atomic
+from poseline.store.manifest import content_hash
 from poseline.training import checkpoint, named, records
-from poseline.training.checkpoint import TrainingState
+from poseline.training.checkpoint import BEST, LAST
 from poseline.training.mirror import Identity, Mirror
 from poseline.training.session import prepare
+from poseline.training.start import Start, find_start
 from poseline.training.termination import Termination
 from poseline.training.trainer import Trainer, log_line
 from poseline.training.twin import make_twin
 
-BEST, LAST = "best_model.h5", "last_trained_model.h5"
 SIDECARS = (f"{BEST}.json", f"{LAST}.json")
 HISTORY, CURVES = "history.csv", "learning_curves.png"
 _log = get_logger(__name__)
@@ -85,7 +79,7 @@ def run(
     prepare(config.general)
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)
-    start = _start(config, training, inputs, out)
+    start = find_start(config, training, inputs, out)
     shape = tuple(start.model.input_shape[1:])
     batches = TrainingSet(samples, config, shape, training.batch_size, start.state.seed or 0)
     validation = evaluation_batches(
@@ -112,16 +106,6 @@ def run(
     return writer.finish(inputs)
 
 
-@dataclass
-class _Start:
-    """Where a training begins: a model, its settings, and a checkpoint to go on with."""
-
-    model: keras.Model
-    training: Training
-    state: TrainingState
-    checkpoint: Path | None = None
-
-
 def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> Mirror:
     """Bring the checkpoint that is at `uri` to `out`, where it is further on than what is there."""
     slice_hash = config_hash(config.slice("train"))
@@ -140,147 +124,7 @@ def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence
     return split(samples, config.dataset.validation_split, config.dataset.seed)
 
 
-def _start(config: Config, training: Training, inputs: Inputs, out: Path) -> _Start:
-    """Find what the training starts from: a checkpoint of its own, another's, a model, nothing."""
-    own, slice_hash = out / LAST, config_hash(config.slice("train"))
-    if own.is_file() and (state := checkpoint.read_state(own)) and state.config_hash == slice_hash:
-        settings = Training.model_validate(state.training | _free(training))
-        return _Start(load_keras(own), settings, state, own)
-    if "resume" in inputs:
-        source = checkpoint.resumable(inputs["resume"])
-        state = checkpoint.read_state(source)
-        if state is None:
-            raise ModelError(
-                f"{source} is a model without the state of its training",
-                "fine-tune it instead: set general.model_path",
-            )
-        state.config_hash, state.stopped = slice_hash, False
-        _take_best(source, out, state)
-        return _Start(load_keras(source), _resumed(training, state), state, source)
-    if "model" in inputs:
-        model = _fine_tuned(load_keras(inputs["model"]), config)
-    elif training.model:
-        weights = str(inputs["weights"]) if "weights" in inputs else None
-        model = movenet.build(
-            training.model, config.dataset.keypoints or 17, training.dropout, weights=weights
-        )
-    else:
-        raise ConfigError([Problem("training.model", "nothing", "a model to train")])
-    _freeze(model, training)
-    seed = config.general.global_seed
-    return _Start(
-        model,
-        training,
-        TrainingState(
-            training=training.model_dump(mode="json"),
-            config_hash=slice_hash,
-            seed=secrets.randbits(32) if seed is None else seed,
-        ),
-    )
-
-
-def _take_best(source: Path, out: Path, state: TrainingState) -> None:
-    """Copy the best model of the training that is resumed, which later ones must surpass."""
-    if source.parent.resolve() == out.resolve():
-        return
-    best, sidecar = (source.with_name(name) for name in (BEST, f"{BEST}.json"))
-    if not (best.is_file() and sidecar.is_file()):
-        state.best = state.best_epoch = None
-        _log.warning("the best model so far is not beside the checkpoint", checkpoint=str(source))
-        return
-    write_atomic(out / sidecar.name, sidecar.read_bytes())
-    write_atomic(out / BEST, best.read_bytes())
-
-
-_FREE = ("batch_size", "epochs", "callbacks")
-"""What a resumed training takes from its own config; the rest stays as it began."""
-
-
-def _free(training: Training) -> dict[str, Any]:
-    return {name: training.model_dump(mode="json")[name] for name in _FREE}
-
-
-def _resumed(training: Training, state: TrainingState) -> Training:
-    asked = training.model_dump(mode="json")
-    for name in ("optimizer", "frozen_layers", "dropout", "heatmaps"):
-        if asked[name] != state.training.get(name):
-            _log.warning(
-                "a resumed training keeps its setting", setting=f"training.{name}",
-                kept=state.training.get(name), ignored=asked[name],
-            )  # fmt: skip
-    return Training.model_validate(state.training | _free(training))
-
-
-def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
-    """Return a model whose layers all learn, with the config's dropout.
-
-    Raises:
-        ModelError: It does not take such pictures or does not put out such heatmaps.
-        ConfigError: A dropout rate is set and the model has no such layer.
-    """
-    taken, found = model.input_shape, model.output_shape
-    if len(found) != 4 or found[-1] != config.dataset.keypoints:
-        raise ModelError(
-            f"general.model_path puts out {found[1:]}",
-            f"expected heatmaps (h, w, {config.dataset.keypoints}): set dataset.keypoints to "
-            "what the model was trained for",
-        )
-    mode = config.preprocessing.color_mode
-    if len(taken) != 4 or None in taken[1:] or taken[-1] != CHANNELS[mode]:
-        raise ModelError(
-            f"general.model_path takes {taken[1:]}",
-            f"expected pictures (h, w, {CHANNELS[mode]}) of a fixed size with color_mode {mode}",
-        )
-    model.trainable = False  # what has the value already is not passed on to the layers
-    model.trainable = True
-    rate = config.training.dropout if config.training else None
-    if rate is not None:
-        dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-        if not dropouts:
-            raise ConfigError(
-                [Problem("training.dropout", f"{rate:g}", "nothing with this model",
-                         "general.model_path has no Dropout layer")]
-            )  # fmt: skip
-        for layer in dropouts:
-            layer.rate = rate
-    return model
-
-
-def _freeze(model: keras.Model, training: Training) -> None:
-    """Freeze the selected layers.
-
-    The document's `(0:-1)` is to leave the last layer trainable. The last entry of
-    `model.layers` may be a mere activation; then what learns is the last layer with a kernel,
-    with the normalization that follows it.
-
-    Raises:
-        ConfigError: The selection is empty, or leaves nothing.
-    """
-    if training.frozen_layers is None:
-        return
-    count = len(model.layers)
-    frozen = set(training.frozen_layers.of(count))
-    if len(frozen) in (0, count):
-        raise ConfigError(
-            [
-                Problem(
-                    "training.frozen_layers", str(training.frozen_layers),
-                    f"some of the model's {count} layers, not all of them",
-                )
-            ]
-        )  # fmt: skip
-    if not any(layer.weights for i, layer in enumerate(model.layers) if i not in frozen):
-        kernels = [i for i, layer in enumerate(model.layers) if hasattr(layer, "kernel")]
-        frozen -= set(range(max(kernels, default=0), count))
-    for index in frozen:
-        model.layers[index].trainable = False
-    _log.info(
-        "frozen", layers=len(frozen), of=count,
-        trainable=sum(int(np.prod(w.shape)) for w in model.trainable_weights),
-    )  # fmt: skip
-
-
-def _trainer(config: Config, start: _Start, steps: int) -> Trainer:
+def _trainer(config: Config, start: Start, steps: int) -> Trainer:
     twin = make_twin(start.model, steps)
     optimizer = named.optimizer(start.training)
     twin.compile(optimizer=optimizer, loss="mse")

@@ -20,10 +20,10 @@ def remove(uri: str) -> None:
     """
     place = parse(uri)
     if place.scheme == "s3":
-        from poseline.store import s3
+        from poseline.store import s3_client
 
-        with s3.told(uri):
-            s3.client().delete_object(Bucket=place.bucket, Key=place.path)
+        with s3_client.told(uri):
+            s3_client.client().delete_object(Bucket=place.bucket, Key=place.path)
     elif place.scheme == "file":
         path = Path(place.path)
         with disk_errors(uri, path.parent):

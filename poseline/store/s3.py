@@ -1,44 +1,29 @@
-"""S3-compatible storage; boto3 is imported here and nowhere else.
-
-Endpoint, region, credentials and CA come from boto3's own chain: AWS_ENDPOINT_URL_S3, AWS_REGION,
-AWS_ACCESS_KEY_ID, a profile, AWS_CA_BUNDLE, a web identity token (IRSA), …; or the keys come from
-the files of a mounted secret, in the folder that POSELINE_S3_SECRET names.
-"""
+"""Files, folders and models from and to S3-compatible storage."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from poseline.errors import StoreAwayError, StoreError
+from poseline.errors import StoreError
 from poseline.store.cache import Cache, disk_errors
 from poseline.store.manifest import MANIFEST, Manifest
 from poseline.store.progress import bar
+from poseline.store.s3_client import THREADS, client, told
 from poseline.store.uri import safe_key
 
 T = TypeVar("T")
-Pairs = tuple[tuple[str, str], ...]
 
 _MODELS = (".h5", ".keras", ".tflite", ".onnx")
 
-_THREADS = 16
 _CHUNK = 1 << 20
-_RETRIES = 3  # of one request
 _ATTEMPTS = 6  # to get on with an object, without a byte of progress
 _PAUSE_S = 0.1  # before the second, twice as long before each later one
-_SECRET_FILES = {
-    "aws_access_key_id": ("AWS_ACCESS_KEY_ID", "accesskey"),
-    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY", "secretkey"),
-    "aws_session_token": ("AWS_SESSION_TOKEN",),
-}
 
 
 @dataclass(frozen=True)
@@ -63,39 +48,6 @@ class Object:
         changed: datetime = entry["LastModified"]
         size = entry["Size"] if "Size" in entry else entry["ContentLength"]
         return cls(key, entry["ETag"], size, changed.timestamp())
-
-
-def client() -> Any:
-    """Return an S3 client: bounded waiting, and path-style addresses for an endpoint of one's own.
-
-    It is made anew where the environment or the mounted secret changed.
-
-    Raises:
-        StoreError: The mounted secret is incomplete.
-    """
-    aws = sorted((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))
-    return _client(os.getpid(), _RETRIES, tuple(aws), tuple(_mounted().items()))
-
-
-@lru_cache(maxsize=2)
-def _client(_process: int, retries: int, aws: Pairs, credentials: Pairs) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    own = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} & {name for name, _ in aws}
-    settings = Config(
-        s3={"addressing_style": "path" if own else "auto"},
-        retries={"total_max_attempts": 1 + retries, "mode": "standard"},
-        connect_timeout=5,
-        read_timeout=30,
-        max_pool_connections=2 * _THREADS,
-        # Newer checksums only where a request demands them: not every storage knows them.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    session = boto3.Session(**dict(credentials))
-    region = session.region_name or "us-east-1"
-    return session.client("s3", config=settings, region_name=region)
 
 
 def download(
@@ -296,7 +248,7 @@ def _below(folder: Path, key: str) -> Iterator[tuple[str, Path]]:
 
 def _in_parallel(work: Callable[[str], T], names: list[str]) -> None:
     """Do work for each name; the first error ends it, once what runs has ended."""
-    with ThreadPoolExecutor(min(_THREADS, len(names) or 1)) as pool:
+    with ThreadPoolExecutor(min(THREADS, len(names) or 1)) as pool:
         jobs = [pool.submit(work, name) for name in names]
         try:
             for job in jobs:
@@ -304,68 +256,3 @@ def _in_parallel(work: Callable[[str], T], names: list[str]) -> None:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _mounted() -> dict[str, str]:
-    """Return the credentials of a mounted secret, read anew since a secret may rotate."""
-    folder = os.environ.get("POSELINE_S3_SECRET")
-    if not folder:
-        return {}
-    found = {}
-    for argument, names in _SECRET_FILES.items():
-        files = [path for name in names if (path := Path(folder) / name).is_file()]
-        if files:
-            found[argument] = files[0].read_text(encoding="utf-8").strip()
-    if len(found) < 2:
-        needed = ", ".join(" or ".join(names) for names in list(_SECRET_FILES.values())[:2])
-        raise StoreError(f"the secret in {folder} is incomplete", f"it needs the files {needed}")
-    return found
-
-
-_REASONS = {
-    "NoSuchBucket": ("the bucket does not exist", "check its name and the endpoint"),
-    "NoSuchKey": ("there is no such object", "check the key"),
-    "AccessDenied": ("access is denied", "check the credentials and the bucket's policy"),
-    "403": ("access is denied", "check the credentials and the bucket's policy"),
-    "InvalidAccessKeyId": ("the access key is unknown", "check AWS_ACCESS_KEY_ID"),
-    "SignatureDoesNotMatch": ("the secret key is wrong", "check AWS_SECRET_ACCESS_KEY"),
-    "ExpiredToken": ("the session token has expired", "sign in again"),
-    "404": ("there is no such object", "check the key"),
-}
-
-
-@contextmanager
-def told(place: str) -> Iterator[None]:
-    """Turn what boto3 raises into a StoreError that names the cause and never a secret."""
-    from boto3.exceptions import Boto3Error
-    from botocore import exceptions as boto
-
-    try:
-        yield
-    except boto.ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-            raise StoreAwayError(f"{place}: the storage answered {code}", "run it again") from None
-        reason, remedy = _REASONS.get(code, (f"the storage answered {code}", "run it again"))
-        raise StoreError(f"{place}: {reason}", remedy) from None
-    except (boto.NoCredentialsError, boto.PartialCredentialsError):
-        raise StoreError(
-            f"{place}: no credentials",
-            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, POSELINE_S3_SECRET, or "
-            "a service account with a role",
-        ) from None
-    except boto.SSLError as error:
-        raise StoreError(f"{place}: {_first(error)}", "set AWS_CA_BUNDLE to your CA's file")\
-            from None  # fmt: skip
-    except (boto.EndpointConnectionError, boto.ConnectTimeoutError) as error:
-        raise StoreAwayError(
-            f"{place}: the endpoint cannot be reached: {_first(error)}",
-            "check AWS_ENDPOINT_URL_S3 and the network",
-        ) from None
-    except (boto.BotoCoreError, Boto3Error) as error:
-        raise StoreError(f"{place}: {_first(error)}", "check the endpoint and run it again")\
-            from None  # fmt: skip
-
-
-def _first(error: Exception) -> str:
-    return str(error).splitlines()[0]

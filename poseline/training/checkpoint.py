@@ -15,6 +15,7 @@ import numpy as np
 
 from poseline.errors import ModelError
 
+BEST, LAST = "best_model.h5", "last_trained_model.h5"
 _GROUP, _STATE = "poseline", "state"
 
 
@@ -122,12 +123,12 @@ def resumable(path: Path) -> Path:
     """
     for candidate in (
         path,
-        path / "last_trained_model.h5",
-        path / "saved_models" / "last_trained_model.h5",
+        path / LAST,
+        path / "saved_models" / LAST,
     ):
         if candidate.is_file():
             return candidate
     raise ModelError(
-        f"{path} holds no last_trained_model.h5",
+        f"{path} holds no {LAST}",
         "set training.resume_training_from to the file or to its experiment directory",
     )

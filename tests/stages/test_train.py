@@ -19,7 +19,6 @@ from poseline.config.config import Config
 from poseline.config.load import parse
 from poseline.data import pipeline
 from poseline.errors import ConfigError, ModelError
-from poseline.models import movenet
 from poseline.models.loading import load_keras
 from poseline.models.metadata import read_metadata
 from poseline.stages import train
@@ -27,7 +26,8 @@ from poseline.stages.evaluate import run as evaluate
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest
 from poseline.training import session
-from poseline.training.checkpoint import read_state, save_model
+from poseline.training.checkpoint import LAST, read_state, save_model
+from poseline.training.start import find_start
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras'
 
@@ -142,12 +142,11 @@ def test_freezing_all_or_nothing_is_told(inputs, tmp_path, frozen):
         train.run(settings(frozen_layers=frozen), inputs, tmp_path / "out")
 
 
-def test_the_documents_layers_of_our_own_model():
+def test_the_documents_layers_of_our_own_model(tmp_path):
     model_settings = {"alpha": 0.35, "input_shape": [64, 64, 3], "pretrained_weights": None}
     for frozen, first in (("(0:154)", 154), ("(0:-1)", -3)):
         config = settings(frozen_layers=frozen, model=model_settings)
-        model = movenet.build(config.training.model, 17)
-        train._freeze(model, config.training)
+        model = find_start(config, config.training, {}, tmp_path).model
         expected = [layer.name for layer in model.layers[first:] if layer.weights]
         assert [x.name for x in model.layers if x.trainable and x.weights] == expected
     assert len(model.trainable_weights) == 3  # the last convolution and its normalization
@@ -457,7 +456,7 @@ def check_ended_training(inputs, tmp_path: Path, signals, epochs):
     for one in signals:
         done = chance.randrange(done + 1, done + epochs // (2 * len(signals) + 1))
         end_training(*place, done, chance.uniform(0, 0.05), one)
-        done = read_state(tmp_path / "parts" / train.LAST).epoch
+        done = read_state(tmp_path / "parts" / LAST).epoch
     parts = finish_training(*place)
     assert parts.summary == whole.summary
     assert parts.metrics == whole.metrics

@@ -151,7 +151,7 @@ def test_a_large_upload_goes_on_with_its_parts(proxy, tmp_path, monkeypatch):
     (tmp_path / "huge.bin").write_bytes(data)
     proxy.cuts, proxy.after, proxy.cut_sending = 10_000, 24 << 20, True
     monkeypatch.setattr("poseline.store.multipart._THREADS", 1)
-    monkeypatch.setattr("poseline.store.s3._RETRIES", 0)
+    monkeypatch.setattr("poseline.store.s3_client._RETRIES", 0)
     with pytest.raises(StoreError):
         publish(tmp_path / "huge.bin", "s3://poses/huge.bin")
     assert not exists("s3://poses/huge.bin")
@@ -198,9 +198,9 @@ def test_what_differs_from_the_manifest_is_told_and_not_kept(storage, folder, tm
 
 def test_a_file_that_the_manifest_names_is_missed(storage, folder):
     publish(folder, f"s3://{storage}/sets/short")
-    from poseline.store import s3
+    from poseline.store.s3_client import client
 
-    s3.client().delete_object(Bucket=storage, Key="sets/short/train/7.txt")
+    client().delete_object(Bucket=storage, Key="sets/short/train/7.txt")
     with pytest.raises(StoreError, match=r"7\.txt is missing"):
         fetch(f"s3://{storage}/sets/short")
 
