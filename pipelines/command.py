@@ -6,14 +6,14 @@ from cyclopts import App
 from rich.console import Console
 
 from poseline import cli
-from poseline.cli.pipelines import (
+from poseline.cli.orders import (
     Server,
     Settings,
-    package,
     run_order,
     schedule_order,
     unschedule_package,
 )
+from poseline.cli.packages import package
 from poseline.config.config import CHAINS
 from poseline.errors import ConfigError, Problem
 from poseline.store.manifest import write_atomic

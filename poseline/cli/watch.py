@@ -52,7 +52,7 @@ def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: flo
         else:
             last = _line_by_line(kubeflow, run, console, interval)
     except KeyboardInterrupt:
-        _say(f"The run goes on. To end it: poseline pipelines cancel {run.id}")
+        say(f"The run goes on. To end it: poseline pipelines cancel {run.id}")
         return 130
     found = _figures(last)
     show(last, output, found)
@@ -168,5 +168,6 @@ def _colored(state: State) -> Text:
     return Text(state, _STYLES.get(state, ""))
 
 
-def _say(message: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(message)
+def say(message: str) -> None:
+    """Tell something beside the answer, on stderr."""
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(message)
