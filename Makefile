@@ -22,10 +22,10 @@ demo: .venv/.ready ## Make a data set, run chain_tqeb on it, show the table
 
 test: .venv/.ready ## Lint, type-check, and run the default tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node"
+	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow"
 
 test-slow: .venv/.ready ## Run the longer tests
-	@$(BIN)/pytest -q -m "slow and not cluster and not images and not node"
+	@$(BIN)/pytest -q -m "slow and not cluster and not images and not node and not kubeflow"
 
 control-plane: .venv/.ready ## Build etcd, the API server and kubectl into ~/.cache/poseline
 	@$(BIN)/python tests/cluster/programs.py
@@ -50,6 +50,12 @@ test-images: .venv/.ready ## Start a Docker engine, build the images and test th
 test-node: .venv/.ready ## Run our images as pods on a real kubelet (Debian, root)
 	@$(BIN)/python tests/cluster/programs.py --node
 	@tests/images/engine.sh tests/cluster -m node
+
+test-kubeflow: .venv/.ready ## Hold the client and the operator against a real Kubeflow server (Debian, root)
+	@test -x /usr/sbin/mariadbd || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qq -y --no-install-recommends mariadb-server-core >/dev/null)
+	@$(BIN)/python tests/cluster/programs.py --kubeflow
+	@$(BIN)/pytest -q -m kubeflow tests/cluster
 
 kind-up: images ## Make a kind cluster with KFP, load the images, install the chart
 	@tests/cluster/kind.sh
@@ -83,4 +89,4 @@ lock: .venv/.ready ## Resolve the locks again
 clean: ## Remove .venv and every output
 	@rm -rf .venv demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test test-slow control-plane test-cluster images test-images test-node kind-up lint schema bench lock clean
+.PHONY: help setup demo test test-slow control-plane test-cluster images test-images test-node test-kubeflow kind-up lint schema bench lock clean

@@ -250,7 +250,8 @@ def _error(host: str, answer: httpx.Response) -> BackendError:
 def _message(answer: httpx.Response) -> tuple[str, int | None]:
     """Read a gRPC gateway's error, or that of an upload; the innermost message is for users.
 
-    Whatever goes wrong within the server has `Internal Server Error` there, and its cause outside.
+    Whatever goes wrong within the server has `Internal Server Error` there, and its cause outside;
+    some messages have a stack trace below.
     """
     try:
         body = answer.json()
@@ -262,4 +263,5 @@ def _message(answer: httpx.Response) -> tuple[str, int | None]:
     inner = next((d["message"] for d in details if isinstance(d, dict) and d.get("message")), "")
     if inner == _INTERNAL:
         inner = ""
-    return str(inner or body.get("message") or body.get("error_message") or ""), body.get("code")
+    message = str(inner or body.get("message") or body.get("error_message") or "")
+    return message.partition("\n")[0], body.get("code")

@@ -22,6 +22,8 @@ T = TypeVar("T")
 _log = get_logger(__name__)
 _SETTLE_S = (0.5, 1.0, 2.0)
 """Pauses before each look for what a lost request may have made."""
+_LAG_S = 0.3
+"""The server writes down that a run is over before it writes down that its tasks are."""
 _POSTS = 3
 
 
@@ -159,7 +161,12 @@ class Kubeflow:
         Raises:
             NotFoundError: There is none.
         """
-        return Run.read(self.api.get(f"/runs/{quote(run_id, safe='')}"))
+        path = f"/runs/{quote(run_id, safe='')}"
+        run = Run.read(self.api.get(path))
+        if run.over and not (run.tasks and all(task.over for task in run.tasks)):
+            time.sleep(_LAG_S)
+            run = Run.read(self.api.get(path))
+        return run
 
     def runs(self, experiment: str | None = None, limit: int = 20) -> list[Run]:
         """Return the newest runs, of an experiment or of all."""

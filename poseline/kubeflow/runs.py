@@ -43,6 +43,11 @@ class Task:
     error: str = ""
     pods: tuple[str, ...] = ()
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return self.state in OVER
+
 
 @dataclass(frozen=True)
 class Run:

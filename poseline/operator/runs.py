@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from poseline.errors import BackendError
 from poseline.kubeflow import runs as kubeflow
 from poseline.kubeflow.api import contains
 from poseline.kubeflow.auth import find_token
@@ -79,9 +80,13 @@ class Runs:
         self, name: str, version: Version, parameters: Mapping[str, Any], account: str
     ) -> None:
         """Ask for a run, unless there is one of this name."""
-        self._kubeflow.submit(
-            name, version, parameters, self._group, service_account=account or None
-        )
+        try:
+            self._kubeflow.submit(
+                name, version, parameters, self._group, service_account=account or None
+            )
+        except BackendError:
+            self.forget()  # the version may have been deleted: the server only says that it failed
+            raise
 
     def stop(self, run_id: str) -> None:
         """Terminate a run; one that has ended or is gone is no error."""

@@ -22,6 +22,7 @@ With KUBECONFIG set and `make test-cluster`, the same tests run against that clu
 import os
 import secrets
 
+import kubeflow_server as kubeflow
 import node as nodes
 import programs
 import pytest
@@ -35,7 +36,9 @@ OPERATOR_IMAGE = f"poseline-operator:{__version__}"
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "control_plane" in item.fixturenames and "node" not in item.fixturenames:
+        if "kubeflow_server" in item.fixturenames:
+            item.add_marker(pytest.mark.kubeflow)
+        elif "control_plane" in item.fixturenames and "node" not in item.fixturenames:
             item.add_marker(pytest.mark.cluster)
 
 
@@ -86,6 +89,21 @@ def node(control_plane):
         yield node
     finally:
         node.stop()
+
+
+@pytest.fixture(scope="session")
+def kubeflow_server(control_plane, weed, tmp_path_factory):
+    """A real Kubeflow Pipelines server on a control plane of ours."""
+    if not isinstance(control_plane, rig.ControlPlane):
+        pytest.skip("KUBECONFIG names a cluster that may have Kubeflow already")
+    if reason := kubeflow.missing():
+        pytest.skip(reason)
+    server = kubeflow.KubeflowServer(control_plane, weed, tmp_path_factory.mktemp("kubeflow"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")

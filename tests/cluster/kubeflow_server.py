@@ -16,6 +16,8 @@ import httpx
 import programs
 from seaweed import ADMIN, free_ports
 
+from poseline.kubeflow.client import Kubeflow
+
 NAMESPACE = "kubeflow"
 # What apt installs where make test-kubeflow runs.
 DATABASE = "/usr/sbin/mariadbd"
@@ -94,6 +96,17 @@ class KubeflowServer:
         self.plane.kubectl("patch", WORKFLOWS, name, "-n", NAMESPACE, "--type=merge",
                            f"--patch={json.dumps(patch)}")  # fmt: skip
 
+    def delete_workflow(self, run_id):
+        """Delete a run's workflow, as somebody does with kubectl."""
+        name = self.workflow(run_id)["metadata"]["name"]
+        self.plane.kubectl("delete", WORKFLOWS, name, "-n", NAMESPACE)
+
+    def runs(self, prefix=""):
+        """Every run whose name begins so, as the API shows it."""
+        with Kubeflow(self.url) as kubeflow:
+            found = list(kubeflow.api.pages("/runs", "runs"))
+        return [run for run in found if run["display_name"].startswith(prefix)]
+
     def log(self, name="apiserver"):
         return (self.folder / f"{name}.log").read_text(errors="replace")[-4000:]
 
@@ -103,7 +116,8 @@ class KubeflowServer:
         # An empty folder is enough, as long as nobody asks who may do what.
         flags = ["--no-defaults", "--skip-grant-tables", "--bind-address=127.0.0.1",
                  f"--datadir={data}", f"--port={self._database}", f"--socket={data / 'socket'}",
-                 "--user=root", "--innodb-flush-log-at-trx-commit=0"]  # fmt: skip
+                 "--character-set-server=utf8mb4", "--user=root",
+                 "--innodb-flush-log-at-trx-commit=0"]  # fmt: skip
         self._run("mariadbd", *flags, program=DATABASE)
 
     def _start_api_server(self):
@@ -177,13 +191,24 @@ def _definition(version):
 
 
 def _nodes(flow, phase, tasks, moment):
-    nodes = {flow: {"id": flow, "name": flow, "displayName": flow, "type": "DAG", "phase": phase,
-                    "startedAt": moment, "templateName": "entrypoint"}}  # fmt: skip
-    for number, (task, state) in enumerate(tasks.items()):
-        key = f"{flow}-{1000000000 + number}"
-        nodes[key] = {"id": key, "name": f"{flow}.root.{task}", "displayName": task,
-                      "type": "DAG", "phase": state, "startedAt": moment,
-                      "templateName": "system-container-executor"}  # fmt: skip
+    """The nodes that Argo makes of KFP's templates: a driver beside each graph, a pod in a task."""
+    nodes = {}
+
+    def add(name, kind, template, state, *children):
+        key = f"{flow}-{1000000000 + len(nodes)}" if name != flow else flow
+        nodes[key] = {"id": key, "name": f"{flow}.{name}", "displayName": name, "type": kind,
+                      "templateName": template, "phase": state, "startedAt": moment,
+                      "children": list(children)}  # fmt: skip
         if state not in ("Pending", "Running"):
             nodes[key]["finishedAt"] = moment
+        return key
+
+    made = []
+    for task, state in tasks.items():
+        pod = add("executor", "Pod", "system-container-impl", state)
+        node = add(task, "DAG", "system-container-executor", state, pod)
+        made.append(add(f"{task}-driver", "Pod", "system-container-driver", "Succeeded", node))
+    root = add("root", "DAG", "root", phase, *made)
+    driver = add("root-driver", "Pod", "system-dag-driver", "Succeeded", root)
+    add(flow, "DAG", "entrypoint", phase, driver)
     return nodes

@@ -122,13 +122,13 @@ def page_of(kind, items, query, default):
 def _matches(item, encoded, kind):
     if not encoded:
         return True
+    wrong = f"failed to parse valid filter from {json.dumps(encoded, ensure_ascii=False)}"
+    if escape := re.search("%(?![0-9a-fA-F]{2}).{0,2}", encoded):
+        raise ApiError(INVALID, f'{wrong}: invalid URL escape "{escape[0]}"')
     try:
-        if escape := re.search("%(?![0-9a-fA-F]{2}).{0,2}", encoded):
-            raise ValueError(escape[0])
-        written = json.loads(unquote_plus(encoded))
-        predicates = written.get("predicates", [])
+        predicates = json.loads(unquote_plus(encoded)).get("predicates", [])
     except (ValueError, AttributeError):
-        raise ApiError(INVALID, f'failed to parse valid filter from "{encoded}"') from None
+        raise ApiError(INVALID, wrong) from None
     for predicate in predicates:
         key, operation = predicate.get("key"), predicate.get("operation")
         if key not in KEYS[kind]:

@@ -26,7 +26,7 @@ from kfp_facts import (
 
 _NUMBER = ((int, float), "double or integer", "parameter value is not of number value type")
 _KINDS = {
-    "STRING": (str, "string", "parameter value is not of string value type"),
+    "STRING": (str, "string", "input parameter is not of string value type"),
     "NUMBER_INTEGER": _NUMBER,
     "NUMBER_DOUBLE": _NUMBER,
     "BOOLEAN": (bool, "bool", "input parameter value is not of bool value type"),
