@@ -11,8 +11,8 @@ from typing import Any
 from poseline import store
 from poseline.config import load
 from poseline.config.config import Config
-from poseline.config.general import OperationMode
-from poseline.errors import ConfigError, Problem
+from poseline.config.general import General, Mlflow, OperationMode
+from poseline.errors import ConfigError, PoselineError, Problem
 
 _FIELDS = {
     "keypoints": "dataset.keypoints",
@@ -69,6 +69,18 @@ def read(text: str, mode: OperationMode, form: Form, *, look: bool = True) -> Co
         names = store.listing(uri) if look else ["person_keypoints.json"]
         overrides += _dataset(uri, names, written)
     return load.parse(text, overrides, mode=mode)
+
+
+def salvaged(text: str) -> Config:
+    """Return what can be read of a config that is wrong: where its run is tracked."""
+    try:
+        data = load.resolve(text)
+        return Config(
+            mlflow=Mlflow.model_validate(data.get("mlflow") or {}),
+            general=General(project_name=str((data.get("general") or {}).get("project_name"))),
+        )
+    except (PoselineError, ValueError, AttributeError):
+        return Config()
 
 
 def kind_of(names: Iterable[str]) -> str:

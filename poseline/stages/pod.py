@@ -7,16 +7,12 @@ task that wants some of them has no use for the files.
 
 from __future__ import annotations
 
-import errno
-import functools
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import stamina
 import yaml
 
 from poseline import log, store
@@ -24,7 +20,7 @@ from poseline.config import load
 from poseline.config.chain import Step
 from poseline.config.config import Config, Stage
 from poseline.config.general import OperationMode
-from poseline.errors import PoselineError, StoreAwayError, StoreError
+from poseline.errors import PoselineError
 from poseline.stages.artifact import (
     Artifact,
     Place,
@@ -34,7 +30,10 @@ from poseline.stages.artifact import (
     model_shown,
     show,
     uri_of,
-)  # fmt: skip
+)
+from poseline.stages.faults import patiently, told
+from poseline.stages.resolve import STAGES
+from poseline.stages.resolve import resolve as resolved
 from poseline.stages.result import StageResult
 from poseline.stages.sources import Sources
 from poseline.stages.wire import Json, figures_of, manifest_of, received, sent, write_figures
@@ -43,41 +42,8 @@ from poseline.store.manifest import Manifest, entries, write_atomic
 if TYPE_CHECKING:
     from poseline.tracking import Tracker
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-STAGES: tuple[Stage, ...] = (
-    "convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"
-)  # fmt: skip
-"""Stages in the order of the outputs of `resolve`."""
 _PATIENCE_S = 300.0  # for MLflow: what is not delivered goes with the pod
 _log = log.get_logger(__name__)
-
-
-_patiently = stamina.retry(
-    on=StoreAwayError, attempts=8, timeout=600, wait_initial=2.0, wait_max=90.0
-)
-"""Where the fault is I/O that may mend itself, a pod tries again before KFP starts another."""
-
-
-def told(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a task end with the exit code of its error, and with its remedy instead of a trace."""
-
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        log.configure()
-        try:
-            return function(*args, **kwargs)
-        except PoselineError as error:
-            _log.error(error.message, remedy=error.remedy)
-            sys.exit(error.exit_code)
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            remedy = "give the task more room: `scratch` of the platform" if full else ""
-            _log.error("the disk is full" if full else str(error), remedy=remedy)
-            sys.exit(StoreError.exit_code)
-
-    return call
 
 
 @told
@@ -96,9 +62,7 @@ def resolve(
         The slice of each of `STAGES`, empty where the chain has no such stage; what
         `dataset-convert` gets; and what each task must know of its run.
     """
-    from poseline.stages.resolve import resolve as resolved
-
-    found = _patiently(resolved)(config, cast(OperationMode, chain), {**form, **variant})
+    found = patiently(resolved)(config, cast(OperationMode, chain), {**form, **variant})
     run = {
         "mlflow": found.config.mlflow.uri,
         "project": found.config.general.project_name,
@@ -120,7 +84,7 @@ def convert(config: Json, data: Json, dataset: Artifact) -> tuple[Json, ...]:
     if data["source"]:
         from poseline.stages.packed import convert_and_pack
 
-        packed = _patiently(convert_and_pack)(
+        packed = patiently(convert_and_pack)(
             _config(config), data["source"], data["content"]["source"], dataset.path
         )
         dataset.metadata.update(packed.shown)
@@ -146,7 +110,7 @@ def import_model(data: Json, model: Artifact) -> None:
     """Bring the model that a chain starts from, with its sidecar, among the artifacts."""
     import shutil
 
-    source = _patiently(store.fetch)(data["sources"]["model"])
+    source = patiently(store.fetch)(data["sources"]["model"])
     out = Path(model.path)
     out.mkdir(parents=True, exist_ok=True)
     for path in (source, source.with_name(f"{source.name}.json")):
@@ -269,7 +233,7 @@ def finish(
     chain: str, config: str, form: Mapping[str, Any], state: str, message: str, summary: Artifact
 ) -> None:
     """Write how a run ended to MLflow, whatever became of it."""
-    from poseline.config.form import read
+    from poseline.config.form import read, salvaged
 
     status = "FINISHED" if state == "SUCCEEDED" else "FAILED"
     try:
@@ -277,7 +241,7 @@ def finish(
         params = found.model_dump(mode="json", exclude={"hydra"})
     except PoselineError as error:
         message, params = f"{message}\n{error}".strip(), {}
-        found = _whatever(config)
+        found = salvaged(config)
     with _tracker(found.mlflow.uri, found.general.project_name, summary) as tracker:
         tracker.parent.params(params)
         tracker.parent.tags({"poseline.state": state, "poseline.message": message[:500]})
@@ -298,7 +262,7 @@ def _run(
     tracked = f"{name} ({run['variant']})" if run["variant"] else name
     left = Path(out.path) / "mlflow"
     with _tracker(run["mlflow"], run["project"], out, left) as tracker:
-        given = {name: _patiently(local_input)(str(uri)) for name, uri in inputs.items()}
+        given = {name: patiently(local_input)(str(uri)) for name, uri in inputs.items()}
         result = run_tracked(
             tracker, Step(tracked, stage), config, given, Path(out.path), **options
         )
@@ -308,7 +272,7 @@ def _run(
         report.write({name: result.out}, yaml.safe_dump(data), run["project"], Path(page.path))
     if run["output"] and "model" in result.files:
         place = "/".join((run["output"].rstrip("/"), chain_of(out), tracked.replace("/", "-")))
-        _patiently(store.publish)(result.out, place)
+        patiently(store.publish)(result.out, place)
         out.metadata["published"] = place
     return result
 
@@ -332,20 +296,6 @@ def _tracker(
 
 def _config(data: Json) -> Config:
     return load.from_slice(received(data))
-
-
-def _whatever(text: str) -> Config:
-    """Return what can be read of a config that is wrong: where its run is tracked."""
-    from poseline.config.general import General, Mlflow
-
-    try:
-        data = load.resolve(text)
-        return Config(
-            mlflow=Mlflow.model_validate(data.get("mlflow") or {}),
-            general=General(project_name=str((data.get("general") or {}).get("project_name"))),
-        )
-    except (PoselineError, ValueError, AttributeError):
-        return Config()
 
 
 def _short(value: Any) -> str:

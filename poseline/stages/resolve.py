@@ -8,9 +8,14 @@ from typing import Any
 from poseline import store
 from poseline.config import form
 from poseline.config.chain import steps
-from poseline.config.config import Config
+from poseline.config.config import Config, Stage
 from poseline.config.general import OperationMode
 from poseline.stages.sources import Sources
+
+STAGES: tuple[Stage, ...] = (
+    "convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"
+)  # fmt: skip
+"""Every stage that has a slice, in the order of the outputs of the component `resolve`."""
 
 
 @dataclass(frozen=True)

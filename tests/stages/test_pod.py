@@ -20,6 +20,7 @@ from poseline.config.load import load
 from poseline.errors import StoreAwayError
 from poseline.stages import pod
 from poseline.stages.artifact import chain_of, show
+from poseline.stages.resolve import STAGES
 from poseline.stages.wire import sent
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -80,7 +81,7 @@ def test_a_seed_that_is_set_to_nothing_stays_so():
         {"dataset": str(ROOT / "examples")},
         {},
     )
-    handed = pod._config(through_kfp(slices[pod.STAGES.index("train")]))
+    handed = pod._config(through_kfp(slices[STAGES.index("train")]))
     assert handed.general.global_seed is None
 
 
