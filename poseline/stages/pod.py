@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from poseline import log, store
+from poseline import store
 from poseline.config import load
 from poseline.config.chain import Step
 from poseline.config.config import Config, Stage
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from poseline.tracking import Tracker
 
 _PATIENCE_S = 300.0  # for MLflow: what is not delivered goes with the pod
-_log = log.get_logger(__name__)
 
 
 @told
