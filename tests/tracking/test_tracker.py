@@ -79,7 +79,8 @@ def test_a_delivery_that_was_not_marked_is_repeated_without_doubles(uri, tmp_pat
     ("error", "status"),
     [(ValueError(), "FAILED"), (StoppedError("stop"), "KILLED"), (KeyboardInterrupt(), "KILLED")],
 )
-def test_the_status_says_how_it_ended(uri, tmp_path, chain_runs, error, status):
+def test_the_status_says_how_it_ended(uri, tmp_path, chain_runs, monkeypatch, error, status):
+    monkeypatch.setattr("poseline.tracking.tracker._HURRY_S", 120)  # a new database takes its time
     with (
         pytest.raises(type(error)),
         open_tracker(uri, "people", tmp_path / "box") as tracker,
