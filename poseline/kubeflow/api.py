@@ -28,7 +28,7 @@ ROOT = "/apis/v2beta1"
 _PAGE = 100
 _MOST_PAGES = 1000
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0)
-_GRPC_NOT_FOUND = 5
+_GRPC_NOT_FOUND, _GRPC_DENIED = 5, 7
 _INTERNAL = "Internal Server Error"
 _log = get_logger(__name__)
 _HOST = re.compile(r"[\w.-]+|[\da-f:.]+")
@@ -38,6 +38,7 @@ _LOGIN = (
     "(audience pipelines.kubeflow.org); an address that asks for a login in a browser is that of "
     "the dashboard: use the one of ml-pipeline"
 )
+_RIGHTS = "give the caller a role of Kubeflow in that namespace, such as kubeflow-edit"
 
 
 class Api:
@@ -236,6 +237,8 @@ def _error(host: str, answer: httpx.Response) -> BackendError:
     place = f"{host}: {message or f'HTTP {status} {answer.reason_phrase}'}"
     if status >= 500 or status in (408, 429):
         return UnreachableError(f"{place} (HTTP {status})", _LATER)
+    if status == 403 and code == _GRPC_DENIED:
+        return DeniedError(place, _RIGHTS)
     if status in (401, 403) or answer.is_redirect:
         return DeniedError(place if message else f"{host} asks for a login (HTTP {status})", _LOGIN)
     if status == 404:

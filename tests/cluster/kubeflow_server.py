@@ -52,7 +52,7 @@ class KubeflowServer:
         self.plane, self.folder, self._storage = plane, folder, storage_port
         self._processes = {}
         self._database, self._http, self._rpc, self._metrics = free_ports(4)
-        self.url = f"http://127.0.0.1:{self._http}"
+        self.url = _url(self._http)
 
     def start(self):
         """Start everything; its tables, its namespace and Argo's definition are made first."""
@@ -61,12 +61,22 @@ class KubeflowServer:
                            f"crd/{WORKFLOWS}", f"crd/{SCHEDULES}")  # fmt: skip
         self.plane.kubectl("create", "namespace", NAMESPACE)
         self._start_database()
-        self._start_api_server()
+        self._start_api_server("apiserver", self._http, self._rpc)
         where = ["-mlPipelineAPIServerName=127.0.0.1", f"-mlPipelineServiceGRPCPort={self._rpc}",
                  f"-namespace={NAMESPACE}", f"-kubeconfig={self.plane.kubeconfig}"]  # fmt: skip
         self._run("persistence", *where, f"-mlPipelineServiceHttpPort={self._http}",
                   before=["unshare", "--mount", "sh", "-c", OWN_RUN, "sh"])  # fmt: skip
         self._run("scheduledworkflow", *where, f"-metricsPort={self._metrics}")
+
+    def start_multi_user(self):
+        """Start an API server of a multi-user installation beside it; return its URL.
+
+        It knows its callers by tokens for the audience `pipelines.kubeflow.org`, and asks the
+        cluster what they may do in a namespace.
+        """
+        http, rpc = free_ports(2)
+        self._start_api_server("profiles", http, rpc, MULTIUSER="true")
+        return _url(http)
 
     def stop(self):
         """End every program, and remove what was put into the cluster."""
@@ -120,18 +130,18 @@ class KubeflowServer:
                  "--innodb-flush-log-at-trx-commit=0"]  # fmt: skip
         self._run("mariadbd", *flags, program=DATABASE)
 
-    def _start_api_server(self):
+    def _start_api_server(self, name, http, rpc, **environment):
         local = "127.0.0.1"
         config = {
             "DBDriverName": "mysql",
             "DBConfig": {
                 "ConMaxLifeTime": "120s",
                 "MySQLConfig": {"Host": local, "Port": str(self._database), "User": "root",
-                                "DBName": "mlpipeline", "GroupConcatMaxLen": "4194304"},
+                                "DBName": name, "GroupConcatMaxLen": "4194304"},
             },
             "ObjectStoreConfig": {
                 "Host": local, "Port": str(self._storage), "Secure": "false",
-                "BucketName": "mlpipeline", "PipelinePath": "pipelines",
+                "BucketName": name, "PipelinePath": "pipelines",
                 "AccessKey": ADMIN["AWS_ACCESS_KEY_ID"],
                 "SecretAccessKey": ADMIN["AWS_SECRET_ACCESS_KEY"],
             },
@@ -142,36 +152,42 @@ class KubeflowServer:
             "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_HOST": local,
             "ML_PIPELINE_VISUALIZATIONSERVER_SERVICE_PORT": "1",
         }  # fmt: skip
-        folder = self.folder / "config"
+        folder = self.folder / f"{name}-config"
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps(config))
-        self._run("apiserver", f"-config={folder}", f"-httpPortFlag=127.0.0.1:{self._http}",
-                  f"-rpcPortFlag=:{self._rpc}", "-logtostderr")  # fmt: skip
+        self._run(name, f"-config={folder}", f"-httpPortFlag=127.0.0.1:{http}",
+                  f"-rpcPortFlag=:{rpc}", "-logtostderr",
+                  program=programs.KUBEFLOW_FOLDER / "apiserver", **environment)  # fmt: skip
         end = time.monotonic() + 120
-        while not self._answers():
+        while not _answers(_url(http)):
             ended = [name for name, each in self._processes.items() if each.poll() is not None]
             if ended or time.monotonic() > end:
-                culprit = ended[0] if ended else "apiserver"
+                culprit = ended[0] if ended else name
                 raise RuntimeError(f"{culprit} does not run:\n{self.log(culprit)}")
             time.sleep(0.2)
 
-    def _answers(self):
-        try:
-            return httpx.get(f"{self.url}/apis/v2beta1/healthz", timeout=5).is_success
-        except httpx.HTTPError:
-            return False
-
-    def _run(self, name, *flags, program=None, before=()):
+    def _run(self, name, *flags, program=None, before=(), **environment):
         program = program or programs.KUBEFLOW_FOLDER / name
         environment = {
             **self.plane.environment, "POD_NAMESPACE": NAMESPACE, "CRON_SCHEDULE_TIMEZONE": "UTC",
-            "NO_PROXY": "127.0.0.1,localhost", "TAG_NAME": programs.KUBEFLOW,
+            "NO_PROXY": "127.0.0.1,localhost", "TAG_NAME": programs.KUBEFLOW, **environment,
         }  # fmt: skip
         with (self.folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
                 [*before, str(program), *flags], stdout=log, stderr=log, cwd=self.folder,
                 env=environment,
             )  # fmt: skip
+
+
+def _url(port):
+    return f"http://127.0.0.1:{port}"
+
+
+def _answers(url):
+    try:
+        return httpx.get(f"{url}/apis/v2beta1/healthz", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _definition(version):

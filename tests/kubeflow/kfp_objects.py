@@ -49,7 +49,7 @@ class Objects:
     # -- experiments -------------------------------------------------------------------------
     def create_experiment(self, body):
         body = checked(body, "experiment")
-        space = self.space(body.get("namespace", ""))
+        space = self.space(body.get("namespace", ""), "An experiment")
         name = body.get("display_name", "")
         if not name:
             raise ApiError(INTERNAL, "Experiment must have a non-empty name")
@@ -67,7 +67,7 @@ class Objects:
     def create_pipeline(self, body):
         body = checked(body, "pipeline")
         name = body.get("name") or body.get("display_name", "")
-        space = self.space(body.get("namespace", ""))
+        space = self.shared(body.get("namespace", ""))
         if not name:
             raise ApiError(INVALID, "name is required")
         if self.pipeline_by_name(name, space):
@@ -277,9 +277,14 @@ class Objects:
                 "updated_at": now()}  # fmt: skip
 
     # -- what all have in common -------------------------------------------------------------
-    def space(self, namespace):
+    def space(self, namespace, what):
+        """Return the namespace that something is in; nothing where there are no profiles."""
         if self.multi_user and not namespace:
-            raise ApiError(INVALID, "A resource cannot have an empty namespace in multi-user mode")
+            raise ApiError(INVALID, f"{what} cannot have an empty namespace in multi-user mode")
+        return self.shared(namespace)
+
+    def shared(self, namespace):
+        """Return the namespace of a pipeline, which may be in none for the use of all."""
         return namespace if self.multi_user else ""
 
     def _experiment(self, experiment_id):

@@ -5,6 +5,7 @@ import json
 from kfp_facts import INVALID, ApiError, missing, page_of
 
 ROOT = "/apis/v2beta1"
+WHAT = {"run": "A run", "recurring_run": "Recurring run", "experiment": "An experiment"}
 
 
 def _stored(kind):
@@ -38,7 +39,9 @@ def _list(kind):
                 raise missing("Experiment", experiment)
             items = [item for item in items if item["experiment_id"] == experiment]
         elif objects.multi_user and not owner:
-            space = objects.space(query.get("namespace", ""))
+            space = query.get("namespace", "")
+            if kind != "pipeline":
+                space = objects.space(space, WHAT[kind])
             items = [item for item in items if _space(objects, item) == space]
         return page_of(kind, items, query, objects.page)
 
@@ -83,7 +86,7 @@ def _store(kind, label, state):
 
 
 def _by_name(objects, query, body, name):
-    space = objects.space(query.get("namespace", ""))
+    space = objects.shared(query.get("namespace", ""))
     found = objects.pipeline_by_name(name, space)
     if not found:
         raise missing("Namespace/Pipeline", f"{space}/{name}")

@@ -271,6 +271,17 @@ def test_a_namespace_goes_with_everything():
             nobody.runs()
 
 
+def test_the_end_of_a_run_is_read_with_that_of_its_tasks(kubeflow, server):
+    run = submit(kubeflow)
+    server.objects.settle(run.id, {"state": "FAILED", "tasks": {"train": "RUNNING"}})
+
+    def observe(objects):  # what the server writes down after the run itself
+        objects.settle(run.id, {"tasks": {"train": "FAILED", "quantize": "FAILED"}})
+
+    server.observe = observe
+    assert {task.state for task in kubeflow.run(run.id).tasks} == {"FAILED"}
+
+
 def test_an_archived_experiment(kubeflow):
     kubeflow.api.send("POST", f"/experiments/{kubeflow.experiment('old')}:archive")
     with pytest.raises(RefusedError, match="old is archived"):
