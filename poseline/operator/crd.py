@@ -18,26 +18,28 @@ from poseline.operator.schemas import (
 )
 
 _LONGEST_NAME = 52  # of a schedule: what names its experiments still fits a label
-_COLUMNS: dict[str, tuple[tuple[str, str, str, int], ...]] = {
+_COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
     EXPERIMENT.name: (
-        ("Phase", "string", ".status.phase", 0),
-        ("Stage", "string", ".status.stage", 0),
-        ("OKS", "number", ".status.oks.float", 0),
-        ("Int8", "number", ".status.oks.int8", 0),
-        ("Age", "date", ".metadata.creationTimestamp", 0),
-        ("Run", "string", ".status.runID", 1),
-        ("Model", "string", ".status.model.uri", 1),
+        ("Phase", "string", ".status.phase"),
+        ("Stage", "string", ".status.stage"),
+        ("OKS", "number", ".status.oks.float"),
+        ("Int8", "number", ".status.oks.int8"),
+        ("Age", "date", ".metadata.creationTimestamp"),
+        ("Run", "string", ".status.runID"),
+        ("Model", "string", ".status.model.uri"),
     ),
     SCHEDULE.name: (
-        ("Schedule", "string", ".spec.schedule", 0),
-        ("Time zone", "string", ".spec.timeZone", 0),
-        ("Suspend", "boolean", ".spec.suspend", 0),
-        ("Active", "integer", ".status.activeCount", 0),
-        ("Last", "date", ".status.lastScheduleTime", 0),
-        ("Next", "string", ".status.nextScheduleTime", 0),
-        ("Age", "date", ".metadata.creationTimestamp", 0),
+        ("Schedule", "string", ".spec.schedule"),
+        ("Time zone", "string", ".spec.timeZone"),
+        ("Suspend", "boolean", ".spec.suspend"),
+        ("Active", "integer", ".status.activeCount"),
+        ("Last", "date", ".status.lastScheduleTime"),
+        ("Next", "string", ".status.nextScheduleTime"),
+        ("Age", "date", ".metadata.creationTimestamp"),
     ),
 }
+# The API server leaves out a priority of 0; one that is told would clash with another client's.
+_WIDE: dict[str, dict[str, int]] = {"Run": {"priority": 1}, "Model": {"priority": 1}}
 
 
 def crd(kind: Kind) -> dict[str, Any]:
@@ -88,8 +90,8 @@ def crd(kind: Kind) -> dict[str, Any]:
                     "schema": {"openAPIV3Schema": schema},
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": [
-                        {"name": name, "type": type_, "jsonPath": path, "priority": priority}
-                        for name, type_, path, priority in _COLUMNS[kind.name]
+                        {"name": name, "type": type_, "jsonPath": path, **_WIDE.get(name, {})}
+                        for name, type_, path in _COLUMNS[kind.name]
                     ],
                 }
             ],

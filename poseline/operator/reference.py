@@ -72,7 +72,7 @@ def _kind(kind: Kind, example: str, elsewhere: Mapping[str, str]) -> Iterator[st
     yield from _rules(schema)
     yield f"\n### {kind.name} columns\n\n| column | type | from | shown |\n|---|---|---|---|"
     for column in version["additionalPrinterColumns"]:
-        shown = "with `-o wide`" if column["priority"] else "always"
+        shown = "with `-o wide`" if column.get("priority") else "always"
         yield f"| {column['name'].upper()} | {column['type']} | `{column['jsonPath']}` | {shown} |"
     yield f"\n### {kind.name} conditions\n\n| type | meaning |\n|---|---|"
     for type_, meaning in CONDITIONS.items():
