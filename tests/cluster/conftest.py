@@ -22,6 +22,7 @@ With KUBECONFIG set and `make test-cluster`, the same tests run against that clu
 import os
 import secrets
 
+import helming
 import kubeflow_server as kubeflow
 import node as nodes
 import programs
@@ -47,7 +48,11 @@ def control_plane(tmp_path_factory):
     """The cluster that KUBECONFIG names, or else a control plane of our own."""
     folder = tmp_path_factory.mktemp("cluster")
     if os.environ.get("KUBECONFIG"):
-        yield rig.at_hand(os.environ["KUBECONFIG"], folder)
+        cluster = rig.at_hand(os.environ["KUBECONFIG"], folder)
+        cluster.bare = not helming.definitions(cluster)
+        yield cluster
+        if cluster.bare:
+            helming.without_definitions(cluster)
         return
     if missing := programs.missing():
         pytest.skip(f"not built: {', '.join(missing)}; `make control-plane` builds them with Go")

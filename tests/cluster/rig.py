@@ -42,9 +42,11 @@ class Cluster:
         folder: Where kubeconfigs of others are written.
         kubectl_program: Path of kubectl.
         audit_log: The API server's audit log (one JSON event a line), None where it is not ours.
+        bare: Whether it came without poseline's definitions, so that tests may take them away.
     """
 
     audit_log: Path | None = None
+    bare = True
 
     def __init__(self, kubeconfig, folder, kubectl_program):
         self.kubeconfig = Path(kubeconfig)
