@@ -41,7 +41,7 @@ def crds() -> None:
 
 
 @app.command(name="try")
-def try_(manifest: Path, *, timeout: float = 3600.0) -> None:
+def try_(manifest: Path, *, timeout: float = 3600.0, measured: bool = False) -> None:
     """Create an experiment from a file, wait for its end, and exit by its outcome.
 
     Example: `poseline operator try examples/kubernetes/experiment.yaml --timeout 7200`
@@ -49,8 +49,9 @@ def try_(manifest: Path, *, timeout: float = 3600.0) -> None:
     Args:
         manifest: YAML of a PoseExperiment; its name gets a suffix.
         timeout: Most seconds to wait.
+        measured: Fail where MLflow has no figures of it.
     """
     from poseline.operator import cluster, trial
 
     cluster.connect()
-    trial.run(cluster.Cluster(), manifest, timeout)
+    trial.run(cluster.Cluster(), manifest, timeout, measured=measured)

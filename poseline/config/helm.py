@@ -224,10 +224,10 @@ class NetworkPolicy(KubernetesSection):
 
 
 class Test(KubernetesSection):
-    """What `helm test` runs: an experiment on a few drawn people, a few minutes."""
+    """What `helm test` runs: an experiment on a few drawn people, some minutes."""
 
     timeout_seconds: Annotated[Integer, Field(ge=60, le=86_400), unit("s")] = 1800
-    """Most time that it may take."""
+    """Most time that it may take; Helm's own `--timeout` is 5 minutes unless told."""
     dataset: str = ""
     """URI that the drawn people are put to; empty: below `objectStore.bucket`."""
 

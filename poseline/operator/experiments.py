@@ -83,15 +83,15 @@ class Experiments:
         return f"{ui.rstrip('/')}/#/runs/details/{run_id}" if ui else ""
 
     def figures(self, body: Body, run_id: str) -> outcome.Result | None:
-        """Return what MLflow has of a run; None where it has nothing or does not answer."""
+        """Return what MLflow has of a run; None where it has nothing.
+
+        Raises:
+            BackendError: It does not answer, or refuses.
+        """
         spec = body["spec"]
         own = (spec.get("platform") or {}).get("mlflow", {}).get("trackingUri")
         uri = own or self._settings.mlflow_url or spec["config"].get("mlflow", {}).get("uri", "")
-        try:
-            return outcome.result(run_id, uri, timeout=self._settings.kubeflow_timeout)
-        except BackendError as error:
-            _log.warning("no figures", experiment=body["metadata"]["name"], why=error.message)
-            return None
+        return outcome.result(run_id, uri, timeout=self._settings.kubeflow_timeout)
 
 
 class _Pass:
@@ -216,8 +216,8 @@ class _Pass:
     def _not_submitted(self, error: BackendError) -> None:
         self._write(
             status.condition(
-                self._status, "Submitted", "False", "NoAnswer", error.message, self._generation,
-                status.now(),
+                self._status, "Submitted", "False", status.NO_ANSWER, error.message,
+                self._generation, status.now(),
             )
         )  # fmt: skip
 
@@ -227,12 +227,18 @@ class _Pass:
             self._generation, status.now(),
         )  # fmt: skip
         if report.figures and experiment.run_id:
-            found = self._room.figures(self._body, experiment.run_id)
-            if found:
-                made = status.measured(made, found, self._generation, status.now())
+            made = self._measured(made, experiment.run_id)
         if made.get("phase") != experiment.phase and made["phase"] in ("Succeeded", "Failed"):
             metrics.ENDED.labels(made["phase"]).inc()
         self._write(made)
+
+    def _measured(self, made: Status, run_id: str) -> Status:
+        try:
+            found = self._room.figures(self._body, run_id)
+        except BackendError as error:
+            self._log.warning("no figures", why=error.message)
+            return status.unmeasured(made, error.message, self._generation, status.now())
+        return status.measured(made, found, self._generation, status.now()) if found else made
 
     def _ordered(self) -> Order:
         if not hasattr(self, "_order"):

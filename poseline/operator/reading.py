@@ -57,7 +57,10 @@ def read(body: Mapping[str, Any], fault: str = "") -> Experiment:
         submission=_submission(asked) if asked else None,
         run_id=status.get("runID", ""),
         completed=read_time(status.get("completionTime")),
-        measured=any(each["type"] == MEASURED for each in status.get("conditions", [])),
+        measured=any(
+            each["type"] == MEASURED and each["status"] == "True"
+            for each in status.get("conditions", [])
+        ),
     )
 
 

@@ -14,6 +14,8 @@ Status = dict[str, Any]
 
 MEASURED: Condition = "Measured"
 """Condition: the chain's run in MLflow has ended, and all its figures are in the status."""
+NO_ANSWER = "NoAnswer"
+"""Reason of a condition: a server does not answer; the message says which, and how."""
 
 _DIGITS = 4
 _FIGURES = ("oks", "fit", "latencyMs", "model", "gate")
@@ -99,7 +101,7 @@ def reported(
 def reachable(status: Status, why_not: str, generation: int, now: datetime) -> Status:
     """Return the status that says whether Kubeflow answers."""
     if why_not:
-        return condition(status, "Reachable", "False", "NoAnswer", why_not, generation, now)
+        return condition(status, "Reachable", "False", NO_ANSWER, why_not, generation, now)
     text = "Kubeflow answers"
     return condition(status, "Reachable", "True", "Answered", text, generation, now)
 
@@ -123,10 +125,13 @@ def measured(status: Status, result: Result, generation: int, now: datetime) -> 
     if "latency_ms_estimate" in metrics:
         found["latencyMs"] = round(metrics["latency_ms_estimate"], 2)
     made = {**status, **{key: value for key, value in found.items() if value not in ({}, None)}}
-    if result.status == "RUNNING":
-        return made
-    text = f"MLflow run {result.run_id}"
-    return condition(made, MEASURED, "True", result.status.capitalize(), text, generation, now)
+    text, ended = f"MLflow run {result.run_id}", str(result.status != "RUNNING")
+    return condition(made, MEASURED, ended, result.status.capitalize(), text, generation, now)
+
+
+def unmeasured(status: Status, why: str, generation: int, now: datetime) -> Status:
+    """Return the status that says why MLflow has not told the figures."""
+    return condition(status, MEASURED, "False", NO_ANSWER, why, generation, now)
 
 
 def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:

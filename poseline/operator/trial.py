@@ -13,18 +13,24 @@ from poseline.errors import BackendError, ConfigError, Problem
 from poseline.log import get_logger
 from poseline.operator.cluster import Cluster
 from poseline.operator.kinds import EXPERIMENT
+from poseline.operator.status import MEASURED, NO_ANSWER
 
 _POLL_S = 2.0
+# The last task of a run writes to MLflow; the operator only has to read that.
+_FIGURES_S = 90.0
 _log = get_logger(__name__)
 
 
-def run(cluster: Cluster, manifest: Path, timeout: float) -> dict[str, Any]:
+def run(
+    cluster: Cluster, manifest: Path, timeout: float, *, measured: bool = False
+) -> dict[str, Any]:
     """Create an experiment under a new name, and wait until it has ended.
 
     Args:
         cluster: The API server.
         manifest: YAML of a PoseExperiment; its name gets a suffix.
         timeout: Most seconds to wait.
+        measured: Whether its figures must come from MLflow, too.
 
     Returns:
         Its last status.
@@ -36,34 +42,46 @@ def run(cluster: Cluster, manifest: Path, timeout: float) -> dict[str, Any]:
     body = _read(manifest)
     body["metadata"]["name"] += f"-{secrets.token_hex(3)}"
     namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+    hint = f"kubectl describe poseexperiment {name} --namespace {namespace}"
     cluster.create(EXPERIMENT, body)
-    deadline, seen = time.monotonic() + timeout, ""
+    deadline, seen, phase = time.monotonic() + timeout, "", ""
     while time.monotonic() < deadline:
         found = cluster.get(EXPERIMENT, namespace, name)
         if found is None:
             raise BackendError(f"{namespace}/{name} was deleted", "run it again")
         status: dict[str, Any] = found.get("status", {})
-        now = f"{status.get('phase', 'new')} {status.get('stage', '')}".strip()
-        if now != seen:
+        before, phase = phase, status.get("phase", "")
+        if (now := _told(status)) != seen:
             _log.info("experiment", name=name, phase=now)
             seen = now
-        if status.get("phase") == "Succeeded":
-            return status
-        if status.get("phase") == "Failed":
-            raise BackendError(
-                f"{namespace}/{name} failed: {_message(status)}",
-                f"kubectl describe poseexperiment {name} --namespace {namespace}",
-            )
+        if phase == "Failed":
+            raise BackendError(f"{namespace}/{name} failed: {_message(status)}", hint)
+        if phase == "Succeeded":
+            if not measured or _conditions(status).get(MEASURED, {}).get("status") == "True":
+                return status
+            if before != phase:
+                deadline = min(deadline, time.monotonic() + _FIGURES_S)
         time.sleep(_POLL_S)
-    raise BackendError(
-        f"{namespace}/{name} is {seen or 'new'} after {timeout:g} s",
-        f"kubectl describe poseexperiment {name} --namespace {namespace}",
-    )
+    if phase == "Succeeded":
+        raise BackendError(f"{namespace}/{name} has no figures in MLflow: {seen}", hint)
+    raise BackendError(f"{namespace}/{name} has not ended after {timeout:g} s: {seen}", hint)
+
+
+def _told(status: dict[str, Any]) -> str:
+    """Return where an experiment is, and which server does not answer."""
+    if not status:
+        return "no operator has looked at it"
+    lost = [c["message"] for c in status.get("conditions", []) if c["reason"] == NO_ANSWER]
+    place = f"{status.get('phase', '')} {status.get('stage', '')}".strip()
+    return "; ".join(dict.fromkeys([place, *lost]))
 
 
 def _message(status: dict[str, Any]) -> str:
-    found = [c.get("message", "") for c in status.get("conditions", []) if c["type"] == "Succeeded"]
-    return found[0] if found else "without a reason"
+    return str(_conditions(status).get("Succeeded", {}).get("message", "without a reason"))
+
+
+def _conditions(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["type"]: each for each in status.get("conditions", [])}
 
 
 def _read(manifest: Path) -> dict[str, Any]:

@@ -321,6 +321,7 @@ def test_figures_may_come_after_the_end(world, monkeypatch):
     assert world.look() == Settings.poll_seconds
     assert world.status()["phase"] == "Succeeded"
     assert "oks" not in world.status()
+    assert world.condition("Measured")["message"] == "MLflow does not answer"
     up.append(True)
     world.look()
     assert world.status()["oks"] == {"float": 0.81}

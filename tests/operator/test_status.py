@@ -53,8 +53,13 @@ def test_a_story_from_asking_to_the_figures():
 
 def test_figures_of_a_run_that_goes_on_are_not_all():
     found = Result("m", "RUNNING", {"oks_float": 0.5})
-    made = status.measured({"conditions": []}, found, 1, NOW)
-    assert made == {"conditions": [], "oks": {"float": 0.5}}
+    lost = status.unmeasured({}, "MLflow does not answer", 1, NOW)
+    made = status.measured(lost, found, 1, NOW)
+    assert conditions(lost) == conditions(made) == {"Measured": "False"}
+    assert (lost["conditions"][0]["reason"], made["conditions"][0]["reason"]) == (
+        "NoAnswer", "Running",
+    )  # fmt: skip
+    assert made["oks"] == {"float": 0.5}
 
 
 def test_a_new_run_leaves_nothing_of_the_former_one():
