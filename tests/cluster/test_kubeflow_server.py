@@ -221,7 +221,7 @@ def test_the_commands_of_the_readme(kubeflow_server, name, tmp_path):
 
     schedule = [*chain, "--schedule", "0 3 * * *", "--config", str(config), "--run-name", name]
     assert say(*schedule)[0] == 0
-    assert name in say(*poseline, "list", "--scheduled", *where)[1]
+    assert name in say(*poseline, "list", "--schedule", *where)[1]
     assert "is deleted" in say(*chain, "--unschedule", "--run-name", name)[1]
     assert "was not there" in say(*chain, "--unschedule", "--run-name", name)[1]
 

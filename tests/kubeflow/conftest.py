@@ -15,6 +15,7 @@ def _quick(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setattr(client, "_SETTLE_S", (0.05, 0.1, 0.2))
+    monkeypatch.setattr(client, "_LAG_S", 0.02)
 
 
 @pytest.fixture

@@ -148,6 +148,18 @@ def _parts(terminal):
     os.close(terminal)
 
 
+def test_unschedule_leaves_a_run_alone(run, package, server):
+    run("schedule", package, "30 4 * * 7")
+    ((recurring, one),) = server.objects.recurring.items()
+    keys = ("experiment_id", "pipeline_version_reference", "runtime_config")
+    made = server.objects.create_run(
+        {"display_name": "due", "recurring_run_id": recurring} | {key: one[key] for key in keys}
+    )
+    assert "makes no more runs" in run("unschedule", package)[1]
+    server.objects.settle(made["run_id"], {"state": "SUCCEEDED"})
+    assert "is deleted" in run("unschedule", package)[1]
+
+
 def test_schedule_list_unschedule(run, package, server):
     code, out, _ = run("schedule", package, "30 4 * * 7", "--time-zone", "Europe/Berlin")
     assert code == 0 and "0 30 4 * * 0  made" in out
