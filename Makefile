@@ -52,8 +52,9 @@ test-node: .venv/.ready ## Run our images as pods on a real kubelet (Debian, roo
 	@tests/images/engine.sh tests/cluster -m node
 
 test-kubeflow: .venv/.ready ## Hold the client and the operator against a real Kubeflow server (Debian, root)
-	@test -x /usr/sbin/mariadbd || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	  apt-get install -qq -y --no-install-recommends mariadb-server-core >/dev/null)
+	@test -x /usr/sbin/mariadbd || ! command -v apt-get >/dev/null || (apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	  mariadb-server-core >/dev/null)
 	@$(BIN)/python tests/cluster/programs.py --kubeflow
 	@$(BIN)/pytest -q -m kubeflow tests/cluster
 

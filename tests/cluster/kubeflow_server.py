@@ -83,8 +83,9 @@ class KubeflowServer:
         for process in reversed(self._processes.values()):
             process.kill()
             process.wait(20)
-        self.plane.kubectl("delete", "crd", WORKFLOWS, SCHEDULES, "--wait=false")
-        self.plane.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+        flags = ("--wait=false", "--ignore-not-found")
+        self.plane.kubectl("delete", "crd", WORKFLOWS, SCHEDULES, *flags)
+        self.plane.kubectl("delete", "namespace", NAMESPACE, *flags)
 
     def workflow(self, run_id):
         """The workflow of a run, None where it is gone."""

@@ -99,7 +99,8 @@ def _write_source(work):
     git = ["git", f"--git-dir={work / 'git'}"]
     subprocess.run([*git, "init", "--quiet", "--bare"], check=True)
     wanted = [*git, "fetch", "--quiet", "--depth=1", source, f"refs/tags/{KUBEFLOW}"]
-    done = subprocess.run(wanted, capture_output=True, text=True)
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    done = subprocess.run(wanted, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise UnavailableError(f"{source} does not give {KUBEFLOW}: {done.stderr.strip()}")
     parts = ["go.mod", "go.sum", "api", "backend", "kubernetes_platform"]
