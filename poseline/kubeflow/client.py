@@ -14,6 +14,7 @@ from urllib.parse import quote
 from poseline.kubeflow.api import Api, equals
 from poseline.kubeflow.auth import Bearer
 from poseline.kubeflow.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
+from poseline.kubeflow.limits import check_name, check_parameters
 from poseline.kubeflow.package import version_name
 from poseline.kubeflow.runs import Run
 from poseline.log import get_logger
@@ -137,6 +138,8 @@ class Kubeflow:
         Raises:
             BackendError: The server cannot be reached, or refuses.
         """
+        check_name("run", name)
+        check_parameters(parameters)
         experiment_id = self.experiment(experiment)
         body = {
             "display_name": name,
@@ -210,8 +213,9 @@ class Kubeflow:
         """Return the id of an experiment, made where it is missing.
 
         Raises:
-            RefusedError: It is archived.
+            RefusedError: It is archived, or no name for one.
         """
+        check_name("experiment", name)
         body = {"display_name": name} | ({"namespace": self.namespace} if self.namespace else {})
         found = self.once(
             lambda: self._experiment(name),
@@ -236,6 +240,7 @@ class Kubeflow:
         return self.api.pages("/pipelines", "pipelines", {"namespace": self.namespace})
 
     def _pipeline(self, name: str, description: str) -> str:
+        check_name("pipeline", name)
         body = {"name": name, "display_name": name, "description": description}
         if self.namespace:
             body["namespace"] = self.namespace

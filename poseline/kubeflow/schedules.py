@@ -11,6 +11,7 @@ from poseline.kubeflow.api import equals, every
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.cron import six_fields
 from poseline.kubeflow.errors import NotFoundError
+from poseline.kubeflow.limits import check_name, check_parameters
 from poseline.kubeflow.runs import OVER
 from poseline.log import get_logger
 
@@ -76,6 +77,8 @@ def apply(kubeflow: Kubeflow, schedule: Schedule) -> Outcome:
         ConfigError: The cron line cannot be read.
         BackendError: The server cannot be reached, or refuses.
     """
+    check_name("schedule", schedule.name)
+    check_parameters(schedule.parameters)
     body = _body(schedule, kubeflow.experiment(schedule.experiment))
     pipeline_id = schedule.version.pipeline_id
     before = _named(kubeflow, schedule.name, pipeline_id)

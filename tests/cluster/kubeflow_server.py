@@ -92,6 +92,11 @@ class KubeflowServer:
         found = self.plane.get(WORKFLOWS, "-n", NAMESPACE, "-l", f"pipeline/runid={run_id}")
         return next(iter(found["items"]), None)
 
+    def workflows(self):
+        """The names of all workflows."""
+        found = self.plane.get(WORKFLOWS, "-n", NAMESPACE)["items"]
+        return {each["metadata"]["name"] for each in found}
+
     def report(self, run_id, phase, message="", **tasks):
         """Write a workflow's phase, and those of its tasks, as Argo's controller does."""
         name = self.workflow(run_id)["metadata"]["name"]

@@ -89,13 +89,34 @@ def test_every_pipeline_becomes_a_workflow(kubeflow_server, kubeflow, name, pack
 
 
 def test_runs_of_every_name_are_made_once(kubeflow, version, name):
-    names = ["RUN-1", "run-1", "100% a+b", 'quo"ted\\', "Ünï 日本", "run-1 "]
+    names = ["RUN-1", "run-1", "100% a+b", 'quo"ted\\', "Ünï 日本", "run-1 ", "a" * 255]
     made = {each: kubeflow.submit(each, version, {}, name) for each in names}
     assert {each: run.name for each, run in made.items()} == {each: each for each in names}
     again = {each: kubeflow.submit(each, version, {}, name).id for each in names}
     assert again == {each: run.id for each, run in made.items()}
     assert kubeflow.find_run("100% a+b", name).id == made["100% a+b"].id
     assert len(kubeflow.runs(name)) == len(names)
+
+
+@pytest.mark.parametrize("what", [{"display_name": "a" * 256}, {"parameters": "\N{RUNNER}"}])
+def test_what_is_refused_here_leaves_a_workflow_there(
+    kubeflow_server, kubeflow, version, name, what
+):
+    parameters = {"config": what["parameters"]} if "parameters" in what else {}
+    body = {
+        "display_name": what.get("display_name", "one"),
+        "experiment_id": kubeflow.experiment(name),
+        "pipeline_version_reference": version.reference,
+        "runtime_config": {"parameters": parameters},
+    }
+    before = kubeflow_server.workflows()
+    with pytest.raises(RefusedError):
+        kubeflow.submit(body["display_name"], version, parameters, name)
+    assert kubeflow_server.workflows() == before
+    with pytest.raises(UnreachableError, match="Failed to store run"):
+        kubeflow.api.send("POST", "/runs", body=body)
+    assert len(kubeflow_server.workflows() - before) == 1
+    assert not kubeflow.runs(name)
 
 
 def test_two_at_once_leave_one_run(kubeflow_server, kubeflow, version, name):

@@ -124,11 +124,25 @@ def test_two_at_once_leave_one_run(server):
     assert alive == [kept.id]
 
 
-@pytest.mark.parametrize("name", ["100% a+b", 'quo"ted\\', "Ünï 日本", "a" * 300, "RUN-1"])
+@pytest.mark.parametrize("name", ["100% a+b", 'quo"ted\\', "Ünï 日本", "a" * 255, "RUN-1"])
 def test_names_are_taken_literally(kubeflow, name):
     submit(kubeflow, "run-1")
     run = submit(kubeflow, name)
     assert run.name == name and submit(kubeflow, name).id == run.id
+
+
+def test_what_the_database_does_not_take_is_not_sent(kubeflow, server):
+    for name, parameters, experiment in (
+        ("a" * 256, {}, "poses"),
+        ("run \N{RUNNER}", {}, "poses"),
+        ("run", {"config": "a: \N{RUNNER}"}, "poses"),
+        ("run", {}, "a" * 129),
+    ):
+        with pytest.raises(RefusedError, match=r"has (256|129) characters|cannot store"):
+            submit(kubeflow, name, experiment=experiment, parameters=parameters)
+    with pytest.raises(RefusedError, match="129 characters"):
+        kubeflow.pipeline_version("a" * 129, PACKAGE)
+    assert server.count("POST", ".*/(runs|experiments)") == 0
 
 
 def test_lists_are_read_to_their_end_and_newest_first(kubeflow, server):

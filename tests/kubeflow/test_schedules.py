@@ -77,6 +77,13 @@ def test_a_disabled_one_is_enabled_and_doubles_are_deleted(kubeflow, server, nig
     assert apply(kubeflow, nightly) == "changed" and len(server.objects.recurring) == 1
 
 
+def test_what_the_database_does_not_take_is_not_sent(kubeflow, server, nightly):
+    for change in ({"name": "a" * 256}, {"parameters": {"config": "\N{RUNNER}"}}):
+        with pytest.raises(RefusedError, match=r"256 characters|cannot store"):
+            apply(kubeflow, replace(nightly, **change))
+    assert not server.objects.recurring
+
+
 def test_a_run_that_goes_on_outlives_its_schedule(kubeflow, server, nightly):
     apply(kubeflow, nightly)
     (old,) = server.objects.recurring

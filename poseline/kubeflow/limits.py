@@ -1,0 +1,46 @@
+"""What the server's database does not take, so that it is refused before anything is sent.
+
+KFP 2.17 stores a run after it has made the run's workflow: what the database refuses then is told
+as an internal error, while the workflow goes on, and each repetition leaves one more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from poseline.kubeflow.errors import RefusedError
+
+_MOST = {"pipeline": 128, "experiment": 128, "run": 255, "schedule": 255}
+_BEYOND = re.compile(r"[^\u0000-\uffff]")
+"""Characters of four bytes in UTF-8: the server talks to its database in the UTF-8 of three."""
+
+
+def check_name(kind: Literal["pipeline", "experiment", "run", "schedule"], name: str) -> None:
+    """Check the name of something that is to be made.
+
+    Raises:
+        RefusedError: It is too long, or has a character that cannot be stored.
+    """
+    if len(name) > _MOST[kind]:
+        found = f"{name[:40]}… has {len(name)} characters"
+        raise RefusedError(f"the name of the {kind} {found}", f"at most {_MOST[kind]}")
+    _check_text(f"the name of the {kind}", name)
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Check the parameters of a run.
+
+    Raises:
+        RefusedError: One has a character that cannot be stored.
+    """
+    for name, value in parameters.items():
+        _check_text(f"parameter {name}", json.dumps(value, ensure_ascii=False))
+
+
+def _check_text(what: str, text: str) -> None:
+    if found := _BEYOND.search(text):
+        remedy = f'leave it out, or in YAML write it as "\\U{ord(found[0]):08X}"'
+        raise RefusedError(f"{what} has {found[0]}, which Kubeflow cannot store", remedy)
