@@ -1,7 +1,8 @@
 """What a Kubeflow Pipelines server knows, and how it answers, by the facts of KFP 2.17.
 
 Written from the API's swagger and the server's behaviour: field names, states, filters, page
-tokens, gRPC codes, what is unique, what is refused. Held against KFP's own client in
+tokens, gRPC codes, what is unique, what is refused. Held against a real server by the questions of
+kfp_questions.py (`make test-kubeflow`), and against KFP's own client in
 test_double.py. Runs progress by the clock, their tasks in the order of the pipeline's graph.
 """
 
@@ -10,7 +11,6 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-import yaml
 from kfp_facts import (
     EXISTS,
     FINAL,
@@ -23,16 +23,7 @@ from kfp_facts import (
     missing,
     now,
 )
-
-_NUMBER = ((int, float), "double or integer", "parameter value is not of number value type")
-_KINDS = {
-    "STRING": (str, "string", "input parameter is not of string value type"),
-    "NUMBER_INTEGER": _NUMBER,
-    "NUMBER_DOUBLE": _NUMBER,
-    "BOOLEAN": (bool, "bool", "input parameter value is not of bool value type"),
-    "LIST": (list, "list", "input parameter value is not of list value type"),
-    "STRUCT": (dict, "struct", "input parameter value is not of struct value type"),
-}
+from kfp_specs import check_parameters, order
 
 
 class Objects:
@@ -102,7 +93,7 @@ class Objects:
         experiment = self._experiment(body.get("experiment_id"))
         version, spec = self._source(body)
         parameters = body.get("runtime_config", {}).get("parameters", {})
-        self._check_parameters(spec, parameters)
+        check_parameters(spec, parameters)
         moment = now()
         made = {
             "run_id": str(uuid.uuid4()),
@@ -242,7 +233,7 @@ class Objects:
                            f"{len(cron.split())}: {cron}")  # fmt: skip
         version, spec = self._source(body)
         parameters = body.get("runtime_config", {}).get("parameters", {})
-        self._check_parameters(spec, parameters)
+        check_parameters(spec, parameters)
         enabled = body.get("mode") == "ENABLE"
         made = {
             "recurring_run_id": str(uuid.uuid4()),
@@ -315,50 +306,8 @@ class Objects:
         ids = {key: version[key] for key in ("pipeline_id", "pipeline_version_id")}
         return ids, spec.get("pipeline_spec", spec)
 
-    def _check_parameters(self, spec, given):
-        inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-        for name, about in inputs.items():
-            if name not in given:
-                if not about.get("isOptional") and "defaultValue" not in about:
-                    raise ApiError(INVALID, f"parameter {name} is not optional, yet has neither "
-                                   "default value nor user provided value")  # fmt: skip
-                continue
-            kind, word, why = _KINDS[about["parameterType"]]
-            if name in given and not isinstance(given[name], kind):
-                raise ApiError(INVALID, f"input parameter {name} requires type {word}, but the "
-                               + why)  # fmt: skip
-        if extra := sorted(set(given) - set(inputs)):
-            raise ApiError(INVALID, "parameter(s) provided are not required by pipeline: "
-                           + ", ".join(extra))  # fmt: skip
-
     def _no(self, kind, name):
         raise missing(kind, name)
-
-
-def read_package(text):
-    """Return pipeline and platform spec of an uploaded file; ValueError where it is no pipeline."""
-    try:
-        documents = [d for d in yaml.safe_load_all(text) if d]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"Failed to parse: {error}") from None
-    spec = next((d for d in documents if "pipelineInfo" in d), None)
-    if spec is None or "root" not in spec:
-        raise ValueError("unknown template format")
-    return spec, next((d for d in documents if "platforms" in d), None)
-
-
-def order(spec, graph=None):
-    """Return the names of a pipeline's tasks, those that others wait for first, groups unfolded."""
-    tasks = (graph or spec["root"])["dag"]["tasks"]
-    done, names = [], []
-    while len(done) < len(tasks):
-        ready = [name for name in sorted(tasks) if name not in done
-                 and set(tasks[name].get("dependentTasks", [])) <= set(done)]  # fmt: skip
-        for name in ready:
-            component = spec["components"][tasks[name]["componentRef"]["name"]]
-            names += order(spec, component) if "dag" in component else [name]
-        done += ready
-    return names
 
 
 def _stamp(seconds):

@@ -22,8 +22,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kfp_facts import EXISTS, HTTP, UNAUTHENTICATED, ApiError, GatewayError
-from kfp_objects import Objects, read_package
+from kfp_objects import Objects
 from kfp_routes import ROOT, ROUTES
+from kfp_specs import read_package
 
 
 @dataclass
