@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from kubernetes import client, config
@@ -19,6 +21,7 @@ Body = dict[str, Any]
 
 _TIMEOUT_S = (5.0, 20.0)  # connecting, answering
 _LONGEST_MESSAGE = 1000
+_KUBECONFIG = "~/.kube/config"
 
 
 class ConflictError(BackendError):
@@ -174,13 +177,17 @@ class Cluster:
 
 
 def connect() -> None:
-    """Find the API server: that of the pod's service account, or that of KUBECONFIG.
+    """Find the API server: that of a kubeconfig, or that of the pod's service account.
 
     Raises:
         BackendError: Neither is there.
     """
     try:
-        config.load_config()
+        # The library's own choice between the two warns of each pod that "this might not work".
+        if os.environ.get("KUBECONFIG") or Path(_KUBECONFIG).expanduser().exists():
+            config.load_kube_config()
+        else:
+            config.load_incluster_config()
     except config.ConfigException as error:
         remedy = "run in a pod with a service account, or set KUBECONFIG"
         raise BackendError(f"no API server is known: {error}", remedy) from None
