@@ -41,7 +41,7 @@ TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 images: ## Build the images poseline-{ml,pipelines,operator} (IMAGE_PREFIX, TAG, DOCKER_FLAGS)
 	@for world in ml pipelines operator; do \
 	  DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_FLAGS) --build-arg VERSION=$(TAG) \
-	    --build-arg REVISION=$$(git rev-parse HEAD) --build-arg WORLD=$$world -f images/Dockerfile \
+	    --build-arg REVISION=$$(git rev-parse HEAD) -f images/$$world.Dockerfile \
 	    -t $(IMAGE_PREFIX)poseline-$$world:$(TAG) . || exit 1; done
 
 test-images: .venv/.ready ## Start a Docker engine, build the images and test them (Debian, root)

@@ -9,19 +9,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCKERFILE = ROOT / "images" / "Dockerfile"
+DOCKERFILES = sorted((ROOT / "images").glob("*.Dockerfile"))
 
 
-def test_hadolint_has_nothing_to_say():
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
+def test_hadolint_has_nothing_to_say(path):
     hadolint = shutil.which("hadolint", path=sysconfig.get_path("scripts"))
-    done = subprocess.run([hadolint, DOCKERFILE], capture_output=True, text=True)
+    done = subprocess.run([hadolint, path], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("world", ["ml", "ml-gpu", "pipelines", "operator"])
-def test_what_is_copied_is_in_the_context(world):
-    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
-    sources = {source.replace("${WORLD}", world) for line in copied for source in line.split()}
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
+def test_what_is_copied_is_in_the_context(path):
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", path.read_text(), re.MULTILINE)
+    sources = {source.replace("${LOCK}", "ml") for line in copied for source in line.split()}
     allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     for source in sources:
         assert (ROOT / source).exists()

@@ -1,8 +1,5 @@
-# An image of one world. `make images` builds all three, with BuildKit, from the root of the tree:
-#   ml         every stage: TensorFlow, LiteRT, ONNX Runtime, MLflow, and KFP's executor
-#   ml-gpu     the same, with TensorFlow's CUDA
-#   pipelines  compiles and submits pipelines: KFP's SDK, without TensorFlow
-#   operator   kopf, without KFP's SDK, TensorFlow and MLflow
+# The image of every stage: TensorFlow, LiteRT, ONNX Runtime, MLflow, and KFP's executor.
+# Build it with BuildKit from the root of the tree, as `make images` does.
 ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
 # The same Python, with what a build needs: venv, pip and strip.
 ARG BUILD_IMAGE=docker.io/library/python:3.11-bookworm
@@ -16,17 +13,16 @@ ARG PIP_INDEX_URL=
 RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/poseline
 
 FROM build AS dependencies
-ARG WORLD
-# KFP's executor runs without what the rest of its SDK depends on. A package of ml's lock denies
-# Python 3.11, wrongly: uv, which made the lock, does not ask it.
-COPY images/prune.sh locks/${WORLD}.txt locks/executor.txt ./
+# KFP's executor runs without what the rest of its SDK depends on. A package of the lock denies
+# Python 3.11, wrongly: uv, which made the lock, does not ask it. LOCK=ml-gpu brings TensorFlow with CUDA.
+ARG LOCK=ml
+COPY images/prune.sh locks/${LOCK}.txt locks/executor.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/ca.crt \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/ca.crt ]; then export PIP_CERT=/run/ca.crt; fi; \
-    case $WORLD in ml*) set -- -r executor.txt ;; esac; \
     /opt/tools/bin/pip --python /opt/poseline/bin/python install --require-hashes --no-deps \
-    --no-compile --ignore-requires-python -r "$WORLD.txt" "$@"; \
+    --no-compile --ignore-requires-python -r "$LOCK.txt" -r executor.txt; \
     sh prune.sh /opt/poseline
 
 FROM build AS application
@@ -60,11 +56,10 @@ USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["poseline"]
 # Last, since they change with every commit.
-ARG WORLD
 ARG VERSION=0
 ARG REVISION=unknown
-LABEL org.opencontainers.image.title="poseline-${WORLD}" \
-      org.opencontainers.image.description="Poseline, human pose estimation for boards: ${WORLD}" \
+LABEL org.opencontainers.image.title="poseline-ml" \
+      org.opencontainers.image.description="Poseline's stages: convert, train, quantize, evaluate, predict, benchmark, gate" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
