@@ -42,7 +42,7 @@ PoseSchedule, the compiled pipelines, and MLflow and S3 where there are none yet
 ```bash
 helm install poseline charts/poseline --namespace kubeflow --values my-values.yaml
 kubectl get poseexperiments --namespace kubeflow
-helm test poseline --namespace kubeflow --timeout 30m
+helm test poseline --namespace kubeflow --logs --timeout 36m
 ```
 
 Kubeflow Pipelines 2.14 or later is there already. What fits a set-up is in `ci/`:

@@ -72,7 +72,7 @@ def _told(status: dict[str, Any]) -> str:
     if not status:
         return "no operator has looked at it"
     lost = [c["message"] for c in status.get("conditions", []) if c["reason"] == NO_ANSWER]
-    place = f"{status.get('phase', '')} {status.get('stage', '')}".strip()
+    place = f"{status.get('phase', 'New')} {status.get('stage', '')}".strip()
     return "; ".join(dict.fromkeys([place, *lost]))
 
 

@@ -8,7 +8,7 @@ from poseline.operator.cluster import Cluster
 
 KIND = "poseexperiments"
 MANIFEST = ROOT / "examples/kubernetes/experiment.yaml"
-LOST = "Kubeflow at http://kfp does not answer"
+LOST = "http://kfp does not answer"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_without_figures_it_fails_soon_and_says_why(attempt):
     [
         ((), "no operator has looked at it"),
         ((reported("Running", stage="train"),), "Running train"),
-        ((status.reachable(reported("Pending"), LOST, 1, status.now()),), f"Pending; {LOST}"),
+        ((status.reachable({}, LOST, 1, status.now()),), f"New; {LOST}"),
     ],
 )
 def test_what_does_not_end_says_what_it_waits_for(attempt, made, why):
