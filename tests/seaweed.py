@@ -124,7 +124,11 @@ class Proxy:
                 client, _ = self._server.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
             state = {"seen": 0}
             for source, sink, back in ((client, server, False), (server, client, True)):
                 threading.Thread(

@@ -15,6 +15,7 @@ import programs
 import yaml
 from seaweed import Proxy, free_ports
 
+CNI = Path("/usr/lib/cni")  # where Debian puts the plugins
 CONTAINERD = """
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
@@ -22,7 +23,7 @@ version = 2
   # Without CAP_SYS_RESOURCE, which root in a sandbox may lack, no score is lowered.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "{plugins}"
     conf_dir = "{folder}/cni"
 """
 NETWORK = """
@@ -55,6 +56,7 @@ def missing():
         return f"not built: {', '.join(lacking)}; `make test-node` builds them with Go"
     needed = ("containerd", "runc", "ctr", "docker", "ip")
     absent = [name for name in needed if not shutil.which(name)]
+    absent += [name for name in ("loopback", "ptp", "host-local") if not (CNI / name).exists()]
     return f"not installed: {', '.join(absent)}" if absent else ""
 
 
@@ -72,14 +74,14 @@ class Node:
         # Not under the tests' folder: the path of a socket may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="node-"))
         self.socket = self.folder / "containerd.sock"
-        self._services = {}
+        self._services, self._images = {}, set()
 
     def start(self):
         """Start all three, and wait until the node is Ready."""
         self._start_containerd()
         self._make_pause_image()
         # Pods find the API server by the address of its service, without kube-proxy.
-        self.expose("10.96.0.1", 443, self.plane.port)
+        assert self.expose(443, self.plane.port) == "10.96.0.1"
         self._start_scheduler()
         self._start_kubelet()
         _within(90, lambda: self.plane.kubectl("get", "node", "localhost"))
@@ -88,8 +90,13 @@ class Node:
 
     def stop(self):
         """End every pod, then the programs."""
-        self.plane.kubectl("delete", "pods", "-A", "--all", "--grace-period=1", timeout=120)
-        _within(60, self._nothing_runs)
+        try:
+            self.plane.kubectl("delete", "pods", "-A", "--all", "--grace-period=1", timeout=120)
+            _within(60, self._nothing_runs)
+        finally:
+            self._end()
+
+    def _end(self):
         for name in ("kubelet", "kube-scheduler"):
             self.plane.end(name)
         for address, proxy in self._services.items():
@@ -105,21 +112,38 @@ class Node:
         shutil.rmtree(self.folder)
 
     def load(self, image):
-        """Bring an image from the Docker engine into containerd."""
+        """Bring an image from the Docker engine into containerd, once."""
+        if image in self._images:
+            return
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
             self._ctr("images", "import", "-", stdin=saved.stdout)
         assert saved.returncode == 0
+        self._images.add(image)
 
-    def expose(self, address, port, target):
-        """Let pods reach a port of this machine's loopback at an address of the services' range."""
+    def expose(self, port, target):
+        """Let pods reach a port of this machine's loopback; return the address, as of a service."""
+        address = f"10.96.0.{len(self._services) + 1}"
         subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
         self._services[address] = Proxy(target, (address, port))
+        return address
+
+    def available(self, namespace):
+        """Wait until each deployment has its pods."""
+        wanted = ["--for=condition=Available", "deployment", "--all", "-n", namespace]
+        try:
+            self.plane.kubectl("wait", *wanted, "--timeout=150s", timeout=160)
+        except AssertionError as reason:
+            raise AssertionError(f"{reason}\n{self.told(namespace)}") from None
+
+    def told(self, namespace):
+        """What the cluster says about the pods."""
+        return self.plane.kubectl("describe", "pods", "-n", namespace)[-6000:]
 
     def _start_containerd(self):
         folder = self.folder
         (folder / "cni").mkdir()
         (folder / "cni" / "10-poseline.conflist").write_text(NETWORK)
-        (folder / "containerd.toml").write_text(CONTAINERD.format(folder=folder))
+        (folder / "containerd.toml").write_text(CONTAINERD.format(folder=folder, plugins=CNI))
         flags = [f"--root={folder / 'root'}", f"--state={folder / 'state'}"]
         flags += [f"--config={folder / 'containerd.toml'}", f"--address={self.socket}"]
         with (folder / "containerd.log").open("wb") as log:

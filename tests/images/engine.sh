@@ -12,10 +12,10 @@ reason=
 [ "$(id -u)" = 0 ] || reason="not root"
 command -v apt-get >/dev/null || reason="not Debian"
 [ -z "$reason" ] || { echo "images are not tested: $reason"; exit; }
-if [ ! -x /usr/sbin/dockerd ] || [ ! -x /usr/sbin/debootstrap ]; then
+if [ ! -x /usr/sbin/dockerd ] || [ ! -x /usr/sbin/debootstrap ] || [ ! -x /usr/lib/cni/ptp ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-    docker.io debootstrap >/dev/null
+    docker.io debootstrap containernetworking-plugins iproute2 >/dev/null
 fi
 
 mkdir -p "$state"

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from samples import TINY
 
 from poseline import __version__
 
@@ -14,31 +15,15 @@ pytestmark = pytest.mark.images
 
 # Megabytes, unpacked, over the base; a dependency that is heavier than it seems is noticed here.
 LIMITS = {"ml": 2400, "pipelines": 160, "operator": 130}
-CONFIG = """
-general: {project_name: tiny, global_seed: 1}
-dataset:
-  name: tiny
-  keypoints: 17
-  training_path: /work/sets/single/17kpts/train
-  validation_path: /work/sets/single/17kpts/val
-  quantization_path: /work/sets/single/17kpts/train
-  quantization_split: 0.5
-preprocessing:
-  rescaling: {scale: 1/127.5, offset: -1}
-  resizing: {interpolation: bilinear, aspect_ratio: fit}
-  color_mode: rgb
-data_augmentation:
-  random_flip: {mode: horizontal}
-training:
-  model: {alpha: 0.35, input_shape: [64, 64, 3], pretrained_weights: None}
-  batch_size: 8
-  epochs: 1
-  optimizer: {Adam: {learning_rate: 0.002}}
-quantization: {quantizer: TFlite_converter}
-prediction: {test_files_path: /work/sets/single/17kpts/val}
-benchmarking: {board: STM32H747I-DISCO, runs: 3}
-mlflow: {uri: /work/mlruns}
-"""
+SETS = "/work/sets/single/17kpts"
+CHANGES = [
+    f"dataset.training_path={SETS}/train",
+    f"dataset.validation_path={SETS}/val",
+    f"dataset.quantization_path={SETS}/train",
+    f"prediction.test_files_path={SETS}/val",
+    "training.epochs=1",
+    "mlflow.uri=/work/mlruns",
+]
 
 
 class Engine:
@@ -92,7 +77,7 @@ def work(tmp_path_factory):
     """A folder that the containers' user can write to, with a config."""
     folder = tmp_path_factory.mktemp("work")
     folder.chmod(0o777)
-    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "config.yaml").write_text(TINY)
     return folder
 
 
@@ -190,7 +175,7 @@ def test_every_stage_runs_in_its_container(engine, work):
 
     def stage(name, *changes):
         run = Path("runs") / name
-        poseline(name, "/work/config.yaml", f"hydra.run.dir=/work/{run}", *changes)
+        poseline(name, "/work/config.yaml", f"hydra.run.dir=/work/{run}", *CHANGES, *changes)
         return work / run
 
     def inside(path):
