@@ -228,7 +228,7 @@ def test_labels_of_a_picture_that_was_scaled_since_are_in_the_old_size(source, t
     np.testing.assert_allclose(read_label(sample.label, 17).keypoints[0, 0], [0.05, 0.125, 1])
 
 
-COPIES = 1500
+COPIES = 2000
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def end_midway(source: Path, out: Path, after: int, with_signal: signal.Signals)
 
 def check_ended_conversion(source: Path, tmp_path: Path, signals: list[signal.Signals], seed: int):
     whole = convert.run(config(), {"source": source}, tmp_path / "whole")
-    places = sorted(random.Random(seed).sample(range(COPIES - 400), len(signals)))
+    places = sorted(random.Random(seed).sample(range(COPIES // 2), len(signals)))
     for after, one in zip(places, signals, strict=True):
         end_midway(source, tmp_path / "parts", after, one)
     (tmp_path / "parts/single/.17kpts.partial/val/.00001.txt.x7").write_text("half a li")
