@@ -142,11 +142,13 @@ def test_a_marker_stays_under_its_keypoint_when_moved(width, height, x, y, steps
     if not any(step.get("random_flip", {}).get("mode") == "horizontal_and_vertical"
                for step in steps):  # fmt: skip
         assert index == (FLIP[9] if mirrors % 2 else 9)
+    box = moved.boxes[0]
+    low, high = box[:2] - box[2:] / 2, box[:2] + box[2:] / 2
+    assume((low > 0.08).all() and (high < 0.92).all())  # the edge cuts no marker and no box
     # What came in is grey: take the brighter part alone, the same way round on all sides.
     seen = np.clip(moved.image.astype(int) - 136, 0, None)
     expected = moved.keypoints[0, index, :2] * (width, height)
     assert np.abs(centre(seen) - expected).max() < 0.5
-    box = moved.boxes[0]
     assert (np.abs(box[:2] - moved.keypoints[0, index, :2]) < 1e-6).all()
 
 
