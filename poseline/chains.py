@@ -10,7 +10,7 @@ from poseline import store
 from poseline.config import load
 from poseline.config.chain import Step, steps
 from poseline.config.config import Config
-from poseline.errors import BackendError
+from poseline.errors import BackendError, DataError
 from poseline.stages.result import StageResult
 from poseline.stages.sources import Sources
 from poseline.stages.task import run_task
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 CONFIG = "config.yaml"
 REPORT = "report.html"
+_PICTURES = {
+    "source": "conversion.path",
+    "training": "dataset.training_path",
+    "validation": "dataset.validation_path",
+    "test": "dataset.test_path",
+    "calibration": "dataset.quantization_path",
+    "images": "prediction.test_files_path",
+}
 
 
 @dataclass
@@ -104,6 +112,7 @@ def run_chain(config: Config) -> Experiment:
         BackendError: A model passed the gate and the registry cannot be reached; the same command
             registers it later.
     """
+    _check_paths(config)
     from poseline.tracking import open_tracker
 
     experiment = Experiment(Path(config.hydra.run.dir), config)
@@ -124,6 +133,18 @@ def run_chain(config: Config) -> Experiment:
         if refused:
             raise refused
     return experiment
+
+
+def _check_paths(config: Config) -> None:
+    """Tell of pictures that are not there before anything costs time."""
+    named = Sources.named(config)
+    planned = steps(config.operation_mode, gated=config.gated)
+    inputs = {name: uri for step in planned for name, uri in named.inputs(step).items()}
+    inputs |= {"source": config.conversion.path} if config.conversion else {}
+    for name, key in _PICTURES.items():
+        uri = inputs.get(name, "")
+        if uri and "://" not in uri and not Path(uri).exists():
+            raise DataError(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
 
 
 def _convert(experiment: Experiment) -> Sources:

@@ -130,7 +130,8 @@ def parse_label(text: str, keypoints: int, source: str) -> Poses:
             raise DataError(
                 f"{source}, line {number}: {len(row)} numbers, that is {found} keypoints; "
                 f"expected {5 + 3 * keypoints} for {keypoints} keypoints",
-                "set dataset.keypoints to what the set was converted with, or convert it again",
+                "set dataset.keypoints (of a config) or --keypoints (of a command) to what the set "
+                "was converted with, or convert it again",
             )
         rows.append(row)
     values = np.asarray(rows, np.float32).reshape(-1, 5 + 3 * keypoints)

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from samples import ROOT
 
 from poseline.chains import run_chain
 from poseline.config.config import Config
+from poseline.errors import DataError
 from poseline.runtime import open_model
 from poseline.stages import evaluate, predict, train
 from poseline.store.manifest import Manifest
@@ -14,6 +16,14 @@ from poseline.store.manifest import Manifest
 SHARED = ROOT.parent / "shared" / "data" / "coco-mini"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning",
                                         "ignore::UserWarning")  # fmt: skip
+
+
+def test_pictures_that_are_not_there_are_told_before_anything_is_done(tiny, tmp_path):
+    changed = tiny.model_dump(mode="json")
+    changed["dataset"]["training_path"] = str(tmp_path / "none")
+    with pytest.raises(DataError, match=r"dataset\.training_path: .*none does not exist"):
+        run_chain(Config.model_validate(changed))
+    assert not Path(tiny.hydra.run.dir).exists()
 
 
 def test_chain_tqeb_from_pictures_to_a_report(tiny, tmp_path, capfd):
