@@ -2,6 +2,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ from poseline.config.load import parse
 # A machine that is busy with other things fails no test.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_configure():
+    # A shell starts its background jobs with SIGINT ignored; what the tests start would be deaf.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
