@@ -21,7 +21,7 @@ from poseline.log import get_logger
 from poseline.models.loading import load_keras
 from poseline.models.metadata import ModelMetadata
 from poseline.stages.result import Inputs, StageResult, finish
-from poseline.store.manifest import content_hash
+from poseline.store.manifest import content_hash, remove_halves
 from poseline.training import checkpoint, named, records
 from poseline.training.checkpoint import BEST, LAST
 from poseline.training.mirror import Identity, Mirror
@@ -76,6 +76,7 @@ def run(
     if training is None or config.dataset.keypoints is None:
         raise ConfigError([Problem("training", "nothing", "a section, and dataset.keypoints")])
     out.mkdir(parents=True, exist_ok=True)
+    remove_halves(out, (BEST, LAST, HISTORY, CURVES))
     prepare(config.general)
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)

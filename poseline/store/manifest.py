@@ -151,6 +151,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def remove_halves(folder: Path, names: Iterable[str]) -> None:
+    """Remove what processes that were killed while they wrote these files left of them."""
+    for name in names:
+        for path in folder.glob(f".*{Path(name).stem}.*"):
+            path.unlink(missing_ok=True)
+
+
 def write_atomic(path: Path, content: str | bytes, *, durable: bool = True) -> None:
     """Write a file whole or not at all; its folder is made where it is missing.
 

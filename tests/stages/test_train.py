@@ -469,6 +469,16 @@ def check_ended_training(inputs, tmp_path: Path, signals, epochs):
     assert scalars(parts.out / "logs")["loss"][0] == list(range(1, epochs + 1))
 
 
+def test_what_a_killed_training_left_half_written_goes(inputs, tmp_path):
+    halves = (".last_trained_model.h5.json.rk98fpcn", ".best_model.partial.h5",
+              "..last_trained_model.partial.partial.h5", ".history.csv.x7")  # fmt: skip
+    (tmp_path / "out").mkdir()
+    for name in halves:
+        (tmp_path / "out" / name).write_text("half a li")
+    train.run(settings(epochs=1), inputs, tmp_path / "out")
+    assert not list((tmp_path / "out").glob(".*"))
+
+
 def test_a_killed_training_goes_on_to_the_same_weights(inputs, tmp_path, deterministic):
     check_ended_training(inputs, tmp_path, [signal.SIGKILL], epochs=16)
 
