@@ -42,7 +42,7 @@ def condition(
     now: datetime,
 ) -> Status:  # fmt: skip
     """Return a status with a condition set; its time is that of the last change of its state."""
-    conditions = {each["type"]: each for each in status.get("conditions", [])}
+    conditions = conditions_of(status)
     before = conditions.get(kind, {})
     same = before.get("status") == state
     conditions[kind] = {
@@ -137,7 +137,7 @@ def unmeasured(status: Status, why: str, generation: int, now: datetime) -> Stat
 def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the Events of a change: reason and message of each."""
     told: list[tuple[str, str]] = []
-    before, after = _conditions(old), _conditions(new)
+    before, after = conditions_of(old), conditions_of(new)
     reach = after.get("Reachable", {})
     if reach.get("status") != before.get("Reachable", {}).get("status"):
         if reach["status"] == "False":
@@ -182,5 +182,6 @@ def _phase(
     return made
 
 
-def _conditions(status: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def conditions_of(status: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the conditions of a status by their types."""
     return {each["type"]: each for each in status.get("conditions", [])}

@@ -13,7 +13,7 @@ from poseline.errors import BackendError, ConfigError, Problem
 from poseline.log import get_logger
 from poseline.operator.cluster import Cluster
 from poseline.operator.kinds import EXPERIMENT
-from poseline.operator.status import MEASURED, NO_ANSWER
+from poseline.operator.status import MEASURED, NO_ANSWER, conditions_of
 
 _POLL_S = 2.0
 # The last task of a run writes to MLflow; the operator only has to read that.
@@ -57,7 +57,7 @@ def run(
         if phase == "Failed":
             raise BackendError(f"{namespace}/{name} failed: {_message(status)}", hint)
         if phase == "Succeeded":
-            if not measured or _conditions(status).get(MEASURED, {}).get("status") == "True":
+            if not measured or conditions_of(status).get(MEASURED, {}).get("status") == "True":
                 return status
             if before != phase:
                 deadline = min(deadline, time.monotonic() + _FIGURES_S)
@@ -77,11 +77,7 @@ def _told(status: dict[str, Any]) -> str:
 
 
 def _message(status: dict[str, Any]) -> str:
-    return str(_conditions(status).get("Succeeded", {}).get("message", "without a reason"))
-
-
-def _conditions(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {each["type"]: each for each in status.get("conditions", [])}
+    return str(conditions_of(status).get("Succeeded", {}).get("message", "without a reason"))
 
 
 def _read(manifest: Path) -> dict[str, Any]:
