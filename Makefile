@@ -24,6 +24,10 @@ test: .venv/.ready ## Lint, type-check, and run the default tests
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow"
 
+coverage: .venv/.ready ## Run the default tests with coverage, and hold its floor
+	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow" \
+	  --cov --cov-report=term:skip-covered
+
 test-slow: .venv/.ready ## Run the longer tests
 	@$(BIN)/pytest -q -m "slow and not cluster and not images and not node and not kubeflow"
 
@@ -37,7 +41,7 @@ test-cluster: .venv/.ready ## Run the tests on a real API server: our own, or KU
 # DOCKER_FLAGS brings a mirror: --build-arg BASE_IMAGE=..., --secret id=pip.conf,src=...
 DOCKER ?= docker
 IMAGE_PREFIX ?=
-TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+TAG ?= $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' poseline/__init__.py)
 images: ## Build the images poseline-{ml,pipelines,operator} (IMAGE_PREFIX, TAG, DOCKER_FLAGS)
 	@for world in ml pipelines operator; do \
 	  DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_FLAGS) --build-arg VERSION=$(TAG) \
@@ -71,6 +75,9 @@ lint: .venv/.ready ## ruff, mypy strict, import rules, stale schemas
 schema: .venv/.ready ## Regenerate every schema and table that comes from the config models
 	@$(BIN)/poseline schema
 
+docs: .venv/.ready ## Build the documentation into site/ and check its links
+	@$(BIN)/zensical build --clean --strict
+
 bench: .venv/.ready ## Run the side-by-side speed comparisons
 	@for f in benchmarks/[a-z]*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
@@ -88,6 +95,6 @@ lock: .venv/.ready ## Resolve the locks again
 	@grep -A200 '^uv==' locks/dev.txt | awk 'NR>1 && /^[a-z]/{exit} {print}' > locks/uv.txt
 
 clean: ## Remove .venv and every output
-	@rm -rf .venv demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .cache site demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test test-slow control-plane test-cluster images test-images test-node test-kubeflow kind-up lint schema bench lock clean
+.PHONY: help setup demo test coverage test-slow control-plane test-cluster images test-images test-node test-kubeflow kind-up lint schema docs bench lock clean

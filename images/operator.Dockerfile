@@ -7,8 +7,8 @@ ARG BUILD_IMAGE=docker.io/library/python:3.11-bookworm
 FROM ${BUILD_IMAGE} AS build
 SHELL ["/bin/sh", "-euc"]
 WORKDIR /build
-# For a mirror without a password. One with a password, or with a certificate of its own, is told
-# by the build secrets pip.conf and ca, which stay in no layer.
+# For a mirror without a password. A password and a certificate go into the build secrets pip.conf
+# and ca, which stay in no layer.
 ARG PIP_INDEX_URL=
 RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/poseline
 
@@ -29,7 +29,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/ca.crt ]; then export PIP_CERT=/run/ca.crt; fi; \
     /opt/tools/bin/pip install --require-hashes -r build.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY poseline poseline
 COPY components components
 COPY pipelines pipelines
@@ -42,6 +42,7 @@ RUN rm -rf /usr/local/lib/python3.*/site-packages/* /usr/local/lib/python3.*/ens
     /usr/local/bin/pip*
 COPY --from=dependencies /opt/poseline /opt/poseline
 COPY --from=application /opt/poseline /opt/poseline
+COPY LICENSE /licenses/
 # All that is written goes to /tmp, so the root may be read-only; no user needs an entry in passwd.
 ENV PATH=/opt/poseline/bin:$PATH \
     HOME=/tmp \
@@ -56,5 +57,6 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="poseline-operator" \
       org.opencontainers.image.description="Poseline's operator: PoseExperiment and PoseSchedule on Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/poseline/poseline" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

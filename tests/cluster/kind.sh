@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 kfp=2.17.0
 cluster=${KIND_CLUSTER:-poseline}
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' poseline/__init__.py)
 manifests=github.com/kubeflow/pipelines/manifests/kustomize
 
 for program in docker kind kubectl helm; do
