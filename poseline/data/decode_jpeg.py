@@ -22,6 +22,8 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from poseline.config.preprocessing import ColorMode
+from poseline.data.picture_header import check_pixels, other_size
+from poseline.data.regular_file import read_regular, shown
 from poseline.errors import DataError
 
 CHANNELS: dict[ColorMode, int] = {"grayscale": 1, "rgb": 3, "rgba": 4}
@@ -48,7 +50,7 @@ def read_picture(path: Path, color_mode: ColorMode) -> NDArray[np.uint8]:
         to the stored pixels.
 
     Raises:
-        DataError: There is no such file, or it is no picture.
+        DataError: There is no such file, or it is not a picture, damaged or too large.
     """
     return read_reduced(path, color_mode, None)[0]
 
@@ -75,19 +77,21 @@ def read_reduced(
     Raises:
         DataError: As `read_picture`.
     """
+    data = read_regular(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        if simplejpeg.is_jpeg(data):
-            return _decode(data, color_mode, averaged)
+        if data.startswith(b"\xff\xd8"):
+            return _decode(data, color_mode, averaged, path)
+        other_size(data, path)
         buffer = np.frombuffer(data, np.uint8)
         other = cv2.imdecode(buffer, _OTHER[color_mode] | cv2.IMREAD_IGNORE_ORIENTATION)
-    except (ValueError, cv2.error) as error:
-        raise DataError(f"{path} is damaged: {error}", "replace or remove it") from None
+    except (ValueError, MemoryError, cv2.error) as error:
+        reason = str(error).strip().splitlines()
+        raise DataError(
+            f"{shown(path)} is damaged: {reason[-1] if reason else 'it cannot be decoded'}",
+            "replace or remove it",
+        ) from None
     if other is None:
-        raise DataError(f"{path} is not a picture", "replace or remove it")
+        raise DataError(f"{shown(path)} is damaged: it cannot be decoded", "replace or remove it")
     image = np.atleast_3d(np.asarray(other, np.uint8))
     if color_mode == "rgba":
         image = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
@@ -95,12 +99,13 @@ def read_reduced(
 
 
 def _decode(
-    data: bytes, color_mode: ColorMode, averaged: tuple[int, int] | None
+    data: bytes, color_mode: ColorMode, averaged: tuple[int, int] | None, path: Path
 ) -> tuple[NDArray[np.uint8], int]:
+    height, width, _, sampling = simplejpeg.decode_jpeg_header(data)
+    check_pixels(width, height, path)
     options: dict[str, Any] = {"colorspace": _JPEG[color_mode]}
     factor = 1
     if averaged is not None:
-        height, width, _, sampling = simplejpeg.decode_jpeg_header(data)
         whole = height % (_BLOCK * averaged[0]) == 0 and width % (_BLOCK * averaged[1]) == 0
         if whole and (color_mode == "grayscale" or sampling in ("444", "Gray")):
             factor = _BLOCK

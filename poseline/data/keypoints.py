@@ -1,9 +1,22 @@
-"""The keypoint sets: names, mirror pairs, bones and OKS constants."""
+"""The keypoint sets: names, mirror pairs, bones and OKS constants; and when a point is labelled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+LABELLED_FROM = 0.5
+"""Least visibility of a labelled keypoint, in every format that is read.
+
+COCO writes 1 (labelled, hidden) and 2 (visible). Labels that a model made have its confidence
+there: a point counts where the model held it for more likely right than wrong.
+"""
+
+
+def labelled(visibility: Any) -> Any:
+    """Return where keypoints are labelled, from their visibility; arrays element by element."""
+    return visibility >= LABELLED_FROM
 
 
 @dataclass(frozen=True)

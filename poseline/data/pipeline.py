@@ -8,9 +8,7 @@ order; how many at once changes nothing in them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -30,12 +28,45 @@ from poseline.data.pictures import Person, Pictures, Size
 from poseline.data.preprocess import rescale
 from poseline.data.shards import ShardedSamples
 from poseline.data.yolo import Sample
-from poseline.errors import ConfigError, DataError, Problem
+from poseline.errors import ConfigError, PoselineError, Problem
 
 Shape = tuple[int, int, int]
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 _ORDER, _PICTURE = 0, 1  # what a random stream is for, so that no two share their numbers
+
+
+class Batches:
+    """A dataset that ends with the error of the picture that stopped it.
+
+    tf.data wraps what is raised in its threads into an error of its own, in whose text alone the
+    reason is left.
+    """
+
+    def __init__(self, dataset: tf.data.Dataset, refusals: list[PoselineError]) -> None:
+        """Wrap a dataset whose batches note in `refusals` why they could not be made."""
+        self._dataset, self._refusals = dataset, refusals
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        """Yield (images, labels) as tensors.
+
+        Raises:
+            PoselineError: A picture, its label or its shard cannot be read.
+        """
+        return self._through(lambda: iter(self._dataset))
+
+    def as_numpy_iterator(self) -> Iterator[Batch]:
+        """Yield (images, labels) as arrays; as `__iter__`."""
+        return self._through(self._dataset.as_numpy_iterator)
+
+    def _through(self, start: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        self._refusals.clear()
+        try:
+            yield from start()
+        except tf.errors.OpError:
+            if self._refusals:
+                raise self._refusals[0] from None
+            raise
 
 
 class TrainingSet:
@@ -101,7 +132,7 @@ class TrainingSet:
         """Return the batches of an epoch."""
         return len(self._pictures) // self._batch_size
 
-    def batches(self, epoch: int, epochs: int = 1) -> tf.data.Dataset:
+    def batches(self, epoch: int, epochs: int = 1) -> Batches:
         """Return the batches of one epoch or of consecutive ones.
 
         A new dataset for each epoch costs milliseconds, since its graph holds one call alone.
@@ -172,36 +203,6 @@ class TrainingSet:
         return scene.image, moved
 
 
-@contextmanager
-def data_errors() -> Iterator[None]:
-    """Raise the DataError that stopped a dataset, not TensorFlow's error that wraps it.
-
-    To be put around what goes through the batches.
-
-    Raises:
-        DataError: A picture or its label cannot be read.
-    """
-    try:
-        yield
-    except tf.errors.OpError as error:
-        found = re.search(rf"{DataError.__name__}: (.*?)\nTraceback ", error.message, re.DOTALL)
-        if found is None:
-            raise
-        raise DataError(*found[1].strip().split("\n  → ", 1)) from None
-
-
-def training_batches(
-    samples: Sequence[Sample],
-    config: Config,
-    input_shape: Shape,
-    batch_size: int,
-    seed: int,
-    epoch: int = 0,
-) -> tf.data.Dataset:
-    """Return the batches of one epoch; `TrainingSet` keeps its cache over the epochs."""
-    return TrainingSet(samples, config, input_shape, batch_size, seed).batches(epoch)
-
-
 def evaluation_batches(
     samples: Sequence[Sample],
     preprocessing: Preprocessing,
@@ -210,7 +211,7 @@ def evaluation_batches(
     batch_size: int,
     cache_bytes: int = 0,
     parallel: int | None = None,
-) -> tf.data.Dataset:
+) -> Batches:
     """Return all samples in order, without augmentation.
 
     Args:
@@ -263,14 +264,24 @@ def _dataset(
     shape: tuple[int | None, ...],
     keypoints: int,
     parallel: int | None,
-) -> tf.data.Dataset:
+) -> Batches:
+    refusals: list[PoselineError] = []
+
+    def attempt(number: int) -> Batch:
+        try:
+            return batch(number)
+        except PoselineError as error:
+            refusals.append(error)
+            raise
+
     def make(number: Any) -> tuple[Any, Any]:
         images, labels = tf.numpy_function(
-            batch, [number], (tf.float32, tf.float32), stateful=False
+            attempt, [number], (tf.float32, tf.float32), stateful=False
         )
         images.set_shape(shape)
         labels.set_shape((shape[0], keypoints + 1, 3))
         return images, labels
 
     calls = tf.data.AUTOTUNE if parallel is None else parallel
-    return numbers.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)
+    made = numbers.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)
+    return Batches(made, refusals)

@@ -1,11 +1,12 @@
 """Sets in YOLO Darknet format: a picture and a text file of the same stem, a line a person.
 
 A line is `0 cx cy w h` and then `x y v` for each keypoint, all as shares of the picture's width and
-height; v is 1 where the keypoint is labelled.
+height; v is 1 where the keypoint is labelled (see `keypoints.LABELLED_FROM`).
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +15,21 @@ from typing import Any
 
 import numpy as np
 
+from poseline.data.keypoints import LABELLED_FROM, labelled
+from poseline.data.regular_file import LARGEST_LABEL, read_regular, shown
 from poseline.errors import DataError
 from poseline.log import get_logger
 
 Array = np.ndarray[Any, Any]
 
-PICTURES = (".jpg", ".jpeg")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""Suffixes of the pictures of a set, in lower case."""
+_TOLERANCE = 1e-3  # of a share that was rounded
+_REMEDY = "write it again, or remove it and its picture"
+_SHARES = (
+    "coordinates are shares of the picture's width and height, not pixels; divide by these, or "
+    "convert the set again"
+)
 _log = get_logger(__name__)
 
 
@@ -63,14 +73,15 @@ def list_samples(folder: Path) -> list[Sample]:
     """
     if not folder.is_dir():
         raise DataError(
-            f"{folder} is not a folder", "give the folder that holds the .jpg and .txt files"
+            f"{folder} is not a folder",
+            "give the folder that holds the pictures and their .txt files",
         )
     pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
     samples = [Sample(p, p.with_suffix(".txt")) for p in pictures]
     labelled = [sample for sample in samples if sample.label.is_file()]
     if not labelled:
         raise DataError(
-            f"{folder} holds {len(pictures)} pictures (.jpg) and none with a .txt beside it",
+            f"{folder} holds {len(pictures)} pictures and none with a .txt beside it",
             "a set in COCO format is converted by `poseline dataset convert`",
         )
     if len(labelled) < len(samples):
@@ -106,40 +117,67 @@ def read_label(path: Path, keypoints: int) -> Poses:
     """Read the persons of one picture; an empty file has none.
 
     Raises:
-        DataError: A line does not have 5 + 3 · `keypoints` numbers in range.
+        DataError: As `parse_label`, or the file cannot be read or is not text.
     """
+    content = read_regular(path, LARGEST_LABEL)
     try:
-        text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    return parse_label(text, keypoints, str(path))
+        text = content.decode("utf-8-sig")  # editors of Windows put a mark at the beginning
+    except UnicodeDecodeError:
+        raise DataError(f"{shown(path)} is not a text file", _REMEDY) from None
+    return parse_label(text, keypoints, shown(path))
 
 
 def parse_label(text: str, keypoints: int, source: str) -> Poses:
-    """Read the text of a label file; as `read_label`."""
-    rows = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = [float(item) for item in line.split()]
-        except ValueError:
-            raise DataError(f"{source}, line {number}: not a line of numbers") from None
-        if len(row) != 5 + 3 * keypoints:
-            found = f"{(len(row) - 5) / 3:g}" if len(row) > 5 else "no"
-            raise DataError(
-                f"{source}, line {number}: {len(row)} numbers, that is {found} keypoints; "
-                f"expected {5 + 3 * keypoints} for {keypoints} keypoints",
-                "set dataset.keypoints (of a config) or --keypoints (of a command) to what the set "
-                "was converted with, or convert it again",
-            )
-        rows.append(row)
-    values = np.asarray(rows, np.float32).reshape(-1, 5 + 3 * keypoints)
-    if not np.isfinite(values).all():
-        raise DataError(f"{source}: a value is not finite")
+    """Read the text of a label file.
+
+    Raises:
+        DataError: A line is not the class 0 and 4 + 3 · `keypoints` numbers, or they are not
+            shares of the picture.
+    """
+    rows = [
+        _parse_line(line, keypoints, f"{source}, line {number}")
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip()
+    ]
+    values = np.asarray(rows, np.float64).reshape(-1, 5 + 3 * keypoints)
     points = values[:, 5:].reshape(-1, keypoints, 3)
-    points[..., 2] = points[..., 2] > 0
-    return Poses(values[:, 1:5], points)
+    points[..., 2] = labelled(points[..., 2])
+    points[points[..., 2] == 0] = 0
+    return Poses(values[:, 1:5].astype(np.float32), points.astype(np.float32))
+
+
+def _parse_line(line: str, keypoints: int, place: str) -> list[float]:
+    try:
+        row = [float(item) for item in line.split()]
+    except ValueError:
+        raise DataError(f"{place}: not a line of numbers", _REMEDY) from None
+    if len(row) != 5 + 3 * keypoints:
+        found = f"{(len(row) - 5) / 3:g}" if len(row) > 5 else "no"
+        raise DataError(
+            f"{place}: {len(row)} numbers, that is {found} keypoints; "
+            f"expected {5 + 3 * keypoints} for {keypoints} keypoints",
+            "set dataset.keypoints (of a config) or --keypoints (of a command) to what the set "
+            "was converted with, or convert it again",
+        )
+    if not all(map(math.isfinite, row)):
+        raise DataError(f"{place}: a value is not finite", _REMEDY)
+    if row[0] != 0:
+        raise DataError(f"{place}: class {row[0]:g}; a set has one class, 0", _REMEDY)
+    box = row[1:5]
+    if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in box):
+        raise DataError(f"{place}: the box {_listed(box)} is not in [0, 1]", _SHARES)
+    # A point a little outside of the picture is read as not labelled; one that is further away
+    # than the picture is large is no share.
+    points = zip(row[5::3], row[6::3], row[7::3], strict=True)
+    for number, (x, y, v) in enumerate(points, 1):
+        if v >= LABELLED_FROM and not (-1 <= x <= 2 and -1 <= y <= 2):
+            raise DataError(f"{place}: keypoint {number} at {_listed((x, y))} is not in [0, 1]",
+                            _SHARES)  # fmt: skip
+    return row
+
+
+def _listed(values: Sequence[float]) -> str:
+    return f"({', '.join(f'{value:g}' for value in values)})"
 
 
 def format_label(poses: Poses) -> str:

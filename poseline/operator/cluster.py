@@ -15,7 +15,6 @@ from urllib3.exceptions import HTTPError
 
 from poseline.errors import BackendError
 from poseline.operator.kinds import GROUP, VERSION, Kind
-from poseline.operator.status import written
 
 Body = dict[str, Any]
 
@@ -191,11 +190,6 @@ def connect() -> None:
     except config.ConfigException as error:
         remedy = "run in a pod with a service account, or set KUBECONFIG"
         raise BackendError(f"no API server is known: {error}", remedy) from None
-
-
-def now_written() -> str:
-    """Return the present time as Kubernetes writes it."""
-    return written(datetime.now(UTC))
 
 
 def _explained(error: ApiException | HTTPError) -> BackendError:

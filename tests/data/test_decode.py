@@ -5,6 +5,7 @@ import pytest
 from poseline.config.preprocessing import Resizing
 from poseline.data.decode_jpeg import read_picture, read_reduced
 from poseline.data.preprocess import resize
+from poseline.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +40,19 @@ def test_where_it_would_change_more_the_picture_is_decoded_whole(photo, size):
     picture, factor = read_reduced(photo, "rgb", size)
     assert factor == 1
     np.testing.assert_array_equal(picture, read_picture(photo, "rgb"))
+
+
+def test_bytes_after_the_end_marker_do_no_harm(photo, tmp_path):
+    """Phones put a video or their own notes there."""
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(photo.read_bytes() + b"\0\0\x01\x0aImage_UTC_Data" + bytes(5000) + b"SEFT")
+    np.testing.assert_array_equal(read_picture(path, "rgb"), read_picture(photo, "rgb"))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_a_picture_that_was_cut_off_is_damaged(photo, tmp_path, share):
+    path = tmp_path / "cut.jpg"
+    data = photo.read_bytes()
+    path.write_bytes(data[: round(len(data) * share)])
+    with pytest.raises(DataError, match=r"cut\.jpg is damaged"):
+        read_picture(path, "rgb")

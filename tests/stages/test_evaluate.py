@@ -156,3 +156,14 @@ def test_what_cannot_be_evaluated_leaves_nothing(tmp_path):
     with pytest.raises(DataError):
         evaluate.run(config("spe"), {"model": model, "test": empty}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_picture_is_reported_by_its_name(tmp_path):
+    test = a_set(tmp_path / "set", [np.full((17, 3), 0.5)] * 3)
+    picture = test / "1.jpg"
+    picture.write_bytes(picture.read_bytes()[:300])
+    model = save(constant(np.full((17, 3), 0.5)), tmp_path / "m.keras")
+    with pytest.raises(DataError, match=r"1\.jpg is damaged") as caught:
+        evaluate.run(config("spe"), {"model": model, "test": test}, tmp_path / "out")
+    assert caught.value.remedy
+    assert not (tmp_path / "out").exists()

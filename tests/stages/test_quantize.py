@@ -1,10 +1,12 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 from tiny_models import SIDE, convolutional, convolutional_onnx, save
 
 from poseline.config.config import Config
+from poseline.errors import DataError
 from poseline.models.metadata import read_metadata
 from poseline.quantization.layer_report import compare_layers
 from poseline.quantization.tflite_converter import TFLiteConverter, float_tflite
@@ -118,3 +120,11 @@ def test_an_onnx_model_goes_through_the_stage(yolo, tmp_path):
     result = quantize.run(settings, inputs, tmp_path / "out")
     assert open_model(result.files["model"]).format == "onnx"
     assert read_metadata(result.files["model"]).name == "bring-your-own"
+
+
+def test_a_damaged_calibration_picture_is_reported_by_its_name(model, yolo, tmp_path):
+    folder = shutil.copytree(yolo / "val", tmp_path / "set")
+    picture = sorted(folder.glob("*.jpg"))[2]
+    picture.write_bytes(picture.read_bytes()[:300])
+    with pytest.raises(DataError, match=picture.name):
+        quantize.run(config(), {"model": model, "calibration": folder}, tmp_path / "out")

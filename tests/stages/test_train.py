@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from tensorflow.python.framework import config as tf_config
 from poseline.config.config import Config
 from poseline.config.load import parse
 from poseline.data import pipeline
-from poseline.errors import ConfigError, ModelError
+from poseline.data.pack import pack
+from poseline.errors import ConfigError, DataError, ModelError, StoreError
 from poseline.models.loading import load_keras
 from poseline.models.metadata import read_metadata
 from poseline.stages import train
@@ -538,3 +540,33 @@ def test_any_keypoints_any_size_any_channels(tmp_path, keypoints, shape, mode):
     assert model.input_shape == (None, *shape)
     assert model.output_shape == (None, shape[0] // 4, shape[1] // 4, keypoints)
     assert np.isfinite(result.summary["history"][0]["val_loss"])
+
+
+def cut_off(folder: Path, sample: str) -> None:
+    path = folder / f"{sample}.jpg"
+    path.write_bytes(path.read_bytes()[:600])
+
+
+def pixels_for_shares(folder: Path, sample: str) -> None:
+    (folder / f"{sample}.txt").write_text("0 320 240 64 48 " + "300 200 2 " * 17)
+
+
+@pytest.mark.parametrize("damage", [cut_off, pixels_for_shares])
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_damaged_data_is_reported_by_the_name_of_its_file(inputs, tmp_path, damage, part):
+    role = {"train": "training", "val": "validation"}[part]
+    folder = tmp_path / part
+    shutil.copytree(inputs[role], folder)
+    damage(folder, "003")
+    with pytest.raises(DataError, match=r"003\.(jpg|txt)") as caught:
+        train.run(settings(epochs=1), inputs | {role: folder}, tmp_path / "out")
+    assert caught.value.exit_code == 3
+    assert caught.value.remedy
+
+
+def test_a_damaged_shard_is_reported_by_its_name(inputs, tmp_path):
+    pack(inputs["training"], tmp_path / "packed")
+    shard = tmp_path / "packed" / "shard-00000.tar"
+    shard.write_bytes(shard.read_bytes()[:-512] + b"x" * 512)
+    with pytest.raises(StoreError, match=r"shard-00000\.tar differs from its checksum"):
+        train.run(settings(), inputs | {"training": tmp_path / "packed"}, tmp_path / "out")
