@@ -32,7 +32,7 @@ test-slow: .venv/.ready ## Run the longer tests
 	@$(BIN)/pytest -q -m "slow and not cluster and not images and not node and not kubeflow"
 
 control-plane: .venv/.ready ## Build etcd, the API server and kubectl into ~/.cache/poseline
-	@$(BIN)/python tests/cluster/programs.py
+	@$(BIN)/python tests/support/control_plane/programs.py
 
 test-cluster: .venv/.ready ## Run the tests on a real API server: our own, or KUBECONFIG's
 	@test -n "$$KUBECONFIG" || $(MAKE) --no-print-directory control-plane
@@ -52,14 +52,14 @@ test-images: .venv/.ready ## Start a Docker engine, build the images and test th
 	@tests/images/engine.sh
 
 test-node: .venv/.ready ## Run our images as pods on a real kubelet (Debian, root)
-	@$(BIN)/python tests/cluster/programs.py --node
+	@$(BIN)/python tests/support/control_plane/programs.py --node
 	@tests/images/engine.sh tests/cluster -m node
 
 test-kubeflow: .venv/.ready ## Hold the client and the operator against a real Kubeflow server (Debian, root)
 	@test -x /usr/sbin/mariadbd || ! command -v apt-get >/dev/null || (apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
 	  mariadb-server-core >/dev/null)
-	@$(BIN)/python tests/cluster/programs.py --kubeflow
+	@$(BIN)/python tests/support/control_plane/programs.py --kubeflow
 	@$(BIN)/pytest -q -m kubeflow tests/cluster
 
 kind-up: images ## Make a kind cluster with KFP, load the images, install the chart

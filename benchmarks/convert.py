@@ -10,7 +10,7 @@ from pathlib import Path
 from _rates import compare
 
 from poseline import log
-from poseline.config.load import from_slice
+from poseline.config.loading.load import from_slice
 from poseline.data import synthetic
 from poseline.stages import convert
 

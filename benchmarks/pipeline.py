@@ -14,7 +14,7 @@ import tensorflow as tf
 from _rates import compare
 
 from poseline import log
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.data import synthetic
 from poseline.data.pipeline import TrainingSet
 from poseline.data.yolo import Sample, list_samples

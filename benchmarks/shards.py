@@ -16,7 +16,7 @@ from pathlib import Path
 import boto3
 
 from poseline import log
-from poseline.config.load import from_slice
+from poseline.config.loading.load import from_slice
 from poseline.data import synthetic
 from poseline.data.pack import pack, put
 from poseline.data.shards import ShardedSamples
@@ -38,14 +38,29 @@ def storage(folder: Path) -> Iterator[str]:
     flags += [f"-{name}.port.grpc={port}" for name, port in zip(names, ports[4:], strict=False)]
     program = shutil.which("weed", path=sysconfig.get_path("scripts")) or "weed"
     server = subprocess.Popen(
-        [program, "server", "-s3", "-filer", "-ip=127.0.0.1", f"-dir={folder}", "-volume.max=40",
-         "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0", *flags],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
-    )  # fmt: skip
+        [
+            program,
+            "server",
+            "-s3",
+            "-filer",
+            "-ip=127.0.0.1",
+            f"-dir={folder}",
+            "-volume.max=40",
+            "-master.telemetry=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            *flags,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
     os.environ |= {
-        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{ports[0]}", "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1",
-    }  # fmt: skip
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{ports[0]}",
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_REGION": "us-east-1",
+    }
     try:
         for _ in range(300):
             try:
@@ -94,8 +109,10 @@ def main() -> None:
         best = {place: max(rates) for place, rates in rounds.items()}
         for place, found in best.items():
             pictures = found * PICTURES / size
-            print(f"{place:<24}{found:8.0f} MB/s{pictures:8.0f} pictures/s"
-                  f"{found / best['files']:8.2f}")  # fmt: skip
+            print(
+                f"{place:<24}{found:8.0f} MB/s{pictures:8.0f} pictures/s"
+                f"{found / best['files']:8.2f}"
+            )
 
 
 if __name__ == "__main__":

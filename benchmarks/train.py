@@ -10,11 +10,11 @@ import keras
 import tensorflow as tf
 from _rates import Work, compare
 
-from poseline.config.training import Heatmaps, Model
+from poseline.config.models.training import Heatmaps, Model
 from poseline.models.movenet import build
+from poseline.training.fast_model import make_twin
 from poseline.training.loss import heatmap_loss
 from poseline.training.trainer import Trainer
-from poseline.training.twin import make_twin
 
 STEPS = 4
 SETTINGS = Heatmaps()

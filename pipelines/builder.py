@@ -1,4 +1,4 @@
-"""The graph of a chain, from the one plan of every runner: `poseline.config.chain.steps`."""
+"""The graph of a chain, from the one plan of every runner: `poseline.config.models.steps.steps`."""
 
 import copy
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ from kfp.dsl import PipelineTask
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.graph_component import GraphComponent
 
-from components.benchmark.component import benchmark
-from components.compare.component import compare
-from components.dataset_convert.component import dataset_convert
-from components.evaluate.component import evaluate
-from components.finish.component import finish
-from components.gate.component import gate
-from components.import_model.component import import_model
-from components.predict.component import predict
-from components.quantize.component import quantize
-from components.resolve.component import resolve
-from components.train.component import train
-from poseline.config.chain import Step, steps
-from poseline.config.general import OperationMode
-from poseline.config.platform import Platform
+from poseline.config.models.general import OperationMode
+from poseline.config.models.steps import Step, steps
 from poseline.kubeflow.package import configure
+from poseline.kubeflow.platform import Platform
+from poseline_kfp.components.benchmark.component import benchmark
+from poseline_kfp.components.compare.component import compare
+from poseline_kfp.components.dataset_convert.component import dataset_convert
+from poseline_kfp.components.evaluate.component import evaluate
+from poseline_kfp.components.finish.component import finish
+from poseline_kfp.components.gate.component import gate
+from poseline_kfp.components.import_model.component import import_model
+from poseline_kfp.components.predict.component import predict
+from poseline_kfp.components.quantize.component import quantize
+from poseline_kfp.components.resolve.component import resolve
+from poseline_kfp.components.train.component import train
 
 _TITLES = {
     "resolve": "Check the config",
@@ -78,9 +78,12 @@ def chain(mode: OperationMode, **form: Any) -> None:
             return
         judged = {name.replace("-", "_"): value for name, value in figures.items()}
         task = gate(
-            config=asked.outputs["gate"], inputs=data.outputs["evaluate"],
-            run=asked.outputs["run"], model=model, **judged,
-        )  # fmt: skip
+            config=asked.outputs["gate"],
+            inputs=data.outputs["evaluate"],
+            run=asked.outputs["run"],
+            model=model,
+            **judged,
+        )
         _titled(task.set_caching_options(False), "gate")  # the champion may be another one
 
 

@@ -2,7 +2,7 @@
 
 from kfp import dsl
 
-from pipelines import builder, command, form
+from poseline_kfp.pipelines import builder, command, form
 
 
 @dsl.pipeline(

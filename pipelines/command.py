@@ -6,15 +6,15 @@ from cyclopts import App
 from rich.console import Console
 
 from poseline import cli
-from poseline.cli.orders import (
+from poseline.cli.kubeflow_options import (
     Server,
     Settings,
     run_order,
     schedule_order,
     unschedule_package,
 )
-from poseline.cli.packages import package
-from poseline.config.config import CHAINS
+from poseline.cli.pipeline_catalog import package
+from poseline.config.models.config import CHAINS
 from poseline.errors import ConfigError, Problem
 from poseline.store.manifest import write_atomic
 
@@ -28,8 +28,12 @@ def main(name: str, arguments: list[str] | None = None) -> None:
         name: Name of the chain, and of its file.
         arguments: The command line; None: this process's.
     """
-    app = App(name=f"{name}.py", help=f"{name}: compile it, or run it.", exit_on_error=False,
-              print_error=False)  # fmt: skip
+    app = App(
+        name=f"{name}.py",
+        help=f"{name}: compile it, or run it.",
+        exit_on_error=False,
+        print_error=False,
+    )
 
     @app.default
     def run(
@@ -77,7 +81,7 @@ def main(name: str, arguments: list[str] | None = None) -> None:
             if schedule is not None:
                 schedule_order(order, where, schedule, run_name, time_zone)
             else:
-                from pipelines.local import run as run_here
+                from poseline_kfp.pipelines.local import run as run_here
 
                 chain = run_here(order.package, order.parameters, root, cache=cache)
                 _say(f"Done; the artifacts are in {root}, and in MLflow it is the run {chain}")

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from components.readme import readme
-from pipelines.builder import package
+from poseline_kfp.components.readme import readme
+from poseline_kfp.pipelines.builder import package
 
 PIPELINES = (
     "chain_tqe",
@@ -31,14 +31,14 @@ COMPONENTS = (
 
 
 def _package(name: str) -> str:
-    return package(import_module(f"pipelines.{name}").pipeline)
+    return package(import_module(f"poseline_kfp.pipelines.{name}").pipeline)
 
 
 def _readme(name: str) -> str:
-    return readme(getattr(import_module(f"components.{name}.component"), name))
+    return readme(getattr(import_module(f"poseline_kfp.components.{name}.component"), name))
 
 
 OUTPUTS: Mapping[str, Callable[[], str]] = {
     f"pipelines/compiled/{name}.yaml": lambda name=name: _package(name) for name in PIPELINES
 } | {f"components/{name}/README.md": lambda name=name: _readme(name) for name in COMPONENTS}
-"""Path in the project to what makes it; see `poseline.config.schema.generate`."""
+"""Path in the project to what makes it; see `poseline.config.schema.generate.generate`."""

@@ -37,9 +37,11 @@ def run(package: str, arguments: Mapping[str, Any], root: Path, *, cache: bool =
         # KFP opens files of its own and leaves them to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         local.init(
-            runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(root),
-            raise_on_error=True, enable_caching=cache,
-        )  # fmt: skip
+            runner=local.SubprocessRunner(use_venv=False),
+            pipeline_root=str(root),
+            raise_on_error=True,
+            enable_caching=cache,
+        )
         try:
             pipeline(**arguments)
         except RuntimeError as error:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from mlflow_server import chain_runs, server  # noqa: F401
-from samples import TINY
-from seaweed import proxy, storage, weed  # noqa: F401  fixtures for every room
+from support.mlflow_server import chain_runs, server  # noqa: F401
+from support.samples import TINY
+from support.seaweed import proxy, storage, weed  # noqa: F401  fixtures for every room
 
-from poseline.config.config import Config
-from poseline.config.load import parse
+from poseline.config.loading.load import parse
+from poseline.config.models.config import Config
 
 # A machine that is busy with other things fails no test.
 settings.register_profile("patient", deadline=None)

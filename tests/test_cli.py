@@ -34,8 +34,10 @@ def test_help_is_there_without_tensorflow(capsys):
     import subprocess
     import sys
 
-    code = "import sys, poseline.cli; sys.exit(any(m in sys.modules for m in " \
-           "('tensorflow', 'keras', 'mlflow', 'matplotlib', 'cv2')))"  # fmt: skip
+    code = (
+        "import sys, poseline.cli; sys.exit(any(m in sys.modules for m in "
+        "('tensorflow', 'keras', 'mlflow', 'matplotlib', 'cv2')))"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
     assert exit_code("--help") == 0
     assert "chain" in capsys.readouterr().out

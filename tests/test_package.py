@@ -8,7 +8,7 @@ from email.parser import HeaderParser
 
 import pytest
 import yaml
-from samples import ROOT
+from support.samples import ROOT
 
 import poseline
 

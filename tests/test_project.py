@@ -7,7 +7,7 @@ import sysconfig
 
 import pytest
 import yaml
-from samples import ROOT
+from support.samples import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FILES = {

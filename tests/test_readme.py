@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from samples import ROOT, TINY
+from support.samples import ROOT, TINY
 
-from poseline.config.load import parse
+from poseline.config.loading.load import parse
 
 TEXT = re.sub(r"\n## On a cluster\n.*?(?=\n## )", "", (ROOT / "README.md").read_text(), flags=re.S)
 COMMANDS = [
@@ -79,6 +79,9 @@ def test_commands_run(people, server, tmp_path):
             shutil.copytree(sets / "val", tmp_path / "pictures")
         done = subprocess.run(
             [str(scripts / program), *arguments],
-            cwd=tmp_path, capture_output=True, text=True, env=environment,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

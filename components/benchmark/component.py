@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Input, Metrics, Model, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -28,6 +28,6 @@ def benchmark(
     Returns:
         The figures, for `gate` and `compare`.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
-    return pod.benchmark(config, run, model, figures, metrics, page)
+    return entrypoints.benchmark(config, run, model, figures, metrics, page)

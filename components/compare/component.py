@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Markdown, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -23,11 +23,11 @@ def compare(
         table: A row for each model; those that no other beats are marked.
         page: The same as plots.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
     judged = {
         "evaluate-float": evaluate_float,
         "evaluate-int8": evaluate_int8,
         "benchmark": benchmark,
     }
-    pod.compare(judged, table, page)
+    entrypoints.compare(judged, table, page)

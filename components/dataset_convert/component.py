@@ -5,7 +5,7 @@ from typing import NamedTuple
 from kfp import dsl
 from kfp.dsl import Dataset, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -33,6 +33,6 @@ def dataset_convert(
         evaluate: URIs of what `evaluate` reads.
         predict: URIs of what `predict` reads.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
-    return pod.convert(config, data, dataset)
+    return entrypoints.convert(config, data, dataset)

@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Input, Metrics, Model, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -32,6 +32,6 @@ def evaluate(
     Returns:
         The figures, for `gate` and `compare`.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
-    return pod.evaluate(step, config, inputs, run, model, evaluation, metrics, page)
+    return entrypoints.evaluate(step, config, inputs, run, model, evaluation, metrics, page)

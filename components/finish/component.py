@@ -3,16 +3,26 @@
 from kfp import dsl
 from kfp.dsl import Markdown, Output, PipelineTaskFinalStatus
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def finish(
-    status: PipelineTaskFinalStatus, summary: Output[Markdown],
-    chain: str, config: str, dataset: str = "", model: str = "", keypoints: int = 0,
-    alpha: float = 0.0, input_size: int = 0, epochs: int = 0, batch_size: int = 0,
-    learning_rate: float = 0.0, board: str = "", images: str = "",
-):  # fmt: skip
+    status: PipelineTaskFinalStatus,
+    summary: Output[Markdown],
+    chain: str,
+    config: str,
+    dataset: str = "",
+    model: str = "",
+    keypoints: int = 0,
+    alpha: float = 0.0,
+    input_size: int = 0,
+    epochs: int = 0,
+    batch_size: int = 0,
+    learning_rate: float = 0.0,
+    board: str = "",
+    images: str = "",
+):
     """Write the final status of a run and its settings to MLflow, whatever became of it.
 
     Args:
@@ -31,11 +41,18 @@ def finish(
         board: As in `resolve`.
         images: As in `resolve`.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
     form = {
-        "dataset": dataset, "model": model, "keypoints": keypoints, "alpha": alpha,
-        "input_size": input_size, "epochs": epochs, "batch_size": batch_size,
-        "learning_rate": learning_rate, "board": board, "images": images,
-    }  # fmt: skip
-    pod.finish(chain, config, form, status.state, status.error_message or "", summary)
+        "dataset": dataset,
+        "model": model,
+        "keypoints": keypoints,
+        "alpha": alpha,
+        "input_size": input_size,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "board": board,
+        "images": images,
+    }
+    entrypoints.finish(chain, config, form, status.state, status.error_message or "", summary)

@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Input, Markdown, Model, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -31,11 +31,11 @@ def gate(
         evaluate_int8: Figures of the int8 model.
         benchmark: Figures of the boards.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
     judged = {
         "evaluate-float": evaluate_float,
         "evaluate-int8": evaluate_int8,
         "benchmark": benchmark,
     }
-    pod.gate(config, inputs, run, judged, model, verdict)
+    entrypoints.gate(config, inputs, run, judged, model, verdict)

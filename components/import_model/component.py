@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import Model, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -14,6 +14,6 @@ def import_model(data: dict, model: Output[Model]):
         data: The model that is named, from `resolve`.
         model: Folder of the model and its sidecar.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
-    pod.import_model(data, model)
+    entrypoints.import_model(data, model)

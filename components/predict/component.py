@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, Input, Model, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -25,6 +25,6 @@ def predict(
         poses: Folder of annotated pictures and COCO results.
         page: What was done.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
-    pod.predict(config, inputs, run, model, poses, page)
+    entrypoints.predict(config, inputs, run, model, poses, page)

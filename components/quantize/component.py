@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Input, Metrics, Model, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -27,6 +27,6 @@ def quantize(
         metrics: Sizes in KB, and how many pictures calibrated it.
         page: The layers that lost most.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
-    pod.quantize(config, inputs, run, model, quantized, metrics, page)
+    entrypoints.quantize(config, inputs, run, model, quantized, metrics, page)

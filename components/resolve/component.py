@@ -4,20 +4,38 @@ from typing import NamedTuple
 
 from kfp import dsl
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().pipelines, install_kfp_package=False)
 def resolve(
-    chain: str, config: str, dataset: str = "", model: str = "", keypoints: int = 0,
-    alpha: float = 0.0, input_size: int = 0, epochs: int = 0, batch_size: int = 0,
-    learning_rate: float = 0.0, board: str = "", images: str = "",
+    chain: str,
+    config: str,
+    dataset: str = "",
+    model: str = "",
+    keypoints: int = 0,
+    alpha: float = 0.0,
+    input_size: int = 0,
+    epochs: int = 0,
+    batch_size: int = 0,
+    learning_rate: float = 0.0,
+    board: str = "",
+    images: str = "",
     variant: dict = {},  # noqa: B006
 ) -> NamedTuple(
     "Resolved",
-    [("convert", dict), ("train", dict), ("quantize", dict), ("evaluate", dict), ("predict", dict),
-     ("benchmark", dict), ("gate", dict), ("data", dict), ("run", dict)],
-):  # fmt: skip
+    [
+        ("convert", dict),
+        ("train", dict),
+        ("quantize", dict),
+        ("evaluate", dict),
+        ("predict", dict),
+        ("benchmark", dict),
+        ("gate", dict),
+        ("data", dict),
+        ("run", dict),
+    ],
+):
     """Check the config and the data sets before anything costs time; nothing is fetched.
 
     Every fault of the config is listed at once, with what is accepted. What is entered beside the
@@ -42,11 +60,18 @@ def resolve(
         data: The sets that are named, and what their content is known by.
         run: Where the run is tracked, and its models are put. All others: slices of the config.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
     form = {
-        "dataset": dataset, "model": model, "keypoints": keypoints, "alpha": alpha,
-        "input_size": input_size, "epochs": epochs, "batch_size": batch_size,
-        "learning_rate": learning_rate, "board": board, "images": images,
-    }  # fmt: skip
-    return pod.resolve(chain, config, form, variant)
+        "dataset": dataset,
+        "model": model,
+        "keypoints": keypoints,
+        "alpha": alpha,
+        "input_size": input_size,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "board": board,
+        "images": images,
+    }
+    return entrypoints.resolve(chain, config, form, variant)

@@ -3,7 +3,7 @@
 from kfp import dsl
 from kfp.dsl import HTML, Metrics, Model, Output
 
-from poseline.config.platform import Images
+from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
@@ -25,6 +25,6 @@ def train(
         metrics: Figures of the best epoch.
         page: Learning curves.
     """
-    from poseline.stages import pod
+    from poseline.tasks import entrypoints
 
-    pod.train(config, inputs, run, model, metrics, page)
+    entrypoints.train(config, inputs, run, model, metrics, page)

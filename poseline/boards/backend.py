@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from poseline.config.config import Config
-from poseline.config.deployment import NO_CLOUD
-from poseline.config.deployment import Backend as BackendName
+from poseline.config.models.config import Config
+from poseline.config.models.deployment import NO_CLOUD
+from poseline.config.models.deployment import Backend as BackendName
 from poseline.errors import BackendError
 
 

@@ -14,7 +14,7 @@ from poseline.boards.graph import Graph, read_graph
 from poseline.boards.onnx_graph import read_onnx
 from poseline.boards.published import Work
 from poseline.boards.table import BOARDS, BoardFacts
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 
 RUNTIME_FLASH_KB, RUNTIME_RAM_KB = 108, 30
 """What ST's inference library and its tables add: published for MobileNetV2 on an STM32H7, with
@@ -87,9 +87,12 @@ class Estimate:
         verdicts = fits(found)
         mine = next(v for v in verdicts if v.board == config.benchmarking.board)
         metrics = {
-            "macc": found.macc, "flash_kb": found.flash_kb, "ram_kb": found.ram_kb,
-            "latency_ms_estimate": mine.latency_ms, "fits": float(mine.verdict != "no"),
-        }  # fmt: skip
+            "macc": found.macc,
+            "flash_kb": found.flash_kb,
+            "ram_kb": found.ram_kb,
+            "latency_ms_estimate": mine.latency_ms,
+            "fits": float(mine.verdict != "no"),
+        }
         factor = mine.latency_high_ms / mine.latency_ms if mine.latency_ms else 1.0
         summary = {
             "verdict": f"{mine.board}: {mine.verdict} ({mine.reason})",
@@ -138,14 +141,24 @@ def fit(model: Cost, facts: BoardFacts) -> Fit:
     latency = known.estimate(model.work) * slow / (facts.mhz * 1e3)
     verdict, reason = _verdict(model, facts)
     return Fit(
-        facts.name, verdict, reason, round(flash, 1), round(ram, 1), round(latency, 2),
-        round(latency / error, 2), round(latency * error, 2), core, known.points,
-    )  # fmt: skip
+        facts.name,
+        verdict,
+        reason,
+        round(flash, 1),
+        round(ram, 1),
+        round(latency, 2),
+        round(latency / error, 2),
+        round(latency * error, 2),
+        core,
+        known.points,
+    )
 
 
 def _verdict(model: Cost, facts: BoardFacts) -> tuple[str, str]:
-    needs = {"flash": (model.flash_kb, facts.flash_kb, facts.external_flash_kb),
-             "RAM": (model.ram_kb, facts.ram_kb, facts.external_ram_kb)}  # fmt: skip
+    needs = {
+        "flash": (model.flash_kb, facts.flash_kb, facts.external_flash_kb),
+        "RAM": (model.ram_kb, facts.ram_kb, facts.external_ram_kb),
+    }
     lacking: list[str] = []
     outside: list[str] = []
     for kind, (need, internal, external) in needs.items():

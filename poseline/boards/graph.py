@@ -71,8 +71,16 @@ WITH_KERNEL = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTE
 """Operations whose second input is their weights."""
 
 
-_SIZES = {"FLOAT32": 4, "INT32": 4, "UINT8": 1, "INT8": 1, "INT16": 2, "INT64": 8, "BOOL": 1,
-          "FLOAT16": 2}  # fmt: skip
+_SIZES = {
+    "FLOAT32": 4,
+    "INT32": 4,
+    "UINT8": 1,
+    "INT8": 1,
+    "INT16": 2,
+    "INT64": 8,
+    "BOOL": 1,
+    "FLOAT16": 2,
+}
 _KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
 _TYPES = {value: name for name, value in vars(schema.TensorType).items() if name.isupper()}
 

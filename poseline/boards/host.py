@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poseline.boards.backend import Finding
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.errors import BackendError
 
 _LIMIT_S = 600

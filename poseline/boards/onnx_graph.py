@@ -10,11 +10,20 @@ from poseline.boards.graph import Graph, Operation, Tensor
 from poseline.errors import BackendError, ModelError
 
 _KINDS = {
-    "Conv": "CONV_2D", "ConvTranspose": "TRANSPOSE_CONV", "Gemm": "FULLY_CONNECTED",
-    "MatMul": "FULLY_CONNECTED", "Resize": "RESIZE_BILINEAR", "Add": "ADD", "Mul": "MUL",
-    "Sub": "SUB", "Sigmoid": "LOGISTIC", "MaxPool": "MAX_POOL_2D",
-    "AveragePool": "AVERAGE_POOL_2D", "GlobalAveragePool": "MEAN", "Concat": "CONCATENATION",
-}  # fmt: skip
+    "Conv": "CONV_2D",
+    "ConvTranspose": "TRANSPOSE_CONV",
+    "Gemm": "FULLY_CONNECTED",
+    "MatMul": "FULLY_CONNECTED",
+    "Resize": "RESIZE_BILINEAR",
+    "Add": "ADD",
+    "Mul": "MUL",
+    "Sub": "SUB",
+    "Sigmoid": "LOGISTIC",
+    "MaxPool": "MAX_POOL_2D",
+    "AveragePool": "AVERAGE_POOL_2D",
+    "GlobalAveragePool": "MEAN",
+    "Concat": "CONCATENATION",
+}
 _VIEWS = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"}
 _FUSED = {"Relu", "Clip", "LeakyRelu", "BatchNormalization"}
 _SIZES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8}  # TensorProto.DataType

@@ -13,7 +13,7 @@ from typing import Any
 
 from poseline.boards.backend import Finding
 from poseline.boards.table import BoardFacts, board
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.errors import BackendError
 from poseline.log import get_logger
 
@@ -38,11 +38,26 @@ class StEdgeAi:
             _log.warning("another version of the tool", asked=settings.version, found=version)
         with tempfile.TemporaryDirectory() as folder:
             command = [
-                tool, "generate", "--target", _series(facts), "--model", str(model.resolve()),
-                "--optimization", settings.optimization, "--allocate-inputs", "--allocate-outputs",
-                "--name", "network", "--verbosity", "0", "--output", folder, "--workspace", folder,
+                tool,
+                "generate",
+                "--target",
+                _series(facts),
+                "--model",
+                str(model.resolve()),
+                "--optimization",
+                settings.optimization,
+                "--allocate-inputs",
+                "--allocate-outputs",
+                "--name",
+                "network",
+                "--verbosity",
+                "0",
+                "--output",
+                folder,
+                "--workspace",
+                folder,
                 *(["--st-neural-art"] if _series(facts) == "stm32n6" else []),
-            ]  # fmt: skip
+            ]
             _run(command)
             return Finding(_figures(Path(folder)), {"stedgeai_version": version})
 
@@ -76,9 +91,14 @@ def _version(tool: str) -> str:
 def _run(command: Sequence[str]) -> str:
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=_LIMIT_S, check=False, text=True,
-            errors="replace", env=os.environ | {"NO_COLOR": "1"},
-        )  # fmt: skip
+            command,
+            capture_output=True,
+            timeout=_LIMIT_S,
+            check=False,
+            text=True,
+            errors="replace",
+            env=os.environ | {"NO_COLOR": "1"},
+        )
     except subprocess.TimeoutExpired:
         raise BackendError(f"{command[0]} took over {_LIMIT_S} s") from None
     except OSError as error:

@@ -46,13 +46,15 @@ for _name, (_module, _help) in _COMMANDS.items():
 app.command("poseline.cli.dataset:app", name="dataset", help="Convert, make and look at sets.")
 app.command("poseline.cli.tracking:app", name="mlflow", help="Deliver what waits for MLflow.")
 app.command(
-    "poseline.cli.pipelines:app", name="pipelines",
+    "poseline.cli.pipelines:app",
+    name="pipelines",
     help="Compile, run, watch and schedule pipelines on Kubeflow.",
-)  # fmt: skip
+)
 app.command(
-    "poseline.cli.operator:app", name="operator",
+    "poseline.cli.operator:app",
+    name="operator",
     help="Run PoseExperiment and PoseSchedule on Kubernetes.",
-)  # fmt: skip
+)
 app.register_install_completion_command()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from poseline.config import load
+from poseline.config.loading import load
 
 
 def validate(config: Path, *overrides: str) -> None:
@@ -34,7 +34,7 @@ def lr_plot(config: Path, *overrides: str, out: Path = Path("learning_rate.png")
         out: The picture to write.
     """
     from poseline.errors import ConfigError, Problem
-    from poseline.training.schedules import plot
+    from poseline.training.learning_rate import plot
 
     resolved = load.load(config, overrides)
     if resolved.training is None:
@@ -50,9 +50,9 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
         check: Write nothing; exit 1 and list what is stale.
         root: The project's folder.
     """
-    from poseline.config import chart
-    from poseline.config.schema import OUTPUTS, generate
-    from poseline.operator import crd, rbac, reference
+    from poseline.chart import generate as chart
+    from poseline.config.schema.generate import OUTPUTS, generate
+    from poseline.operator.api import crd, rbac, reference
 
     outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS, **rbac.OUTPUTS, **reference.OUTPUTS}
     for entry in entry_points(group="poseline.outputs"):  # of the rooms above this one

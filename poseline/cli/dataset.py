@@ -31,7 +31,7 @@ def convert(
         keypoints: 17, or 13 with one point for the head.
         outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`.
     """
-    from poseline.config.load import from_slice
+    from poseline.config.loading.load import from_slice
     from poseline.stages import convert as stage
 
     settings = {"path": str(path), "pose": pose, "outputdir": str(outputdir)}
@@ -75,9 +75,12 @@ def pack_set(folder: Path, out: str, *, shard_mb: int = 64) -> None:
                 put(target, place)
             size = sum(shard.size for shard in index.shards) / 1e6
             table.add_row(
-                part, f"{index.pictures:,}", f"{index.persons:,}", str(len(index.shards)),
+                part,
+                f"{index.pictures:,}",
+                f"{index.persons:,}",
+                str(len(index.shards)),
                 f"{size:,.1f}",
-            )  # fmt: skip
+            )
     Console().print(table)
 
 
@@ -119,9 +122,12 @@ def synthesize(
 
 @app.command
 def show(
-    folder: Path, *, keypoints: Literal[13, 17, 21] = 17, count: int = 16,
+    folder: Path,
+    *,
+    keypoints: Literal[13, 17, 21] = 17,
+    count: int = 16,
     out: Path = Path("show.jpg"),
-) -> None:  # fmt: skip
+) -> None:
     """Draw labelled pictures of a set on one sheet.
 
     Example: `poseline dataset show sets/single/17kpts/val --out sheet.jpg`
@@ -135,9 +141,9 @@ def show(
     import cv2
     import numpy as np
 
-    from poseline.data.decode_jpeg import read_picture
+    from poseline.data.drawing import contact_sheet, draw_pose
+    from poseline.data.image_reading import read_picture
     from poseline.data.keypoints import keypoint_set
-    from poseline.data.show import contact_sheet, draw_pose
     from poseline.data.yolo import list_samples, read_label
 
     samples = list_samples(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from poseline.config import load
+from poseline.config.loading import load
 from poseline.log import get_logger
 
 TRAIN, VAL, SEED = 2200, 400, 7
@@ -35,7 +35,7 @@ def run_demo(out: Path, config: Path = Path("examples/demo.yaml")) -> None:
             f"hydra.run.dir={experiment}",
         ],
     )
-    from poseline.chains import run_chain
     from poseline.cli.summary import show
+    from poseline.runner.chain import run_chain
 
     show(run_chain(resolved))

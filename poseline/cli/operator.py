@@ -23,7 +23,7 @@ def run(*, settings: Annotated[Settings, Parameter(name="*")] = Settings()) -> i
 
     Example: `poseline operator run --namespaces team --kubeflow-host http://localhost:8888`
     """
-    from poseline.operator.run import run as operate
+    from poseline.operator.process import run as operate
 
     return operate(settings)
 
@@ -34,8 +34,8 @@ def crds() -> None:
 
     Example: `poseline operator crds | kubectl apply --server-side -f -`
     """
-    from poseline.operator.crd import crds as definitions
-    from poseline.operator.crd import to_yaml
+    from poseline.operator.api.crd import crds as definitions
+    from poseline.operator.api.crd import to_yaml
 
     print("---\n".join(map(to_yaml, definitions())), end="")  # noqa: T201  a document for a pipe
 
@@ -51,7 +51,8 @@ def try_(manifest: Path, *, timeout: float = 3600.0, measured: bool = False) -> 
         timeout: Most seconds to wait.
         measured: Fail where MLflow has no figures of it.
     """
-    from poseline.operator import cluster, trial
+    from poseline.operator import smoke_test
+    from poseline.operator.runtime import cluster
 
     cluster.connect()
-    trial.run(cluster.Cluster(), manifest, timeout, measured=measured)
+    smoke_test.run(cluster.Cluster(), manifest, timeout, measured=measured)

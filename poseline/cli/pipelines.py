@@ -8,15 +8,15 @@ from cyclopts import App
 from rich.console import Console
 from rich.table import Table
 
-from poseline.cli.orders import (
+from poseline.cli.kubeflow_options import (
     Server,
     Settings,
     run_order,
     schedule_order,
     unschedule_package,
-)  # fmt: skip
-from poseline.cli.packages import describe, mode_of, names, package
-from poseline.cli.watch import Output, as_json, follow, runs_table, say, say_json, show
+)
+from poseline.cli.pipeline_catalog import describe, mode_of, names, package
+from poseline.cli.run_view import Output, as_json, follow, runs_table, say, say_json, show
 from poseline.kubeflow import logs as pod_logs
 from poseline.kubeflow import submission
 from poseline.kubeflow.package import configure
@@ -42,8 +42,10 @@ def list_pipelines(
     if schedule:
         columns, title = ["name", "cron, seconds first", "state", "id"], "Schedules"
         with (server or Server()).connect() as kubeflow:
-            rows = [[one.name, one.cron, "on" if one.enabled else "off", one.id]
-                    for one in schedules(kubeflow)]  # fmt: skip
+            rows = [
+                [one.name, one.cron, "on" if one.enabled else "off", one.id]
+                for one in schedules(kubeflow)
+            ]
     else:
         rows = [[name, *describe(name)] for name in names()]
     if output == "json":
@@ -82,9 +84,14 @@ def compile_pipelines(
 
 @app.command
 def submit(
-    pipeline: str, *, settings: Settings | None = None, server: Server | None = None,
-    name: str | None = None, wait: bool = False, output: Output = "table",
-) -> int:  # fmt: skip
+    pipeline: str,
+    *,
+    settings: Settings | None = None,
+    server: Server | None = None,
+    name: str | None = None,
+    wait: bool = False,
+    output: Output = "table",
+) -> int:
     """Run a pipeline on Kubeflow.
 
     Example: `poseline pipelines submit chain_tqeb --config demo.yaml --set epochs=30 --wait`
@@ -106,9 +113,14 @@ def submit(
 
 @app.command
 def status(
-    run: str | None = None, *, server: Server | None = None, experiment: str | None = None,
-    limit: int = 20, wait: bool = False, output: Output = "table",
-) -> int:  # fmt: skip
+    run: str | None = None,
+    *,
+    server: Server | None = None,
+    experiment: str | None = None,
+    limit: int = 20,
+    wait: bool = False,
+    output: Output = "table",
+) -> int:
     """Show a run and its stages, or the newest runs.
 
     Example: `poseline pipelines status 4b7c… --wait`
@@ -181,9 +193,14 @@ def cancel(run: str, *more: str, server: Server | None = None) -> None:
 
 @app.command
 def schedule(
-    pipeline: str, cron: str, *, settings: Settings | None = None, server: Server | None = None,
-    name: str | None = None, time_zone: str = "UTC",
-) -> None:  # fmt: skip
+    pipeline: str,
+    cron: str,
+    *,
+    settings: Settings | None = None,
+    server: Server | None = None,
+    name: str | None = None,
+    time_zone: str = "UTC",
+) -> None:
     """Make a pipeline run again and again; one schedule of a name, replaced where it changes.
 
     Example: `poseline pipelines schedule chain_tqeb "0 3 * * 1" --config demo.yaml`

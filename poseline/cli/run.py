@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from poseline.config import load
-from poseline.config.config import Config
-from poseline.config.general import OperationMode
+from poseline.config.loading import load
+from poseline.config.models.config import Config
+from poseline.config.models.general import OperationMode
 from poseline.errors import GATE_NOT_PASSED
 
 Overrides = str
@@ -131,8 +131,8 @@ def _stage(mode: OperationMode, config: Path, overrides: tuple[str, ...]) -> int
 
 
 def _run(config: Config) -> int:
-    from poseline.chains import run_chain
     from poseline.cli.summary import show
+    from poseline.runner.chain import run_chain
 
     experiment = run_chain(config)
     show(experiment)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from poseline.chains import REPORT, Experiment
 from poseline.cli.tables import experiment_tables
+from poseline.runner.chain import REPORT, Experiment
 
 
 def show(experiment: Experiment) -> None:

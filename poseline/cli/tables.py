@@ -8,7 +8,7 @@ from rich.table import Table
 
 from poseline.boards.calibration import calibration
 from poseline.boards.table import BoardFacts
-from poseline.chains import Experiment
+from poseline.runner.chain import Experiment
 from poseline.stages.result import StageResult
 
 _ACCURACY = (("OKS", "oks"), ("AP", "ap"), ("AP50", "ap50"), ("AR", "ar"), ("PCK", "pck"))
@@ -75,9 +75,11 @@ def gate_table(result: StageResult) -> Table:
 def boards_table(boards: Sequence[BoardFacts]) -> Table:
     """Return what the boards have, and how far the estimate of the latency is from publications."""
     table = Table(
-        title="Boards", title_justify="left", caption_justify="left",
+        title="Boards",
+        title_justify="left",
+        caption_justify="left",
         caption="+ is outside of the chip. within: factor of the latency estimate (times known)",
-    )  # fmt: skip
+    )
     table.add_column("board", no_wrap=True)  # what the config wants to be told
     for name in ("chip", "core"):
         table.add_column(name, overflow="fold")
@@ -88,10 +90,14 @@ def boards_table(boards: Sequence[BoardFacts]) -> Table:
         cores = [facts.core, *([facts.per_channel] if facts.per_channel else [])]
         errors = [f"{calibration(c).error:.2f} ({calibration(c).points})" for c in cores]
         table.add_row(
-            facts.name, facts.part, "\n".join(cores), f"{facts.mhz:,}",
+            facts.name,
+            facts.part,
+            "\n".join(cores),
+            f"{facts.mhz:,}",
             _inside_and_outside(facts.flash_kb, facts.external_flash_kb),
-            _inside_and_outside(facts.ram_kb, facts.external_ram_kb), "\n".join(errors),
-        )  # fmt: skip
+            _inside_and_outside(facts.ram_kb, facts.external_ram_kb),
+            "\n".join(errors),
+        )
     return table
 
 

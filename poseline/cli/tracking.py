@@ -68,7 +68,7 @@ def compare(
 
 def names(experiments: tuple[Path, ...]) -> list[str]:
     """Return what sets experiments apart: the settings that differ, or else their folders."""
-    from poseline.chains import CONFIG
+    from poseline.runner.chain import CONFIG
     from poseline.tracking.tracker import flatten
 
     folders = [folder.name for folder in experiments]

@@ -68,8 +68,10 @@ def find_parts(folder: Path) -> list[Part]:
         if files and folders:
             parts.append(Part(split, files[0], folders[0]))
         elif files:
-            raise DataError(f"{folder} has {files[0].name} and no folder {split}*",
-                            f"unzip the {split} pictures beside annotations/")  # fmt: skip
+            raise DataError(
+                f"{folder} has {files[0].name} and no folder {split}*",
+                f"unzip the {split} pictures beside annotations/",
+            )
     if parts:
         return parts
     flat = sorted(folder.glob("person_keypoints*.json"))
@@ -138,9 +140,12 @@ def _safe_name(name: str, source: Path) -> str:
 
 
 def to_poses(
-    persons: tuple[dict[str, Any], ...], width: int, height: int, keypoints: int,
+    persons: tuple[dict[str, Any], ...],
+    width: int,
+    height: int,
+    keypoints: int,
     dropped: Counter[str],
-) -> Poses:  # fmt: skip
+) -> Poses:
     """Turn a picture's annotations into YOLO's shares.
 
     Crowds, annotations that are none, and boxes without area inside of the picture are dropped,
@@ -175,8 +180,14 @@ def to_poses(
             continue
         if (left, top, right, bottom) != (x, y, x + w, y + h):
             dropped["box_cut"] += 1
-        boxes.append([(left + right) / 2 / width, (top + bottom) / 2 / height,
-                      (right - left) / width, (bottom - top) / height])  # fmt: skip
+        boxes.append(
+            [
+                (left + right) / 2 / width,
+                (top + bottom) / 2 / height,
+                (right - left) / width,
+                (bottom - top) / height,
+            ]
+        )
         shares = _shares(joints, width, height)
         dropped["keypoint_outside"] += int(((joints[:, 2] >= 1) & (shares[:, 2] == 0)).sum())
         points.append(shares if keypoints == 17 else _with_head(shares))

@@ -52,8 +52,19 @@ _BODY_NAMES = tuple(f"{side}_{part}" for part in _BODY for side in ("left", "rig
 # COCO's constants, cocodataset.org/#keypoints-eval.
 _BODY_SIGMAS = tuple(s for s in (0.079, 0.072, 0.062, 0.107, 0.087, 0.089) for _ in range(2))
 _BODY_BONES = (
-    (0, 1), (0, 2), (2, 4), (1, 3), (3, 5), (0, 6), (1, 7), (6, 7), (6, 8), (8, 10), (7, 9), (9, 11)
-)  # fmt: skip
+    (0, 1),
+    (0, 2),
+    (2, 4),
+    (1, 3),
+    (3, 5),
+    (0, 6),
+    (1, 7),
+    (6, 7),
+    (6, 8),
+    (8, 10),
+    (7, 9),
+    (9, 11),
+)
 
 PERSON_17 = KeypointSet(
     names=("nose", "left_eye", "right_eye", "left_ear", "right_ear", *_BODY_NAMES),

@@ -49,8 +49,14 @@ def pack(folder: Path, out: Path, shard_mb: int = 64) -> Index:
                     text = _add(tar, str(PurePosixPath(name).with_suffix(".txt")), label)
                     entries.append((name, *_add(tar, name, sample.image.read_bytes()), *text))
                     sample = next(waiting, None)
-            shards.append(Shard(name=path.name, sha256=sha256_of(path), size=path.stat().st_size,
-                                samples=tuple(entries)))  # fmt: skip
+            shards.append(
+                Shard(
+                    name=path.name,
+                    sha256=sha256_of(path),
+                    size=path.stat().st_size,
+                    samples=tuple(entries),
+                )
+            )
         index = Index(
             keypoints=keypoints, pictures=len(samples), persons=persons, shards=tuple(shards)
         )

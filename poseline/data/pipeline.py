@@ -16,15 +16,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from poseline.config.augmentation_steps import RandomPeriodicResizing
-from poseline.config.config import Config
-from poseline.config.preprocessing import Preprocessing, Rescaling
+from poseline.config.models.augmentation_steps import RandomPeriodicResizing
+from poseline.config.models.config import Config
+from poseline.config.models.preprocessing import Preprocessing, Rescaling
 from poseline.data.augment import Augmenter, Scene
 from poseline.data.augment.periodic import size_of_batch
 from poseline.data.buffers import Buffers
+from poseline.data.input_cache import Person, Pictures, Size
 from poseline.data.keypoints import keypoint_set
 from poseline.data.labels import pack
-from poseline.data.pictures import Person, Pictures, Size
 from poseline.data.preprocess import rescale
 from poseline.data.shards import ShardedSamples
 from poseline.data.yolo import Sample

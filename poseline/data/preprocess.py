@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from poseline.config.preprocessing import AspectRatio, Rescaling, Resizing
+from poseline.config.models.preprocessing import AspectRatio, Rescaling, Resizing
 
 Array = np.ndarray[Any, Any]
 

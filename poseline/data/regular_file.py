@@ -54,9 +54,11 @@ def open_regular(path: Path, largest: int = LARGEST_PICTURE) -> Iterator[tuple[B
     except OSError as error:
         kind = _kind_of(path)
         raise DataError(
-            f"{shown(path)} is {kind}, not a file" if kind
-            else f"{shown(path)} cannot be read: {error.strerror}", _REMEDY,
-        ) from None  # fmt: skip
+            f"{shown(path)} is {kind}, not a file"
+            if kind
+            else f"{shown(path)} cannot be read: {error.strerror}",
+            _REMEDY,
+        ) from None
     except ValueError as error:
         raise DataError(f"{shown(path)} is not a file name: {error}", _REMEDY) from None
     try:

@@ -146,8 +146,10 @@ class ShardedSamples(Sequence[Sample]):
         self._order = [int(shard) for shard in shards]
         parts = []
         for start in range(0, len(shards), window):
-            ranges = [np.arange(self._starts[s], self._starts[s + 1])
-                      for s in shards[start : start + window]]  # fmt: skip
+            ranges = [
+                np.arange(self._starts[s], self._starts[s + 1])
+                for s in shards[start : start + window]
+            ]
             parts.append(generator.permutation(np.concatenate(ranges)))
         return np.concatenate(parts)
 

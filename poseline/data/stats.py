@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from poseline.data.jpeg import probe
+from poseline.data.image_header import probe
 from poseline.data.keypoints import KeypointSet, keypoint_set
 from poseline.data.yolo import list_samples, read_label
 
@@ -49,11 +49,12 @@ def statistics(folder: Path, keypoints: int) -> Statistics:
         ratios.append(np.full(len(poses), info.width / info.height if info else np.nan))
     every, shown = np.concatenate(boxes), np.concatenate(seen)
     return Statistics(
-        keypoint_set(keypoints), len(samples),
+        keypoint_set(keypoints),
+        len(samples),
         shown.mean(axis=0) if len(shown) else np.zeros(keypoints),
         np.sqrt(every[:, 2] * every[:, 3]),
         every[:, 2] / np.maximum(every[:, 3], 1e-6) * np.concatenate(ratios),
-    )  # fmt: skip
+    )
 
 
 def plot(found: Statistics, out: Path) -> None:
@@ -83,5 +84,10 @@ def _histogram(axes: Any, values: Array, most: float) -> None:
     if len(known):
         median = float(np.median(known))
         axes.axvline(min(median, most), color="black", linewidth=1)
-        axes.annotate(f" median {median:.2f}", (min(median, most), 1), va="top",
-                      xycoords=("data", "axes fraction"), fontsize=8)  # fmt: skip
+        axes.annotate(
+            f" median {median:.2f}",
+            (min(median, most), 1),
+            va="top",
+            xycoords=("data", "axes fraction"),
+            fontsize=8,
+        )

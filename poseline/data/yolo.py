@@ -171,8 +171,9 @@ def _parse_line(line: str, keypoints: int, place: str) -> list[float]:
     points = zip(row[5::3], row[6::3], row[7::3], strict=True)
     for number, (x, y, v) in enumerate(points, 1):
         if v >= LABELLED_FROM and not (-1 <= x <= 2 and -1 <= y <= 2):
-            raise DataError(f"{place}: keypoint {number} at {_listed((x, y))} is not in [0, 1]",
-                            _SHARES)  # fmt: skip
+            raise DataError(
+                f"{place}: keypoint {number} at {_listed((x, y))} is not in [0, 1]", _SHARES
+            )
     return row
 
 

@@ -201,8 +201,9 @@ def _url(host: str) -> str:
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not _HOST.fullmatch(url.host) or url.userinfo:
-        raise ConfigError([Problem("host", repr(host), "a URL such as http://localhost:8888")],
-                          "the command line")  # fmt: skip
+        raise ConfigError(
+            [Problem("host", repr(host), "a URL such as http://localhost:8888")], "the command line"
+        )
     return str(url).removesuffix(ROOT)
 
 
@@ -216,8 +217,9 @@ def certificates(path: Path) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(path))
     except OSError as error:
         found = error.strerror or str(error)
-        raise ConfigError([Problem(str(path), found, "a file with PEM certificates")],
-                          "the command line") from None  # fmt: skip
+        raise ConfigError(
+            [Problem(str(path), found, "a file with PEM certificates")], "the command line"
+        ) from None
 
 
 def _why(error: httpx.RequestError) -> str:

@@ -14,9 +14,9 @@ from urllib.parse import quote
 from poseline.kubeflow.api import Api, equals
 from poseline.kubeflow.auth import Bearer
 from poseline.kubeflow.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
-from poseline.kubeflow.limits import check_name, check_parameters
 from poseline.kubeflow.package import version_name
 from poseline.kubeflow.runs import Run
+from poseline.kubeflow.validation import check_name, check_parameters
 from poseline.log import get_logger
 
 T = TypeVar("T")
@@ -82,9 +82,11 @@ class Kubeflow:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -120,9 +122,14 @@ class Kubeflow:
         return Version(found["pipeline_version_id"], name, pipeline, pipeline_id)
 
     def submit(
-        self, name: str, version: Version, parameters: Mapping[str, Any], experiment: str,
-        *, service_account: str | None = None,
-    ) -> Run:  # fmt: skip
+        self,
+        name: str,
+        version: Version,
+        parameters: Mapping[str, Any],
+        experiment: str,
+        *,
+        service_account: str | None = None,
+    ) -> Run:
         """Start a run, unless the experiment has one of exactly this name.
 
         Should two requests make two runs for all that, the older one is kept and the others are

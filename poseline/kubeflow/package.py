@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import yaml
 
-from poseline.config.platform import Platform, Resources, Tasks, Toleration
 from poseline.errors import ConfigError, Problem
+from poseline.kubeflow.platform import Platform, Resources, Tasks, Toleration
 
 CHAIN_ID = "POSELINE_CHAIN_ID"
 _TASKS = {
@@ -186,16 +186,19 @@ def _pod(task: str, platform: Platform) -> dict[str, Any]:
     if s3.secret_name:
         found["secretAsVolume"] = [_named("secretName", s3.secret_name) | {"mountPath": _S3_SECRET}]
     if s3.ca_config_map:
-        found["configMapAsVolume"] = [_named("configMapName", s3.ca_config_map)
-                                      | {"mountPath": _CA}]  # fmt: skip
+        found["configMapAsVolume"] = [
+            _named("configMapName", s3.ca_config_map) | {"mountPath": _CA}
+        ]
     if mlflow.secret_name:
         keys = [{"secretKey": name, "envVar": name} for name in _MLFLOW]
-        found["secretAsEnv"] = [_named("secretName", mlflow.secret_name)
-                                | {"keyToEnv": keys, "optional": True}]  # fmt: skip
+        found["secretAsEnv"] = [
+            _named("secretName", mlflow.secret_name) | {"keyToEnv": keys, "optional": True}
+        ]
     if platform.cache_claim:
         claim = {"runtimeValue": {"constant": platform.cache_claim}}
-        found["pvcMount"] = [{"pvcNameParameter": claim, "constant": platform.cache_claim,
-                              "mountPath": _CACHE}]  # fmt: skip
+        found["pvcMount"] = [
+            {"pvcNameParameter": claim, "constant": platform.cache_claim, "mountPath": _CACHE}
+        ]
     return {name: value for name, value in found.items() if value}
 
 
@@ -214,6 +217,12 @@ def _volumes(platform: Platform) -> list[dict[str, str]]:
         scratch["sizeLimit"] = platform.scratch
     found = [scratch]
     if platform.shared_memory:
-        found.append({"volumeName": "shm", "mountPath": "/dev/shm", "medium": "Memory",  # noqa: S108
-                      "sizeLimit": platform.shared_memory})  # fmt: skip
+        found.append(
+            {
+                "volumeName": "shm",
+                "mountPath": "/dev/shm",
+                "medium": "Memory",  # noqa: S108
+                "sizeLimit": platform.shared_memory,
+            }
+        )
     return found

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from poseline.config import form, load
-from poseline.config.general import OperationMode
-from poseline.config.source import read_file, read_text
+from poseline.config.loading import load, run_form
+from poseline.config.loading.yaml_source import read_file, read_text
+from poseline.config.models.general import OperationMode
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.package import read_package
 
@@ -82,7 +82,7 @@ def _check(text: str, mode: OperationMode, fields: Mapping[str, Any]) -> None:
     """Check all of it as the pipeline's first task does, but for the data itself."""
     given = {name: value for name, value in fields.items() if name != VARIANTS}
     for variant in fields.get(VARIANTS) or [{}]:
-        form.read(text, mode, given | variant, look=False)
+        run_form.read(text, mode, given | variant, look=False)
 
 
 def _placed(

@@ -11,8 +11,8 @@ from poseline.kubeflow.api import equals, every
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.cron import six_fields
 from poseline.kubeflow.errors import NotFoundError
-from poseline.kubeflow.limits import check_name, check_parameters
 from poseline.kubeflow.runs import OVER
+from poseline.kubeflow.validation import check_name, check_parameters
 from poseline.log import get_logger
 
 Outcome = Literal["made", "changed", "unchanged"]
@@ -151,8 +151,11 @@ def _busy(kubeflow: Kubeflow, one: Mapping[str, Any]) -> bool:
     """Tell whether a run of a recurring run goes on; one that is being ended does not count."""
     of_it = ("EQUALS", "recurring_run_id", one["recurring_run_id"])
     going_on = [("NOT_EQUALS", "state", state) for state in (*OVER, "CANCELING")]
-    query = {"filter": every(of_it, *going_on), "experiment_id": one.get("experiment_id"),
-             "page_size": 1}  # fmt: skip
+    query = {
+        "filter": every(of_it, *going_on),
+        "experiment_id": one.get("experiment_id"),
+        "page_size": 1,
+    }
     return any(kubeflow.api.pages("/runs", "runs", query))
 
 
@@ -163,8 +166,11 @@ def _at(recurring_id: str) -> str:
 def _named(kubeflow: Kubeflow, name: str, pipeline_id: str) -> list[dict[str, Any]]:
     query = {"filter": equals("display_name", name), "namespace": kubeflow.namespace}
     found: Iterator[dict[str, Any]] = kubeflow.api.pages(_PATH, _KEY, query)
-    return [one for one in found if one["display_name"] == name
-            and _reference(one).get("pipeline_id") == pipeline_id]  # fmt: skip
+    return [
+        one
+        for one in found
+        if one["display_name"] == name and _reference(one).get("pipeline_id") == pipeline_id
+    ]
 
 
 def _body(schedule: Schedule, experiment_id: str) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from poseline.config.general import OperationMode
-from poseline.config.platform import Platform
-from poseline.config.problems import problems_of
-from poseline.config.source import read_file
+from poseline.config.loading.validation_errors import problems_of
+from poseline.config.loading.yaml_source import read_file
+from poseline.config.models.general import OperationMode
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow import schedules
 from poseline.kubeflow.auth import find_token
@@ -24,6 +23,7 @@ from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.errors import NotFoundError
 from poseline.kubeflow.package import configure, pipeline_name, read_package
 from poseline.kubeflow.parameters import parameters
+from poseline.kubeflow.platform import Platform
 from poseline.kubeflow.runs import Run
 from poseline.log import get_logger
 
@@ -127,9 +127,12 @@ def submit(kubeflow: Kubeflow, what: Order, name: str | None = None) -> Run:
     """
     version = _uploaded(kubeflow, what)
     run = kubeflow.submit(
-        name or _new_name(what.pipeline), version, what.parameters, what.experiment,
+        name or _new_name(what.pipeline),
+        version,
+        what.parameters,
+        what.experiment,
         service_account=what.service_account or None,
-    )  # fmt: skip
+    )
     if run.version_id != version.id or run.parameters != what.parameters:
         _log.warning("a run of this name was there, with other settings", name=name, run=run.id)
     return run

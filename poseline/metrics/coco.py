@@ -95,9 +95,11 @@ def evaluate(
     with contextlib.redirect_stdout(io.StringIO()):
         reference = COCO(truth)
         evaluation = COCOeval_faster(
-            reference, reference.loadRes(results), iouType="keypoints",
+            reference,
+            reference.loadRes(results),
+            iouType="keypoints",
             kpt_oks_sigmas=np.asarray(points.sigmas),
-        )  # fmt: skip
+        )
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

@@ -60,8 +60,13 @@ def plot_precision(recall: Array, precision: Mapping[float, Array], out: Path) -
     shades = colormaps["viridis"](np.linspace(0, 0.9, len(precision)))
     for (threshold, values), shade in zip(precision.items(), shades, strict=True):
         axes.plot(recall, values, color=shade, label=f"OKS ≥ {threshold:.2f}")
-    axes.set(title="precision and recall", xlabel="recall", ylabel="precision",
-             xlim=(0, 1), ylim=(0, 1.02))  # fmt: skip
+    axes.set(
+        title="precision and recall",
+        xlabel="recall",
+        ylabel="precision",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+    )
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
     figure.savefig(out, dpi=110)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from poseline.config.general import ModelType
-from poseline.config.preprocessing import AspectRatio, ColorMode, Decoding, Interpolation
+from poseline.config.models.general import ModelType
+from poseline.config.models.preprocessing import AspectRatio, ColorMode, Decoding, Interpolation
 from poseline.errors import ModelError
 from poseline.store.manifest import write_atomic
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from poseline.config.training import Model
+from poseline.config.models.training import Model
 from poseline.models.backbone import mobilenet_v2, tapped
 
 NAME = "st_movenet_lightning_heatmaps"

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from poseline.config.deployment import IOType, Quantization
+from poseline.config.models.deployment import IOType, Quantization
 from poseline.errors import BackendError, ModelError
 from poseline.models.loading import load_keras
 from poseline.quantization.quantizer import Calibration
@@ -77,9 +77,7 @@ def _recipe(settings: Quantization) -> Any:
     name, grain = qtyping.TFLOperationName, qtyping.QuantGranularity
     manager = recipe_manager.RecipeManager()
     granularity = {"per_channel": grain.CHANNELWISE, "per_tensor": grain.TENSORWISE}
-    manager.add_static_config(
-        ".*", name.ALL_SUPPORTED, 8, 8, granularity[settings.granularity]
-    )  # fmt: skip
+    manager.add_static_config(".*", name.ALL_SUPPORTED, 8, 8, granularity[settings.granularity])
     unsigned = qtyping.OpQuantizationConfig(
         activation_tensor_config=qtyping.TensorQuantizationConfig(
             num_bits=8, symmetric=False, dtype=qtyping.TensorDataType.UINT

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from poseline.config.deployment import Quantization
+from poseline.config.models.deployment import Quantization
 from poseline.errors import BackendError, ModelError
 from poseline.quantization.quantizer import Calibration
 from poseline.quantization.quiet import quiet_stderr
@@ -50,11 +50,14 @@ class OnnxQuantizer:
             onnx.save(_raised(loaded, settings.target_opset), ready)
             quant_pre_process(str(ready), str(ready), skip_symbolic_shape=True)
             tool.quantize_static(
-                str(ready), str(target), _Reader(ready, calibration),
+                str(ready),
+                str(target),
+                _Reader(ready, calibration),
                 quant_format=tool.QuantFormat.QDQ,
                 per_channel=settings.granularity == "per_channel",
-                activation_type=tool.QuantType.QInt8, weight_type=tool.QuantType.QInt8,
-            )  # fmt: skip
+                activation_type=tool.QuantType.QInt8,
+                weight_type=tool.QuantType.QInt8,
+            )
             return target.read_bytes()
 
 

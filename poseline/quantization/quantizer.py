@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from poseline.config.deployment import Quantization
+from poseline.config.models.deployment import Quantization
 from poseline.errors import ModelError
 
 Array = np.ndarray[Any, Any]

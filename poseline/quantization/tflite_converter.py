@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from poseline.config.deployment import Quantization
+from poseline.config.models.deployment import Quantization
 from poseline.errors import ModelError
 from poseline.models.loading import load_keras
 from poseline.quantization.equalization import equalize

@@ -13,14 +13,24 @@ from poseline.report.page import Page
 from poseline.store.manifest import Manifest, write_atomic
 
 _ACCURACY = {
-    "oks": "OKS", "ap": "AP", "ap50": "AP at OKS 0.50", "ap75": "AP at OKS 0.75",
-    "ap_medium": "AP, medium persons", "ap_large": "AP, large persons", "ar": "AR",
-    "ar50": "AR at OKS 0.50", "ar75": "AR at OKS 0.75", "ar_medium": "AR, medium persons",
-    "ar_large": "AR, large persons", "pck": "PCK at 0.1",
-}  # fmt: skip
+    "oks": "OKS",
+    "ap": "AP",
+    "ap50": "AP at OKS 0.50",
+    "ap75": "AP at OKS 0.75",
+    "ap_medium": "AP, medium persons",
+    "ap_large": "AP, large persons",
+    "ar": "AR",
+    "ar50": "AR at OKS 0.50",
+    "ar75": "AR at OKS 0.75",
+    "ar_medium": "AR, medium persons",
+    "ar_large": "AR, large persons",
+    "pck": "PCK at 0.1",
+}
 _COST = {
-    "macc": "multiply-accumulates", "flash_kb": "flash, KB (estimate)",
-    "ram_kb": "RAM, KB (estimate)", "latency_ms_estimate": "latency on the board, ms (estimate)",
+    "macc": "multiply-accumulates",
+    "flash_kb": "flash, KB (estimate)",
+    "ram_kb": "RAM, KB (estimate)",
+    "latency_ms_estimate": "latency on the board, ms (estimate)",
     "host_ms_median": "latency on this host, median ms (measured)",
     "host_ms_p95": "latency on this host, p95 ms (measured)",
     "host_peak_mb": "peak memory on this host, MB (measured)",
@@ -29,7 +39,7 @@ _COST = {
     "stedgeai_activations_kb": "activations, KB, by ST Edge AI Core",
     "stedgeai_flash_kb": "flash, KB, by ST Edge AI Core",
     "stedgeai_ram_kb": "RAM, KB, by ST Edge AI Core",
-}  # fmt: skip
+}
 
 
 def write(
@@ -133,8 +143,9 @@ def _accuracy(page: Page, folders: Mapping[str, Path], found: Mapping[str, Manif
         ):
             if role in manifest.roles:
                 label = _model(name) or "model"
-                page.picture(folders[name] / manifest.roles[role], f"{label}: {text}",
-                             f"{label}: {text}")  # fmt: skip
+                page.picture(
+                    folders[name] / manifest.roles[role], f"{label}: {text}", f"{label}: {text}"
+                )
 
 
 def _overlays(
@@ -170,8 +181,11 @@ def _cost(
         ]
         page.table(["model", "file, KB", "pictures/s here, in batches"], rows, "Files")
     if benchmark:
-        rows = [[label, benchmark.metrics[key]] for key, label in _COST.items()
-                if key in benchmark.metrics]  # fmt: skip
+        rows = [
+            [label, benchmark.metrics[key]]
+            for key, label in _COST.items()
+            if key in benchmark.metrics
+        ]
         board = benchmark.summary.get("board", "")
         page.table(["figure", "value"], rows, f"Cost of the deployed model, for {board}")
         for key, what in (("latency_error", "latency"), ("ram_error", "activation RAM")):
@@ -191,9 +205,10 @@ def _quantization(page: Page, manifest: Manifest) -> None:
     ]
     if rows:
         page.table(
-            ["layer", "SQNR, dB", "largest error", "range"], rows,
+            ["layer", "SQNR, dB", "largest error", "range"],
+            rows,
             "Worst layers, by signal to quantization noise; higher is better",
-        )  # fmt: skip
+        )
 
 
 def _boards(page: Page, folder: Path, manifest: Manifest) -> None:
@@ -207,15 +222,23 @@ def _boards(page: Page, folder: Path, manifest: Manifest) -> None:
         muted=True,
     )
     rows = [
-        [b["board"], b["verdict"], b["flash_margin_kb"], b["ram_margin_kb"], b["latency_ms"],
-         f"{b['latency_low_ms']:,.3g} – {b['latency_high_ms']:,.3g}", b.get("core", ""),
-         b["reason"]]
+        [
+            b["board"],
+            b["verdict"],
+            b["flash_margin_kb"],
+            b["ram_margin_kb"],
+            b["latency_ms"],
+            f"{b['latency_low_ms']:,.3g} – {b['latency_high_ms']:,.3g}",
+            b.get("core", ""),
+            b["reason"],
+        ]
         for b in boards
-    ]  # fmt: skip
+    ]
     page.table(
         ["board", "fit", "flash left, KB", "RAM left, KB", "ms", "range, ms", "core", "why"],
-        rows, "All boards",
-    )  # fmt: skip
+        rows,
+        "All boards",
+    )
     if "boards" in manifest.roles:
         page.picture(
             folder / manifest.roles["boards"],

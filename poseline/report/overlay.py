@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from poseline.data.decode_jpeg import read_picture
+from poseline.data.drawing import contact_sheet, draw_pose
+from poseline.data.image_reading import read_picture
 from poseline.data.keypoints import keypoint_set
-from poseline.data.show import contact_sheet, draw_pose
 
 _PICTURES, _SIDE = 6, 240
 
@@ -36,8 +36,9 @@ def draw(test: Path, predictions: Mapping[str, Path], out: Path) -> bool:
         return False
     rows = []
     for entries in found:
-        pictures = [_drawn(test / name, [e for e in entries if e["file_name"] == name])
-                    for name in chosen]  # fmt: skip
+        pictures = [
+            _drawn(test / name, [e for e in entries if e["file_name"] == name]) for name in chosen
+        ]
         rows.append(contact_sheet(pictures, columns=_PICTURES, side=_SIDE))
     cv2.imwrite(str(out), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     return True

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from poseline.config.preprocessing import Decoding
+from poseline.config.models.preprocessing import Decoding
 
 Array = np.ndarray[Any, Any]
 _TINY = 1e-10

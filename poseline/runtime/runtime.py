@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from poseline.config.preprocessing import ColorMode
-from poseline.data.decode_jpeg import CHANNELS
+from poseline.config.models.preprocessing import ColorMode
+from poseline.data.image_reading import CHANNELS
 from poseline.errors import ModelError
 from poseline.models.metadata import ModelMetadata
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from poseline.boards.backend import Backend, backend_for
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.errors import ConfigError, ModelError, Problem
 from poseline.log import get_logger
 from poseline.runtime.runtime import FORMATS

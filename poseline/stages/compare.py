@@ -149,9 +149,16 @@ def table(rows: Sequence[Row]) -> str:
 
 
 _HEAD = (
-    "", "run", "OKS", "OKS float", "flash KB (estimate)", "RAM KB (estimate)",
-    "latency ms (estimate)", "fits", "best by",
-)  # fmt: skip
+    "",
+    "run",
+    "OKS",
+    "OKS float",
+    "flash KB (estimate)",
+    "RAM KB (estimate)",
+    "latency ms (estimate)",
+    "fits",
+    "best by",
+)
 
 
 def _cells(number: int, row: Row) -> list[str]:

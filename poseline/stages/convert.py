@@ -15,10 +15,17 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from poseline.config.config import Config, config_hash
-from poseline.config.dataset import Pose
+from poseline.config.models.config import Config, config_hash
+from poseline.config.models.dataset import Pose
 from poseline.data.coco import Part, Picture, find_parts, read_annotations, to_poses
-from poseline.data.jpeg import JpegInfo, decodes, probe, stored, upright, without_orientation
+from poseline.data.image_header import (
+    JpegInfo,
+    decodes,
+    probe,
+    stored,
+    upright,
+    without_orientation,
+)
 from poseline.data.yolo import format_label
 from poseline.errors import ConfigError, DataError, Problem
 from poseline.log import get_logger
@@ -68,13 +75,19 @@ def run(config: Config, inputs: Inputs, out: Path, *, jobs: int | None = None) -
                 "`pose: multi` keeps pictures of several persons" if pose == "single" else "",
             )
         finish(
-            "convert", config, inputs, work,
+            "convert",
+            config,
+            inputs,
+            work,
             files=sorted(f"{s}/{path.name}" for s in counts for path in (work / s).iterdir()),
             metrics={f"{split}_kept": count["kept"] for split, count in counts.items()},
             summary={
-                "counts": counts, "examples": examples, "pose": pose, "keypoints": keypoints,
+                "counts": counts,
+                "examples": examples,
+                "pose": pose,
+                "keypoints": keypoints,
             },
-        )  # fmt: skip
+        )
     return StageResult.load(out)
 
 
@@ -206,8 +219,10 @@ def _place(source: Path, target: Path, info: JpegInfo, *, turned: bool) -> None:
             except OSError:
                 shutil.copyfile(source, target)
     except OSError as error:
-        raise DataError(f"{target} cannot be written: {error.strerror or error}",
-                        "check the room on the disk and who may write there") from None  # fmt: skip
+        raise DataError(
+            f"{target} cannot be written: {error.strerror or error}",
+            "check the room on the disk and who may write there",
+        ) from None
 
 
 def _write(target: Path, image: Any) -> None:

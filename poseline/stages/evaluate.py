@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.data.keypoints import KeypointSet, keypoint_set
 from poseline.data.pipeline import evaluation_batches
 from poseline.data.preprocess import Transform
@@ -24,7 +24,7 @@ from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
 from poseline.runtime import Runtime, check_channels, open_model
-from poseline.runtime.poses import Decoder, Found
+from poseline.runtime.pose_decoder import Decoder, Found
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -84,17 +84,24 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
             points.names, {runtime.format: list(per_keypoint.values())}, work / BARS
         )
         plots.plot_curves(scores, distances, work / CURVES)
-        roles = {"metrics": METRICS, "predictions": PREDICTIONS, "keypoints": BARS,
-                 "curves": CURVES}  # fmt: skip
+        roles = {
+            "metrics": METRICS,
+            "predictions": PREDICTIONS,
+            "keypoints": BARS,
+            "curves": CURVES,
+        }
         if config.postprocessing.plot_metrics:
             plots.plot_precision(precision.recall, precision.precision, work / PRECISION)
             roles["precision"] = PRECISION
         finish(
-            "evaluate", config, inputs, work,
+            "evaluate",
+            config,
+            inputs,
+            work,
             roles=roles,
             metrics={k: v for k, v in metrics.items() if np.isfinite(v)},
             summary=summary,
-        )  # fmt: skip
+        )
     _log.info("evaluated", model=inputs["model"].name, oks=f"{metrics['oks']:.4f}")
     return StageResult.load(out)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from poseline.config.config import Config
-from poseline.config.gate import Gate
+from poseline.config.models.config import Config
+from poseline.config.models.gate import Gate
 from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
 from poseline.stages.result import Inputs, StageResult, finish
@@ -137,9 +137,14 @@ def run(
         write_atomic(work / RESULT, json.dumps(found, indent=1) + "\n")
         write_atomic(work / PAGE, page(verdict, promotion))
         finish(
-            "gate", config, inputs, work,
-            roles={"gate": RESULT, "page": PAGE}, metrics=metrics, summary=found,
-        )  # fmt: skip
+            "gate",
+            config,
+            inputs,
+            work,
+            roles={"gate": RESULT, "page": PAGE},
+            metrics=metrics,
+            summary=found,
+        )
     failed = [check.name for check in verdict.checks if not check.passed]
     _log.info("gate passed") if verdict.passed else _log.warning("gate not passed", failed=failed)
     return StageResult.load(out)

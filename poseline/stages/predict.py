@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from poseline.config.config import Config
-from poseline.data.decode_jpeg import read_picture
+from poseline.config.models.config import Config
+from poseline.data.drawing import contact_sheet, draw_pose
+from poseline.data.image_reading import read_picture
 from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import Transform, rescale, resize
-from poseline.data.show import contact_sheet, draw_pose
 from poseline.errors import DataError
 from poseline.log import get_logger
 from poseline.runtime import check_channels, open_model
-from poseline.runtime.poses import Decoder
+from poseline.runtime.pose_decoder import Decoder
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -47,9 +47,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """
     points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
     root = inputs["images"]
-    paths = [root] if root.is_file() else sorted(
-        p for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES
-    )  # fmt: skip
+    paths = (
+        [root]
+        if root.is_file()
+        else sorted(p for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    )
     if not paths:
         raise DataError(f"{root} holds no picture", f"give a folder with {', '.join(_SUFFIXES)}")
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
@@ -72,9 +74,10 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 preprocessing.rescaling,
             )
             transform = Transform.of(
-                (stored.shape[1], stored.shape[0]), runtime.input_shape,
+                (stored.shape[1], stored.shape[0]),
+                runtime.input_shape,
                 preprocessing.resizing.aspect_ratio,
-            )  # fmt: skip
+            )
             (found,) = decoder.see(ready[None])
             shown = _colour(stored)
             name = path.relative_to(root).as_posix() if root.is_dir() else path.name
@@ -102,11 +105,14 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         )
         write_atomic(work / PREDICTIONS, json.dumps(results))
         finish(
-            "predict", config, inputs, work,
+            "predict",
+            config,
+            inputs,
+            work,
             roles={"predictions": PREDICTIONS, "contact_sheet": SHEET},
             metrics={"pictures": len(sheet), "unreadable": len(unreadable)},
             summary={"unreadable": unreadable},
-        )  # fmt: skip
+        )
     return StageResult.load(out)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from poseline.config.config import Config
-from poseline.config.deployment import Quantization
-from poseline.data.decode_jpeg import read_picture
+from poseline.config.models.config import Config
+from poseline.config.models.deployment import Quantization
+from poseline.data.image_reading import read_picture
 from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import rescale, resize
 from poseline.data.shards import samples_of
@@ -64,13 +64,23 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         write_atomic(work / LAYERS, json.dumps(layers, indent=1))
         worst = sorted(layers, key=lambda layer: float(layer["sqnr_db"]))[:5]
         finish(
-            "quantize", config, inputs, work,
+            "quantize",
+            config,
+            inputs,
+            work,
             roles={"model": name, "layers": LAYERS},
-            metrics={"size_kb": len(content) / 1024,
-                     "float_size_kb": source.stat().st_size / 1024, "calibration_pictures": count},
-            summary={"quantizer": settings.quantizer, "granularity": settings.granularity,
-                     "worst_layers": worst, "calibrated": "calibration" in inputs},
-        )  # fmt: skip
+            metrics={
+                "size_kb": len(content) / 1024,
+                "float_size_kb": source.stat().st_size / 1024,
+                "calibration_pictures": count,
+            },
+            summary={
+                "quantizer": settings.quantizer,
+                "granularity": settings.granularity,
+                "worst_layers": worst,
+                "calibrated": "calibration" in inputs,
+            },
+        )
     _log.info("quantized", kb=f"{len(content) / 1024:.0f}", pictures=count)
     return StageResult.load(out)
 

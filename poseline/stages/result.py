@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poseline.config.config import Config, Stage, config_hash
+from poseline.config.models.config import Config, Stage, config_hash
 from poseline.store.manifest import Manifest, content_hash, entries, now, versions
 
 Inputs = Mapping[str, Path]

@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 import psutil
 
-from poseline.config.config import Config, config_hash
-from poseline.config.preprocessing import Decoding
-from poseline.config.training import Training
+from poseline.config.models.config import Config, config_hash
+from poseline.config.models.preprocessing import Decoding
+from poseline.config.models.training import Training
 from poseline.data.keypoints import keypoint_set
 from poseline.data.pipeline import TrainingSet, evaluation_batches
 from poseline.data.shards import samples_of
@@ -22,14 +22,14 @@ from poseline.models.loading import load_keras
 from poseline.models.metadata import ModelMetadata
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, remove_halves
-from poseline.training import checkpoint, named, records
+from poseline.training import checkpoint, history, keras_factory
 from poseline.training.checkpoint import BEST, LAST
-from poseline.training.mirror import Identity, Mirror
-from poseline.training.session import prepare
-from poseline.training.start import Start, find_start
-from poseline.training.termination import Termination
+from poseline.training.fast_model import make_twin
+from poseline.training.initialization import Start, find_start
+from poseline.training.preemption import Termination
+from poseline.training.remote_checkpoint import Identity, Mirror
+from poseline.training.tensorflow_setup import prepare
 from poseline.training.trainer import Trainer, log_line
-from poseline.training.twin import make_twin
 
 SIDECARS = (f"{BEST}.json", f"{LAST}.json")
 HISTORY, CURVES = "history.csv", "learning_curves.png"
@@ -84,9 +84,13 @@ def run(
     shape = tuple(start.model.input_shape[1:])
     batches = TrainingSet(samples, config, shape, training.batch_size, start.state.seed or 0)
     validation = evaluation_batches(
-        held_out, config.preprocessing, shape, config.dataset.keypoints, training.batch_size,
+        held_out,
+        config.preprocessing,
+        shape,
+        config.dataset.keypoints,
+        training.batch_size,
         cache_bytes=psutil.virtual_memory().available // 8,
-    )  # fmt: skip
+    )
     trainer = _trainer(config, start, steps=len(batches))
     metadata = _metadata(config, start.training, start.model, inputs["training"])
     termination = Termination(mirror.close if mirror else lambda _: None)
@@ -94,9 +98,12 @@ def run(
         config, trainer, metadata, out, logs or out / "logs", on_epoch, mirror, termination
     )
     _log.info(
-        "training", pictures=len(samples), validation=len(held_out),
-        parameters=start.model.count_params(), from_epoch=trainer.state.epoch,
-    )  # fmt: skip
+        "training",
+        pictures=len(samples),
+        validation=len(held_out),
+        parameters=start.model.count_params(),
+        from_epoch=trainer.state.epoch,
+    )
     with termination:
         trainer.fit(
             batches,
@@ -127,14 +134,19 @@ def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence
 
 def _trainer(config: Config, start: Start, steps: int) -> Trainer:
     twin = make_twin(start.model, steps)
-    optimizer = named.optimizer(start.training)
+    optimizer = keras_factory.optimizer(start.training)
     twin.compile(optimizer=optimizer, loss="mse")
     trainer = Trainer(
-        start.model, twin, start.training.heatmaps, decoding_of(start.training),
+        start.model,
+        twin,
+        start.training.heatmaps,
+        decoding_of(start.training),
         config.preprocessing.resizing.aspect_ratio,
-        keypoint_set(config.dataset.keypoints or 17).sigmas, named.callbacks(start.training),
-        start.state, restore_callbacks=start.checkpoint is not None,
-    )  # fmt: skip
+        keypoint_set(config.dataset.keypoints or 17).sigmas,
+        keras_factory.callbacks(start.training),
+        start.state,
+        restore_callbacks=start.checkpoint is not None,
+    )
     if start.checkpoint:
         checkpoint.restore_variables(trainer.variables, start.checkpoint)
     return trainer
@@ -171,12 +183,19 @@ class _Writer:
     """Keeps the best and the last model, and everything that is written after an epoch."""
 
     def __init__(
-        self, config: Config, trainer: Trainer, metadata: ModelMetadata, out: Path, logs: Path,
-        on_epoch: OnEpoch | None, mirror: Mirror | None, termination: Termination,
-    ) -> None:  # fmt: skip
+        self,
+        config: Config,
+        trainer: Trainer,
+        metadata: ModelMetadata,
+        out: Path,
+        logs: Path,
+        on_epoch: OnEpoch | None,
+        mirror: Mirror | None,
+        termination: Termination,
+    ) -> None:
         self._mirror, self._termination = mirror, termination
         self._config, self._trainer, self._metadata, self._out = config, trainer, metadata, out
-        self._board, self._on_epoch = records.Board(logs, trainer.state.history), on_epoch
+        self._board, self._on_epoch = history.Board(logs, trainer.state.history), on_epoch
         assert config.training  # noqa: S101  checked by run
         self._epochs = config.training.epochs
         saving = config.training.callbacks.get("ModelCheckpoint", {})
@@ -188,9 +207,14 @@ class _Writer:
         state = self._trainer.state
         if self._monitor not in figures:
             raise ConfigError(
-                [Problem("training.callbacks.ModelCheckpoint.monitor", self._monitor,
-                         ", ".join(figures))]
-            )  # fmt: skip
+                [
+                    Problem(
+                        "training.callbacks.ModelCheckpoint.monitor",
+                        self._monitor,
+                        ", ".join(figures),
+                    )
+                ]
+            )
         value = figures[self._monitor]
         model = self._trainer.export()
         better = math.isfinite(value) and (
@@ -202,7 +226,7 @@ class _Writer:
             checkpoint.save_model(model, self._out / BEST)
         self._metadata.write(self._out / LAST)
         checkpoint.save(model, self._trainer.variables, state, self._out / LAST)
-        records.write_history(state.history, self._out / HISTORY)
+        history.write_history(state.history, self._out / HISTORY)
         if self._mirror:
             self._mirror.offer(epoch + 1, self._out, [BEST, LAST, *SIDECARS, HISTORY])
         self._board.write(epoch, figures)
@@ -218,12 +242,15 @@ class _Writer:
             target.mkdir(parents=True, exist_ok=True)
             checkpoint.save_model(load_keras(self._out / BEST), target / BEST)
             self._metadata.write(target / BEST)
-        records.plot_curves(state.history, self._out / CURVES)
+        history.plot_curves(state.history, self._out / CURVES)
         best = state.best_epoch or 0
         return finish(
-            "train", self._config, inputs, self._out,
+            "train",
+            self._config,
+            inputs,
+            self._out,
             roles={"model": BEST, "last_model": LAST, "history": HISTORY, "curves": CURVES},
             files=[BEST, LAST, HISTORY, CURVES, *SIDECARS],
             metrics=state.history[best] | {"epochs": state.epoch, "best_epoch": best + 1},
             summary={"history": state.history, "monitor": self._monitor},
-        )  # fmt: skip
+        )

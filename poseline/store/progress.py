@@ -14,7 +14,12 @@ def bar(total: int, what: str, *, show: bool) -> Iterator[Any]:
     from tqdm import tqdm
 
     with tqdm(
-        total=total, unit="B", unit_scale=True, unit_divisor=1000, leave=False, desc=what,
+        total=total,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1000,
+        leave=False,
+        desc=what,
         disable=not (show and sys.stderr.isatty()),
-    ) as shown:  # fmt: skip
+    ) as shown:
         yield shown

@@ -110,16 +110,18 @@ def told(place: str) -> Iterator[None]:
             "a service account with a role",
         ) from None
     except boto.SSLError as error:
-        raise StoreError(f"{place}: {_first(error)}", "set AWS_CA_BUNDLE to your CA's file")\
-            from None  # fmt: skip
+        raise StoreError(
+            f"{place}: {_first(error)}", "set AWS_CA_BUNDLE to your CA's file"
+        ) from None
     except (boto.EndpointConnectionError, boto.ConnectTimeoutError) as error:
         raise StoreAwayError(
             f"{place}: the endpoint cannot be reached: {_first(error)}",
             "check AWS_ENDPOINT_URL_S3 and the network",
         ) from None
     except (boto.BotoCoreError, Boto3Error) as error:
-        raise StoreError(f"{place}: {_first(error)}", "check the endpoint and run it again")\
-            from None  # fmt: skip
+        raise StoreError(
+            f"{place}: {_first(error)}", "check the endpoint and run it again"
+        ) from None
 
 
 def _first(error: Exception) -> str:

@@ -9,11 +9,11 @@ import mlflow.pyfunc
 import numpy as np
 from mlflow.models import set_model
 
-from poseline.config.config import Config
-from poseline.config.preprocessing import Rescaling
+from poseline.config.models.config import Config
+from poseline.config.models.preprocessing import Rescaling
 from poseline.runtime import open_model
 from poseline.runtime.decode import decode_heatmaps
-from poseline.runtime.poses import Decoder
+from poseline.runtime.pose_decoder import Decoder
 
 
 class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]

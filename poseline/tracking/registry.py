@@ -123,8 +123,10 @@ def by_alias(uri: str, name: str, alias: str = CHAMPION) -> Version | None:
             return _version(mlflow.get_model_version_by_alias(name, alias))
         except Exception as error:
             if getattr(error, "error_code", None) in (
-                "RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE",
-            ):  # fmt: skip
+                "RESOURCE_DOES_NOT_EXIST",
+                "NOT_FOUND",
+                "INVALID_PARAMETER_VALUE",
+            ):
                 return None
             raise
 

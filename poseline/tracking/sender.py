@@ -101,8 +101,9 @@ def deliver(outbox: Outbox, sink: Sink) -> int:
                 raise
             for entry in entries:
                 outbox.reject(entry, brief(error))
-            _log.warning("not tracked", run=entries[0].run, what=entries[0].kind,
-                         reason=brief(error))  # fmt: skip
+            _log.warning(
+                "not tracked", run=entries[0].run, what=entries[0].kind, reason=brief(error)
+            )
         outbox.mark(place)
         count += len(entries)
     return count

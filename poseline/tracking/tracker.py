@@ -162,8 +162,9 @@ class Tracker:
                 _log.warning("what is left cannot be kept", reason=brief(error))
         _log.warning(
             "MLflow did not take everything; `poseline mlflow sync` delivers it later",
-            entries=left, outbox=str(place),
-        )  # fmt: skip
+            entries=left,
+            outbox=str(place),
+        )
 
     def __enter__(self) -> Tracker:
         return self

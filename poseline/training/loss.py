@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from poseline.config.training import Heatmaps
+from poseline.config.models.training import Heatmaps
 from poseline.data.heatmaps import encode
 from poseline.data.labels import unpack
 

@@ -12,18 +12,18 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from poseline.config.preprocessing import AspectRatio, Decoding
-from poseline.config.training import Heatmaps
+from poseline.config.models.preprocessing import AspectRatio, Decoding
+from poseline.config.models.training import Heatmaps
 from poseline.data.labels import unpack
 from poseline.data.preprocess import Transform
 from poseline.metrics.oks import nanmean, oks
 from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
 from poseline.training.checkpoint import TrainingState
+from poseline.training.fast_model import Forward
+from poseline.training.flat_variables import Packed, packable
 from poseline.training.loss import heatmap_loss
-from poseline.training.packed import Packed, packable
-from poseline.training.session import allow_nondeterminism
-from poseline.training.twin import Forward
+from poseline.training.tensorflow_setup import allow_nondeterminism
 
 Batches = Iterable[tuple[Any, Any]]
 Figures = dict[str, float]
@@ -101,9 +101,13 @@ class Trainer:
         """
         self.twin.stop_training = self.state.stopped
         listeners = keras.callbacks.CallbackList(
-            self.callbacks, model=self.twin, add_history=False,
-            epochs=epochs, steps=len(training), verbose=1,
-        )  # fmt: skip
+            self.callbacks,
+            model=self.twin,
+            add_history=False,
+            epochs=epochs,
+            steps=len(training),
+            verbose=1,
+        )
         listeners.on_train_begin()
         self._restore()
         for epoch in range(self.state.epoch, epochs):

@@ -6,10 +6,13 @@ from poseline.boards.arena import Buffer, plan
 buffers = st.lists(
     st.builds(
         lambda size, first, length: Buffer(size * 16, first, first + length),
-        st.integers(1, 40), st.integers(0, 12), st.integers(0, 5),
+        st.integers(1, 40),
+        st.integers(0, 12),
+        st.integers(0, 5),
     ),
-    min_size=1, max_size=25,
-)  # fmt: skip
+    min_size=1,
+    max_size=25,
+)
 
 
 @given(buffers)

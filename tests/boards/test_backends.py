@@ -3,19 +3,25 @@ import stat
 import sys
 
 import pytest
-from tiny_models import convolutional_onnx
+from support.tiny_models import convolutional_onnx
 
 from poseline.boards.backend import backend_for
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.errors import BackendError
 from poseline.stages import benchmark
 
 NEWER = {
     "json_schema_version": "2.0",
-    "memory_footprint": {"weights": 204800, "activations": 102400, "io": [1, 2],
-                         "kernel_flash": 51200, "kernel_ram": 10240, "series": "stm32h7"},
+    "memory_footprint": {
+        "weights": 204800,
+        "activations": 102400,
+        "io": [1, 2],
+        "kernel_flash": 51200,
+        "kernel_ram": 10240,
+        "series": "stm32h7",
+    },
     "graphs": [{"nodes": [{"name": "conv", "id": 0, "macc": 1000}, {"id": 1, "macc": 234}]}],
-}  # fmt: skip
+}
 OLDER = {"ram_size": [102400], "rom_size": 204800, "rom_n_macc": 1234}
 TOOL = """#!{python}
 import json, pathlib, sys
@@ -41,8 +47,11 @@ def tool(tmp_path):
         log, path = tmp_path / "calls.json", tmp_path / "stedgeai"
         log.write_text("[]")
         content = content if isinstance(content, str) else json.dumps(content)
-        path.write_text(TOOL.format(python=sys.executable, log=str(log), fails=fails,
-                                    report=report, content=content))  # fmt: skip
+        path.write_text(
+            TOOL.format(
+                python=sys.executable, log=str(log), fails=fails, report=report, content=content
+            )
+        )
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
         return path, log
 
@@ -65,17 +74,22 @@ def model(tmp_path):
 
 @pytest.mark.parametrize(
     ("report", "content"),
-    [("network_c_info.json", NEWER), ("network_report.json", OLDER),
-     ("network_report.json", OLDER | {"ram_size": 102400})],
-)  # fmt: skip
+    [
+        ("network_c_info.json", NEWER),
+        ("network_report.json", OLDER),
+        ("network_report.json", OLDER | {"ram_size": 102400}),
+    ],
+)
 def test_the_tool_is_called_and_its_report_is_read(tool, model, tmp_path, report, content):
     path, log = tool(report, content)
     settings = config(path, backends=("stedgeai", "estimate"))
     result = benchmark.run(settings, {"model": model}, tmp_path / "out")
     found = {k: v for k, v in result.metrics.items() if k.startswith("stedgeai_")}
     expected = {
-        "stedgeai_macc": 1234, "stedgeai_weights_kb": 200, "stedgeai_activations_kb": 100,
-    }  # fmt: skip
+        "stedgeai_macc": 1234,
+        "stedgeai_weights_kb": 200,
+        "stedgeai_activations_kb": 100,
+    }
     if content is NEWER:
         expected |= {"stedgeai_flash_kb": 250, "stedgeai_ram_kb": 110}
     assert found == expected

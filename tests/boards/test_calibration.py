@@ -8,10 +8,15 @@ from poseline.boards.table import BOARDS, board
 CORES = sorted({m.core for m in MEASUREMENTS})
 # As the documentation states them: the largest factor of a model that the fit did not see.
 STATED = {
-    "Cortex-M4": 1.11, "Cortex-M33": 1.68, "Cortex-M7": 1.11, "Cortex-A7": 1.50,
-    "2 × Cortex-A7": 1.72, "Neural-ART NPU": 1.39, "GPU (per-channel weights)": 1.54,
+    "Cortex-M4": 1.11,
+    "Cortex-M33": 1.68,
+    "Cortex-M7": 1.11,
+    "Cortex-A7": 1.50,
+    "2 × Cortex-A7": 1.72,
+    "Neural-ART NPU": 1.39,
+    "GPU (per-channel weights)": 1.54,
     "NPU (per-tensor weights)": 1.27,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -64,18 +69,22 @@ def test_every_board_has_a_core_that_was_measured():
 @pytest.mark.parametrize(
     ("name", "build"),
     [
-        ("mobilenet_v1 0.25 96, 2 classes",
-         lambda k: k.applications.MobileNet((96, 96, 3), 0.25, weights=None, classes=2)),
-        ("mobilenet_v2 0.35 128, 5 classes",
-         lambda k: k.applications.MobileNetV2((128, 128, 3), 0.35, weights=None, classes=5)),
+        (
+            "mobilenet_v1 0.25 96, 2 classes",
+            lambda k: k.applications.MobileNet((96, 96, 3), 0.25, weights=None, classes=2),
+        ),
+        (
+            "mobilenet_v2 0.35 128, 5 classes",
+            lambda k: k.applications.MobileNetV2((128, 128, 3), 0.35, weights=None, classes=5),
+        ),
         ("st_movenet_lightning_heatmaps 192", None),
     ],
-)  # fmt: skip
+)
 def test_the_work_is_what_the_architecture_asks_for(name, build):
     import keras
 
     from poseline.boards.graph import read_graph
-    from poseline.config.training import Model
+    from poseline.config.models.training import Model
     from poseline.models import movenet
     from poseline.quantization.tflite_converter import float_tflite
 

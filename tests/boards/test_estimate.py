@@ -3,7 +3,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from tiny_models import SIDE, convolutional, convolutional_onnx, save
+from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 
 from poseline.boards.arena import ALIGNMENT, arena_bytes, lifetimes, plan
 from poseline.boards.estimate import RAM_ERROR, Cost, cost, fit, fits
@@ -11,8 +11,8 @@ from poseline.boards.graph import read_graph
 from poseline.boards.onnx_graph import read_onnx
 from poseline.boards.published import Work
 from poseline.boards.table import BOARDS, board
-from poseline.config.config import Config
-from poseline.config.deployment import Quantization
+from poseline.config.models.config import Config
+from poseline.config.models.deployment import Quantization
 from poseline.errors import ModelError
 from poseline.quantization.quantizer import quantizer_for
 from poseline.stages import benchmark
@@ -22,10 +22,22 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::U
 # Activation RAM in KiB as ST publishes it (int8, STM32Cube.AI 10.0.0 on STM32H7, and ST Edge AI
 # 3.0.0 on STM32N6 for MoveNet), and as our plan has it for the same architecture.
 PUBLISHED_RAM = (
-    (66.96, 63.0), (272.96, 343.0), (449.58, 588.0), (272.96, 343.0), (431.07, 588.0),
-    (1331.13, 1176.0), (237.32, 240.0), (832.64, 735.0), (237.32, 240.0), (832.64, 735.0),
-    (1727.02, 1470.0), (2332.2, 2205.0), (914.88, 1080.0), (1239.04, 1470.0), (1607.68, 1920.0),
-)  # fmt: skip
+    (66.96, 63.0),
+    (272.96, 343.0),
+    (449.58, 588.0),
+    (272.96, 343.0),
+    (431.07, 588.0),
+    (1331.13, 1176.0),
+    (237.32, 240.0),
+    (832.64, 735.0),
+    (237.32, 240.0),
+    (832.64, 735.0),
+    (1727.02, 1470.0),
+    (2332.2, 2205.0),
+    (914.88, 1080.0),
+    (1239.04, 1470.0),
+    (1607.68, 1920.0),
+)
 
 
 def quantized(path, **settings):
@@ -46,10 +58,18 @@ def graphs(tmp_path_factory):
     path = save(convolutional(), folder / "m.keras")
     return {
         "float": read_graph(save(convolutional(), folder / "f.tflite").read_bytes()),
-        **{g: read_graph(quantized(path, granularity=g, quantization_input_type="int8",
-                                   quantization_output_type="int8"))
-           for g in ("per_channel", "per_tensor")},
-    }  # fmt: skip
+        **{
+            g: read_graph(
+                quantized(
+                    path,
+                    granularity=g,
+                    quantization_input_type="int8",
+                    quantization_output_type="int8",
+                )
+            )
+            for g in ("per_channel", "per_tensor")
+        },
+    }
 
 
 def test_multiply_accumulates_are_those_of_the_layers(graphs):
@@ -71,10 +91,13 @@ def test_a_chain_of_operations_needs_its_two_largest_neighbours(graphs):
     """In a model without branches, TFLM's arena is the largest sum of an input and its output."""
     for graph in graphs.values():
         sizes = [
-            sum(-(-graph.tensors[i].size // ALIGNMENT) * ALIGNMENT
-                for i in (*op.inputs, *op.outputs) if not graph.tensors[i].constant)
+            sum(
+                -(-graph.tensors[i].size // ALIGNMENT) * ALIGNMENT
+                for i in (*op.inputs, *op.outputs)
+                if not graph.tensors[i].constant
+            )
             for op in graph.operations
-        ]  # fmt: skip
+        ]
         assert arena_bytes(graph) == max(sizes)
 
 
@@ -106,12 +129,17 @@ def test_onnx_costs_what_the_same_tflite_costs(tmp_path):
     model = convolutional_onnx(tmp_path / "m.onnx")
     ends = {"quantization_input_type": "float", "quantization_output_type": "float"}
     pairs = {
-        "float": (read_onnx(model.read_bytes()),
-                  read_graph(save(twin, tmp_path / "twin.tflite").read_bytes())),
-        "int8": (read_onnx(quantized(model, quantizer="onnx_quantizer", **ends)),
-                 read_graph(quantized(path, quantization_input_type="int8",
-                                      quantization_output_type="int8"))),
-    }  # fmt: skip
+        "float": (
+            read_onnx(model.read_bytes()),
+            read_graph(save(twin, tmp_path / "twin.tflite").read_bytes()),
+        ),
+        "int8": (
+            read_onnx(quantized(model, quantizer="onnx_quantizer", **ends)),
+            read_graph(
+                quantized(path, quantization_input_type="int8", quantization_output_type="int8")
+            ),
+        ),
+    }
     for kind, (onnx, tflite) in pairs.items():
         assert onnx.macc == tflite.macc, kind
         assert onnx.elements == tflite.elements, kind
@@ -145,8 +173,11 @@ def test_verdicts_follow_the_memories():
 
 
 def test_the_scales_choose_the_core_of_an_mp25():
-    per_tensor = Cost(*[getattr(SMALL, n) for n in ("macc", "flash_kb", "ram_kb", "work")],
-                      is_float=False, per_channel=False)  # fmt: skip
+    per_tensor = Cost(
+        *[getattr(SMALL, n) for n in ("macc", "flash_kb", "ram_kb", "work")],
+        is_float=False,
+        per_channel=False,
+    )
     facts = board("STM32MP257F-EV1")
     assert fit(SMALL, facts).core.startswith("GPU")
     assert fit(per_tensor, facts).core.startswith("NPU")
@@ -164,8 +195,16 @@ def test_the_stage_takes_every_kind_of_file(tmp_path, suffix):
         save(convolutional(), path)
     config = Config.model_validate({"benchmarking": {"board": "STM32H747I-DISCO", "runs": 2}})
     result = benchmark.run(config, {"model": path}, tmp_path / "out")
-    assert {"macc", "flash_kb", "ram_kb", "latency_ms_estimate", "fits", "host_ms_median",
-            "host_ms_p95", "host_peak_mb"} == set(result.metrics)  # fmt: skip
+    assert {
+        "macc",
+        "flash_kb",
+        "ram_kb",
+        "latency_ms_estimate",
+        "fits",
+        "host_ms_median",
+        "host_ms_p95",
+        "host_peak_mb",
+    } == set(result.metrics)
     assert result.metrics["host_ms_p95"] >= result.metrics["host_ms_median"] > 0
     written = json.loads((tmp_path / "out" / "benchmark.json").read_text())
     assert "15 published times of a Cortex-M7 and a rating for float" in written["latency_error"]

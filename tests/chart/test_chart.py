@@ -12,8 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from poseline.config import chart
-from poseline.config.helm import Values
+from poseline.chart import generate
+from poseline.chart.values import Values
 
 CHART = Path(__file__).parents[2] / "charts" / "poseline"
 KUBERNETES = ("1.29.0", "1.34.0")
@@ -58,15 +58,15 @@ def pods(objects):
             yield found["metadata"]["name"], template["spec"]
 
 
-@pytest.fixture(params=chart.SETUPS)
+@pytest.fixture(params=generate.SETUPS)
 def setup(request):
     return request.param
 
 
 def test_every_set_up_has_its_values_and_says_what_it_is_for():
     files = {path.name.removesuffix("-values.yaml") for path in (CHART / "ci").iterdir()}
-    assert files == set(chart.SETUPS)
-    for name, what in chart.SETUPS.items():
+    assert files == set(generate.SETUPS)
+    for name, what in generate.SETUPS.items():
         first = (CHART / "ci" / f"{name}-values.yaml").read_text().splitlines()[0]
         assert first.lower() == f"# {what.lower()}."
 
@@ -159,7 +159,7 @@ def test_one_block_says_where_s3_and_mlflow_are():
 
 
 def test_the_operator_reads_the_platform_that_the_chart_writes(setup):
-    from poseline.config.platform import Platform
+    from poseline.kubeflow.platform import Platform
 
     config = of_kind(render(values_of(setup)), "ConfigMap")[0]["data"]["platform.yaml"]
     platform = Platform.model_validate(yaml.safe_load(config))
@@ -211,9 +211,9 @@ def test_two_places_for_mlflow_are_refused():
 
 def test_values_are_what_their_model_says():
     shown = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert shown == chart.defaults()
-    jsonschema.Draft7Validator.check_schema(chart.schema())
-    jsonschema.validate(shown, chart.schema())
+    assert shown == generate.defaults()
+    jsonschema.Draft7Validator.check_schema(generate.schema())
+    jsonschema.validate(shown, generate.schema())
     assert Values.model_validate(copy.deepcopy(shown)) == Values()
     lines = (CHART / "values.yaml").read_text().splitlines()
     keys = [i for i, line in enumerate(lines) if re.match(r" *[a-zA-Z]+:", line)]
@@ -225,7 +225,7 @@ def test_every_value_changes_something(setup):
     """A value that no template reads is a promise that is not kept."""
     templates = "".join(p.read_text() for p in (CHART / "templates").rglob("*") if p.is_file())
     unread = []
-    for name, value in chart.defaults().items():
+    for name, value in generate.defaults().items():
         if name == "platform":
             continue
         for inner in value if isinstance(value, dict) else [""]:

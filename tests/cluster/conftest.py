@@ -22,15 +22,13 @@ With KUBECONFIG set and `make test-cluster`, the same tests run against that clu
 import os
 import secrets
 
-import helming
-import kubeflow_server as kubeflow
-import node as nodes
-import programs
 import pytest
-import rig
+from support.control_plane import helming, programs, rig
+from support.control_plane import kubeflow_server as kubeflow
+from support.control_plane import node as nodes
 
 from poseline import __version__
-from poseline.operator.crd import crds
+from poseline.operator.api.crd import crds
 
 OPERATOR_IMAGE = f"poseline-operator:{__version__}"
 

@@ -7,11 +7,11 @@ import helm_python as helm
 import kubernetes.config
 import pytest
 import yaml
-from helming import without_definitions
-from operating import until
+from support.control_plane.helming import without_definitions
+from support.control_plane.operating import until
 
-from poseline.operator import declared
-from poseline.operator.cluster import Cluster
+from poseline.operator.runtime.cluster import Cluster
+from poseline.operator.schedules import declared
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "poseline"

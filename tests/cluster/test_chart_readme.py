@@ -5,8 +5,8 @@ import shlex
 import subprocess
 
 import pytest
-from helming import without_definitions
-from operating import ROOT, Kubeflow, Operator, until
+from support.control_plane.helming import without_definitions
+from support.control_plane.operating import ROOT, Kubeflow, Operator, until
 
 SECTION = (ROOT / "README.md").read_text().split("\n## On a cluster\n")[1].split("\n## ")[0]
 COMMANDS = [
@@ -41,9 +41,13 @@ def test_the_commands_run(kubeflow_namespace, tmp_path):
     try:
         for command in COMMANDS:
             done = subprocess.run(
-                shlex.split(command), cwd=ROOT, env=plane.environment, capture_output=True,
-                text=True, timeout=120,
-            )  # fmt: skip
+                shlex.split(command),
+                cwd=ROOT,
+                env=plane.environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
             assert done.returncode == 0, f"{command}\n{done.stderr}"
             answers[command] = done.stdout
             if command.startswith("helm install"):
@@ -52,9 +56,13 @@ def test_the_commands_run(kubeflow_namespace, tmp_path):
                     "KUBECONFIG": str(plane.kubeconfig_of("kubeflow", "poseline")),
                 }
                 operator = Operator(
-                    tmp_path, environment, namespaces="kubeflow", own_namespace="kubeflow",
-                    kubeflow_host=server.url, publish_pipelines=True,
-                )  # fmt: skip
+                    tmp_path,
+                    environment,
+                    namespaces="kubeflow",
+                    own_namespace="kubeflow",
+                    kubeflow_host=server.url,
+                    publish_pipelines=True,
+                )
                 operator.start().ready()
         until(lambda: listed(server) >= PIPELINES, 60, operator.text)
         # With the operator there: it holds each experiment until its run has ended.

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from helming import without_definitions
-from operating import ROOT, Kubeflow, until
-from seaweed import ADMIN, BUCKET
+from support.control_plane.helming import without_definitions
+from support.control_plane.operating import ROOT, Kubeflow, until
+from support.seaweed import ADMIN, BUCKET
 from test_node import IMAGE, OPERATOR, RESTRICTED
 
 NOWHERE = "http://10.96.0.1:9"
@@ -35,9 +35,13 @@ def release(control_plane, node, namespace, servers):
     def helm(*arguments):
         command = ["helm", *arguments, "--namespace", namespace]
         return subprocess.Popen(
-            command, env=control_plane.environment, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            command,
+            env=control_plane.environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def tested(meanwhile=lambda namespace: None, **wrong):
         urls = servers.urls | wrong
@@ -60,8 +64,14 @@ def release(control_plane, node, namespace, servers):
 
     without_definitions(control_plane)
     control_plane.kubectl("label", "namespace", namespace, RESTRICTED)
-    control_plane.apply({"apiVersion": "v1", "kind": "Secret", "stringData": ADMIN,
-                         "metadata": {"name": "s3", "namespace": namespace}})  # fmt: skip
+    control_plane.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "stringData": ADMIN,
+            "metadata": {"name": "s3", "namespace": namespace},
+        }
+    )
     yield tested
     with helm("uninstall", "pose") as uninstall:
         uninstall.communicate(timeout=60)

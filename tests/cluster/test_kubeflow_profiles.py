@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kfp_package import PACKAGE
-from operating import Stage, until
+from support.control_plane.operating import Stage, until
+from support.kfp_double.package import PACKAGE
 
 from poseline.kubeflow import schedules
 from poseline.kubeflow.auth import Bearer
@@ -105,9 +105,11 @@ def test_an_experiment_runs_in_its_profile(profile, with_crds, tmp_path):
     stage = Stage(with_crds, profile.namespace, tmp_path, kubeflow=profile)
     try:
         stage.operator(
-            kubeflow_namespace="*", kubeflow_token_file=profile.token, kubeflow_timeout=2,
+            kubeflow_namespace="*",
+            kubeflow_token_file=profile.token,
+            kubeflow_timeout=2,
             settle_seconds=12,
-        ).ready()  # fmt: skip
+        ).ready()
         name = f"people-{secrets.token_hex(2)}"
         stage.apply(name)
         run = stage.run(name, 60)

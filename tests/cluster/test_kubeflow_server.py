@@ -10,17 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from kfp_package import PACKAGE
-from kfp_questions import interview
-from operating import ROOT, Stage, until
-from server import serving
+from support.control_plane.operating import ROOT, Stage, until
+from support.kfp_double.package import PACKAGE
+from support.kfp_double.questions import interview
+from support.kfp_double.server import serving
 
-from poseline.config.platform import Platform
 from poseline.kubeflow import schedules
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.errors import RefusedError, UnreachableError
 from poseline.kubeflow.package import configure
-from poseline.kubeflow.waiting import watch
+from poseline.kubeflow.platform import Platform
+from poseline.kubeflow.watch import watch
 
 COMPILED = sorted((ROOT / "pipelines/compiled").glob("*.yaml"))
 FULL = Platform.model_validate(
@@ -80,8 +80,9 @@ def test_every_pipeline_becomes_a_workflow(kubeflow_server, kubeflow, name, pack
     made = kubeflow.submit("one", kubeflow.pipeline_version(name, configured), {}, name)
     assert made.state == "PENDING"
     arguments = kubeflow_server.workflow(made.id)["spec"]["arguments"]["parameters"]
-    kubernetes = [json.loads(each["value"]) for each in arguments
-                  if each["name"].startswith("kubernetes-")]  # fmt: skip
+    kubernetes = [
+        json.loads(each["value"]) for each in arguments if each["name"].startswith("kubernetes-")
+    ]
     assert kubernetes
     for pod in kubernetes:
         assert pod["fieldPathAsEnv"][0]["name"] == "POSELINE_CHAIN_ID"
@@ -189,10 +190,14 @@ def test_schedules(kubeflow_server, kubeflow, version, name):
 
 def test_a_run_that_goes_on_outlives_its_schedule(kubeflow_server, kubeflow, version, name):
     often = {
-        "display_name": "often", "experiment_id": kubeflow.experiment(name), "mode": "ENABLE",
-        "pipeline_version_reference": version.reference, "no_catchup": True,
-        "trigger": {"cron_schedule": {"cron": "*/2 * * * * *"}}, "max_concurrency": "1",
-    }  # fmt: skip
+        "display_name": "often",
+        "experiment_id": kubeflow.experiment(name),
+        "mode": "ENABLE",
+        "pipeline_version_reference": version.reference,
+        "no_catchup": True,
+        "trigger": {"cron_schedule": {"cron": "*/2 * * * * *"}},
+        "max_concurrency": "1",
+    }
     made = kubeflow.api.send("POST", "/recurringruns", body=often)["recurring_run_id"]
     run = until(lambda: next(iter(kubeflow.runs(name)), None), 60, kubeflow_server.log)
     assert run.recurring_id == made and run.state == "PENDING"
@@ -219,8 +224,14 @@ def test_the_commands_of_the_readme(kubeflow_server, name, tmp_path):
     where = ["--host", kubeflow_server.url]
 
     def say(*command):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path,
-                              env={**os.environ, "COLUMNS": "200"})  # fmt: skip
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "200"},
+        )
         return done.returncode, done.stdout + done.stderr
 
     submit = [*chain, "--submit", "--config", str(config), "--set", "epochs=1", "--run-name", name]

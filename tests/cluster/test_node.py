@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 import helm_python as helm
 import pytest
-from operating import EXPERIMENT, ROOT, Kubeflow, until
-from samples import TINY
+from support.control_plane.operating import EXPERIMENT, ROOT, Kubeflow, until
+from support.samples import TINY
 
 from poseline import __version__
-from poseline.operator.crd import crds
+from poseline.operator.api.crd import crds
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
 
@@ -59,11 +59,19 @@ def test_a_chain_runs_in_a_pod(control_plane, node, namespace):
     }
     metadata = {"name": "chain", "namespace": namespace}
     control_plane.apply(
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, "name": "config"},
-         "data": {"config.yaml": TINY}},
-        {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata,
-         "spec": {"backoffLimit": 0, "template": {"spec": pod}}},
-    )  # fmt: skip
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {**metadata, "name": "config"},
+            "data": {"config.yaml": TINY},
+        },
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": metadata,
+            "spec": {"backoffLimit": 0, "template": {"spec": pod}},
+        },
+    )
     status = _finished(control_plane, node, namespace)
     log = control_plane.kubectl("logs", "job/chain", "-n", namespace)
     assert status.get("succeeded") == 1, log
@@ -100,8 +108,9 @@ def test_the_operator_runs_as_the_chart_installs_it(control_plane, node, namespa
         try:
             node.available(namespace)
             submitted("before")
-            control_plane.kubectl("delete", "pods", "--all", "--grace-period=0", "--force",
-                                  "-n", namespace)  # fmt: skip
+            control_plane.kubectl(
+                "delete", "pods", "--all", "--grace-period=0", "--force", "-n", namespace
+            )
             submitted("after")
             node.available(namespace)
             control_plane.kubectl("delete", "pose", "--all", "-n", namespace, timeout=120)

@@ -9,12 +9,12 @@ import pytest
 import yaml
 from kubernetes import config as connection
 from mlflow import MlflowClient
-from mlflow_server import Server
-from operating import SCHEDULE, Stage, until
+from support.control_plane.operating import SCHEDULE, Stage, until
+from support.mlflow_server import Server
 
-from poseline.operator import declared
-from poseline.operator.cluster import Cluster, ConflictError
-from poseline.operator.rbac import OWN, SERVED
+from poseline.operator.api.rbac import OWN, SERVED
+from poseline.operator.runtime.cluster import Cluster, ConflictError
+from poseline.operator.schedules import declared
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,9 @@ def test_an_experiment_from_apply_to_its_end(stage, say):
     shown = stage.plane.kubectl("get", "pose", "-n", stage.namespace, "-o", "wide")
     assert shown.split()[:7] == ["NAME", "PHASE", "STAGE", "OKS", "INT8", "AGE", "RUN"]
     stage.kubeflow.put(run["run_id"], "SUCCEEDED")
-    stage.plane.kubectl("wait", "--for=condition=Succeeded", "pose/people", "--timeout=20s",
-                        "-n", stage.namespace)  # fmt: skip
+    stage.plane.kubectl(
+        "wait", "--for=condition=Succeeded", "pose/people", "--timeout=20s", "-n", stage.namespace
+    )
     assert stage.status("people")["completionTime"]
     assert len(stage.runs("people")) == 1
     assert stage.events("people") == ["Submitted", "Stage", "RunSucceeded"]
@@ -113,11 +114,16 @@ def test_a_finished_experiment_is_deleted_in_time(stage):
 
 
 def test_what_the_api_server_could_not_see_is_told_in_the_status(stage):
-    stage.apply("placeholder", config={
-        "general": {"project_name": "<name>", "model_path": "a.h5"},
-        "dataset": {"keypoints": 17, "test_path": "x"},
-        "quantization": {}, "benchmarking": {"board": "STM32H747I-DISCO"},
-    }, chain="qb")  # fmt: skip
+    stage.apply(
+        "placeholder",
+        config={
+            "general": {"project_name": "<name>", "model_path": "a.h5"},
+            "dataset": {"keypoints": 17, "test_path": "x"},
+            "quantization": {},
+            "benchmarking": {"board": "STM32H747I-DISCO"},
+        },
+        chain="qb",
+    )
     stage.phase("placeholder", "Failed")
     accepted = stage.conditions("placeholder")["Accepted"]
     assert (accepted["status"], accepted["reason"]) == ("False", "Invalid")
@@ -143,8 +149,9 @@ def test_kubeflow_away_is_told_and_waited_for(stage):
     stage.kubeflow.heal()
     stage.run("patient")
     assert stage.conditions("patient")["Reachable"]["status"] == "True"
-    until(lambda: stage.events("patient") ==
-          ["KubeflowUnreachable", "KubeflowAnswers", "Submitted"])  # fmt: skip
+    until(
+        lambda: stage.events("patient") == ["KubeflowUnreachable", "KubeflowAnswers", "Submitted"]
+    )
 
 
 def test_a_deletion_does_not_wait_for_ever(stage):
@@ -228,8 +235,9 @@ def test_a_schedule_makes_an_experiment_at_its_slot(stage):
     assert child["metadata"]["name"] == f"minutely-{int(slot.timestamp()) // 60}"
     assert child["metadata"]["labels"]["team"] == "vision"
     stage.run(child["metadata"]["name"])
-    status = until(lambda: (found := stage.status("minutely", "poseschedule")).get("active")
-                   and found)  # fmt: skip
+    status = until(
+        lambda: (found := stage.status("minutely", "poseschedule")).get("active") and found
+    )
     assert status["active"] == [child["metadata"]["name"]]
     assert datetime.fromisoformat(status["lastScheduleTime"]) == slot
     stage.patch("minutely", {"spec": {"suspend": True}}, "poseschedule")
@@ -261,8 +269,14 @@ def test_figures_come_from_mlflow(stage, tmp_path):
             mlflow.set_tag(logged, f"poseline.{name}", value)
         mlflow.set_terminated(logged)
         stage.kubeflow.put(run["run_id"], "SUCCEEDED")
-        stage.plane.kubectl("wait", "--for=condition=Measured", "pose/figures", "--timeout=50s",
-                            "-n", stage.namespace)  # fmt: skip
+        stage.plane.kubectl(
+            "wait",
+            "--for=condition=Measured",
+            "pose/figures",
+            "--timeout=50s",
+            "-n",
+            stage.namespace,
+        )
         stage.phase("figures", "Succeeded")
         status = stage.status("figures")
         assert status["oks"] == {"float": 0.8123, "int8": 0.79}
@@ -292,11 +306,14 @@ def test_the_role_has_what_is_called_and_no_more(stage, own_control_plane):
     refused = [each["requestURI"] for each in asked if each["responseStatus"]["code"] == 403]
     assert refused == []
     called = {
-        (place.get("apiGroup", ""), "/".join(filter(None, (place["resource"],
-         place.get("subresource")))), each["verb"])
+        (
+            place.get("apiGroup", ""),
+            "/".join(filter(None, (place["resource"], place.get("subresource")))),
+            each["verb"],
+        )
         for each in asked
         for place in [each["objectRef"]]
-    }  # fmt: skip
+    }
     allowed = {
         (group, resource, verb)
         for rule in (*SERVED, *OWN)

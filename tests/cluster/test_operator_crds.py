@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from poseline.config import load
+from poseline.config.loading import load
 from poseline.errors import ConfigError
-from poseline.operator.crd import crds
+from poseline.operator.api.crd import crds
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = yaml.safe_load((ROOT / "examples/kubernetes/experiment.yaml").read_text())
@@ -32,8 +32,10 @@ def test_clients_can_apply_the_definitions_the_old_way():
     "path", sorted((ROOT / "examples/kubernetes").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_examples_are_admitted(with_crds, namespace, path):
-    objects = [each | {"metadata": each["metadata"] | {"namespace": namespace}}
-               for each in yaml.safe_load_all(path.read_text())]  # fmt: skip
+    objects = [
+        each | {"metadata": each["metadata"] | {"namespace": namespace}}
+        for each in yaml.safe_load_all(path.read_text())
+    ]
     with_crds.apply(*objects, dry_run=True)
 
 
@@ -110,10 +112,12 @@ SCHEDULE = yaml.safe_load((ROOT / "examples/kubernetes/schedule.yaml").read_text
         ({"schedule": "30 2 * * * *"}, "spec.schedule: Invalid value"),
         ({"concurrencyPolicy": "Never"}, "spec.concurrencyPolicy: Unsupported value"),
         ({"startingDeadlineSeconds": 0}, "spec.startingDeadlineSeconds"),
-        ({"experimentTemplate": {"spec": {"chain": "eqeb", "config": {}}}},
-         "general.model_path: the path or URI of a model file; the mode needs it"),
+        (
+            {"experimentTemplate": {"spec": {"chain": "eqeb", "config": {}}}},
+            "general.model_path: the path or URI of a model file; the mode needs it",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_schedules_are_refused(with_crds, namespace, change, found):
     wrong = copy.deepcopy(SCHEDULE)
     wrong["metadata"] = {"name": "x", "namespace": namespace}

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from operating import Stage, until
+from support.control_plane.operating import Stage, until
 
 _EVERY = int(os.environ.get("POSELINE_KILL_EVERY", "6"))
 """1: at every call, before and after its effect; n: at each n-th of these moments."""
@@ -55,8 +55,10 @@ def test_killed_at_any_call_it_makes_one_run_and_stops_it(stage, say):
     else:
         pytest.fail("a life has more calls than it should")
     assert doubles(stage) == []
-    say(f"killed at a call: {kills} kills in {at} calls x before, after its effect; "
-        "double runs 0, lost 0, left running 0")  # fmt: skip
+    say(
+        f"killed at a call: {kills} kills in {at} calls x before, after its effect; "
+        "double runs 0, lost 0, left running 0"
+    )
 
 
 def submitted(stage, name):
@@ -87,8 +89,9 @@ def test_killed_at_random_moments_while_kubeflow_fails(stage, say):
         stage.apply(f"random-{index}")
     for _ in range(kills):
         kind = generator.choice(["cut_before", "cut_after", "status", "late", "slow"])
-        stage.kubeflow.fail(kind, method=generator.choice(["", "POST"]), path="/runs",
-                            count=3, delay=1.5)  # fmt: skip
+        stage.kubeflow.fail(
+            kind, method=generator.choice(["", "POST"]), path="/runs", count=3, delay=1.5
+        )
         time.sleep(generator.uniform(0, 2))
         operator.kill()
         operator.wait_killed()
@@ -99,8 +102,10 @@ def test_killed_at_random_moments_while_kubeflow_fails(stage, say):
     time.sleep(2)
     assert doubles(stage) == []
     assert len(stage.kubeflow.runs()) == count
-    say(f"killed at random: {kills} kills x {count} experiments, faults of Kubeflow beside; "
-        "double runs 0, lost 0")  # fmt: skip
+    say(
+        f"killed at random: {kills} kills x {count} experiments, faults of Kubeflow beside; "
+        "double runs 0, lost 0"
+    )
 
 
 @pytest.mark.timeout(600)
@@ -139,8 +144,11 @@ def test_an_api_server_that_goes_away_is_waited_for(stage, own_control_plane, sa
     stage.kubeflow.put(run["run_id"], "SUCCEEDED")
     time.sleep(8)
     own_control_plane.start_api_server()
-    until(lambda: operator.killed() or stage.status("before").get("phase") == "Succeeded", 90,
-          stage.log)  # fmt: skip
+    until(
+        lambda: operator.killed() or stage.status("before").get("phase") == "Succeeded",
+        90,
+        stage.log,
+    )
     if operator.killed():  # its Lease was lost: Kubernetes starts it anew
         operator.start().ready()
     stage.phase("before", "Succeeded", 60)

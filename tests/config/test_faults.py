@@ -1,9 +1,9 @@
 """Configs that are wrong, each with what is said of it; and odd ones that are right."""
 
 import pytest
-from samples import TINY
+from support.samples import TINY
 
-from poseline.config import load
+from poseline.config.loading import load
 from poseline.errors import ConfigError
 
 EVALUATION = """
@@ -25,27 +25,51 @@ FAULTS = {
     "chain_qd": ("operation_mode=chain_qd", "operation_mode", "stops at the benchmark"),
     "on the board": ("evaluation.target=stedgeai_n6", "evaluation.target", "on this machine"),
     "dumped tensors": ("evaluation.gen_npy_output=True", "evaluation.gen_npy_output", "not dumped"),
-    "crop": ("preprocessing.resizing.aspect_ratio=crop", "preprocessing.resizing.aspect_ratio",
-             "fit or padding"),
-    "own functions": ("custom_data_augmentation.function_name=f", "custom_data_augmentation",
-                      "data_augmentation"),
-    "unknown augmentation": ("data_augmentation.random_mosaic.size=1",
-                             "data_augmentation.random_mosaic", "random_contrast, random_bright"),
-    "QAT": ("quantization.quantization_type=QAT", "quantization.quantization_type",
-            "quantization-aware"),
+    "crop": (
+        "preprocessing.resizing.aspect_ratio=crop",
+        "preprocessing.resizing.aspect_ratio",
+        "fit or padding",
+    ),
+    "own functions": (
+        "custom_data_augmentation.function_name=f",
+        "custom_data_augmentation",
+        "data_augmentation",
+    ),
+    "unknown augmentation": (
+        "data_augmentation.random_mosaic.size=1",
+        "data_augmentation.random_mosaic",
+        "random_contrast, random_bright",
+    ),
+    "QAT": (
+        "quantization.quantization_type=QAT",
+        "quantization.quantization_type",
+        "quantization-aware",
+    ),
     # placeholders of the document
-    "left placeholder": ("dataset.test_path=<test-set-root-directory>", "dataset.test_path",
-                         "placeholder"),
+    "left placeholder": (
+        "dataset.test_path=<test-set-root-directory>",
+        "dataset.test_path",
+        "placeholder",
+    ),
     "left question": ("dataset.name=???", "dataset.name", "placeholder"),
     # numbers
     "nan": ("preprocessing.rescaling.offset=.nan", "preprocessing.rescaling.offset", "finite"),
-    "inf in arguments": ("training.optimizer={SGD:{learning_rate:.inf}}",
-                         "training.optimizer.SGD.learning_rate", "finite"),
+    "inf in arguments": (
+        "training.optimizer={SGD:{learning_rate:.inf}}",
+        "training.optimizer.SGD.learning_rate",
+        "finite",
+    ),
     "overflow": ("preprocessing.rescaling.scale=1e999", "preprocessing.rescaling.scale", "finite"),
-    "no denominator": ("preprocessing.rescaling.scale=1/0", "preprocessing.rescaling.scale",
-                       "zero denominator"),
-    "no denominator in arguments": ("training.optimizer={SGD:{learning_rate:1/0}}",
-                                    "training.optimizer", "zero denominator"),
+    "no denominator": (
+        "preprocessing.rescaling.scale=1/0",
+        "preprocessing.rescaling.scale",
+        "zero denominator",
+    ),
+    "no denominator in arguments": (
+        "training.optimizer={SGD:{learning_rate:1/0}}",
+        "training.optimizer",
+        "zero denominator",
+    ),
     "truth as number": ("general.num_threads_tflite=True", "general.num_threads_tflite", "number"),
     "part of a whole": ("general.num_threads_tflite=1.5", "general.num_threads_tflite", "integer"),
     "too many": ("general.num_threads_tflite=1000", "general.num_threads_tflite", "256"),
@@ -55,15 +79,27 @@ FAULTS = {
     "14 keypoints": ("dataset.keypoints=14", "dataset.keypoints", "13, 17, 21"),
     # shapes, ranges and pairs
     "two sides": ("training.model.input_shape=(192, 192)", "training.model.input_shape", "more"),
-    "not a multiple": ("training.model.input_shape=(100,100,3)", "training.model.input_shape",
-                       "multiples of 32"),
-    "two channels": ("training.model.input_shape=(64,64,2)", "training.model.input_shape",
-                     "1, 3 or 4"),
+    "not a multiple": (
+        "training.model.input_shape=(100,100,3)",
+        "training.model.input_shape",
+        "multiples of 32",
+    ),
+    "two channels": (
+        "training.model.input_shape=(64,64,2)",
+        "training.model.input_shape",
+        "1, 3 or 4",
+    ),
     "layers": ("training.frozen_layers=all", "training.frozen_layers", "(0:154)"),
-    "odd sizes": ("data_augmentation.random_periodic_resizing.image_sizes=[[192,100]]",
-                  "data_augmentation.random_periodic_resizing.image_sizes", "multiple of 32"),
-    "wrong order": ("data_augmentation.random_rotation.factor=(0.2,0.1)",
-                    "data_augmentation.random_rotation.factor", "above the second"),
+    "odd sizes": (
+        "data_augmentation.random_periodic_resizing.image_sizes=[[192,100]]",
+        "data_augmentation.random_periodic_resizing.image_sizes",
+        "multiple of 32",
+    ),
+    "wrong order": (
+        "data_augmentation.random_rotation.factor=(0.2,0.1)",
+        "data_augmentation.random_rotation.factor",
+        "above the second",
+    ),
     # sections
     "a value for a section": ("quantization=int8", "quantization", "a section"),
     "two optimizers": ("training.optimizer={Adam:{},SGD:{}}", "training.optimizer", "at most 1"),
@@ -83,7 +119,7 @@ FAULTS = {
     "cycle": ("dataset.name=${dataset.name}", "dataset.name", "recursive"),
     "no variable": ("dataset.name=${env:POSELINE_NO_SUCH}", "dataset.name", "not set"),
     "no resolver": ("dataset.name=${hydra:runtime.cwd}", "dataset.name", "${now:"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -102,15 +138,20 @@ TEXTS = {
     "python": ("general: !!python/object/apply:os.getcwd []", "line 1, column 10", "could not det"),
     "half a reference": ("dataset: {name: '${general.'}", "dataset.name", "${…}"),
     "recursion": ("general: &a {project_name: *a}", "<top>", "without end"),
-    "a bomb": ("\n".join(["a0: &a0 [x]"] + [
-        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)
-    ]), "<top>", "without end"),
+    "a bomb": (
+        "\n".join(
+            ["a0: &a0 [x]"]
+            + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+        ),
+        "<top>",
+        "without end",
+    ),
     "too deep": ("a: " + "[" * 200 + "]" * 200, "<top>", "without end"),
     "far too deep": ("a: " + "[" * 5000 + "]" * 5000, "<top>", "deep"),
     "too long": ("#" * 1_000_001, "<top>", "1 MB"),
     "number keys": ("1: x", "1", "unknown key"),
     "tab": ("general:\n\tglobal_seed: 1", "line 2, column 1", "YAML"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -122,29 +163,46 @@ def test_text_that_is_no_config(name):
 
 
 ODD = {
-    "the vendor's deployment section": ("+deployment={c_project_path:x}", "deployment",
-                                        {"c_project_path": "x"}),
+    "the vendor's deployment section": (
+        "+deployment={c_project_path:x}",
+        "deployment",
+        {"c_project_path": "x"},
+    ),
     "a batch size alone": ("+training={batch_size:8}", "training.batch_size", 8),
     "a name that is a number": ("+dataset.name=2024", "dataset.name", "2024"),
     "text booleans": ("+general.deterministic_ops='True'", "general.deterministic_ops", True),
     "keypoints as text": ("dataset.keypoints='17'", "dataset.keypoints", 17),
     "keypoints as a float": ("dataset.keypoints=17.0", "dataset.keypoints", 17),
-    "an exponent without a point": ("preprocessing.rescaling.scale=1e-3",
-                                    "preprocessing.rescaling.scale", 1e-3),
-    "a fraction": ("preprocessing.rescaling.scale=1./255", "preprocessing.rescaling.scale",
-                   1 / 255),
+    "an exponent without a point": (
+        "preprocessing.rescaling.scale=1e-3",
+        "preprocessing.rescaling.scale",
+        1e-3,
+    ),
+    "a fraction": (
+        "preprocessing.rescaling.scale=1./255",
+        "preprocessing.rescaling.scale",
+        1 / 255,
+    ),
     "no seed": ("+general.global_seed=None", "general.global_seed", None),
     "an unused placeholder in a tool's path": (
         "tools.stedgeai.path_to_stedgeai=C:/Users/<X>/stedgeai.exe",
-        "tools.stedgeai.path_to_stedgeai", "C:/Users/<X>/stedgeai.exe"),
-    "the tool's former name": ("tools={stm32ai: {path_to_stm32ai: x}}",
-                               "tools.stedgeai.path_to_stedgeai", "x"),
-    "a model on the web": ("general.model_path=https://x/m.tflite?raw=1", "general.model_path",
-                           "https://x/m.tflite?raw=1"),
+        "tools.stedgeai.path_to_stedgeai",
+        "C:/Users/<X>/stedgeai.exe",
+    ),
+    "the tool's former name": (
+        "tools={stm32ai: {path_to_stm32ai: x}}",
+        "tools.stedgeai.path_to_stedgeai",
+        "x",
+    ),
+    "a model on the web": (
+        "general.model_path=https://x/m.tflite?raw=1",
+        "general.model_path",
+        "https://x/m.tflite?raw=1",
+    ),
     "hydra's own keys": ("+hydra.job_logging.level=ERROR", "hydra.run.dir", None),
     "quotes": ("+dataset.name='a=b, c'", "dataset.name", "a=b, c"),
     "two pluses": ("++dataset.name=x", "dataset.name", "x"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -165,11 +223,15 @@ def test_frozen_layers_as_the_document_has_them():
 
 
 def test_lists_and_mappings_in_overrides():
-    config = load.parse(TINY, [
-        "dataset.training_path=x", "training.optimizer={SGD:{learning_rate:0.1,momentum:1e-1}}",
-        "training.callbacks={EarlyStopping:{monitor:val_oks,mode:max,patience:3}}",
-        "+data_augmentation.random_periodic_resizing.image_sizes=[[64,64],[96,96]]",
-    ])  # fmt: skip
+    config = load.parse(
+        TINY,
+        [
+            "dataset.training_path=x",
+            "training.optimizer={SGD:{learning_rate:0.1,momentum:1e-1}}",
+            "training.callbacks={EarlyStopping:{monitor:val_oks,mode:max,patience:3}}",
+            "+data_augmentation.random_periodic_resizing.image_sizes=[[64,64],[96,96]]",
+        ],
+    )
     assert config.training.optimizer == {"SGD": {"learning_rate": 0.1, "momentum": 0.1}}
     assert config.training.callbacks["EarlyStopping"]["patience"] == 3
     steps = [next(iter(step.named.values())) for step in config.data_augmentation]

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from poseline.config.form import kind_of, read
+from poseline.config.loading.run_form import kind_of, read
 from poseline.errors import ConfigError, StoreError
 
 TEXT = """
@@ -35,8 +35,15 @@ def test_an_empty_form_leaves_the_config():
 
 
 def test_what_is_entered_wins():
-    form = EMPTY | {"alpha": 0.35, "input_size": 96, "epochs": 7, "learning_rate": 0.01,
-                    "board": "NUCLEO-H743ZI2", "batch_size": 4, "keypoints": 13}  # fmt: skip
+    form = EMPTY | {
+        "alpha": 0.35,
+        "input_size": 96,
+        "epochs": 7,
+        "learning_rate": 0.01,
+        "board": "NUCLEO-H743ZI2",
+        "batch_size": 4,
+        "keypoints": 13,
+    }
     config = read(TEXT, "chain_tqeb", form)
     assert (config.training.model.alpha, config.training.model.input_shape) == (0.35, (96, 96, 3))
     assert config.training.optimizer == {"RMSprop": {"learning_rate": 0.01, "rho": 0.8}}
@@ -53,9 +60,18 @@ def test_whole_numbers_that_kfp_made_floats_are_whole_again():
 
 def test_json_is_yaml():
     text = json.dumps({"dataset": {"training_path": "a", "keypoints": 17}, "quantization": {}})
-    config = read(text, "chain_tqe",
-                  {"alpha": 0.35, "epochs": 1, "batch_size": 2, "learning_rate": 0.1,
-                   "input_size": 64, "training.model.pretrained_weights": "None"})  # fmt: skip
+    config = read(
+        text,
+        "chain_tqe",
+        {
+            "alpha": 0.35,
+            "epochs": 1,
+            "batch_size": 2,
+            "learning_rate": 0.1,
+            "input_size": 64,
+            "training.model.pretrained_weights": "None",
+        },
+    )
     assert config.training.optimizer == {"Adam": {"learning_rate": 0.1}}
 
 

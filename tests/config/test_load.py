@@ -1,9 +1,9 @@
 import pytest
-from samples import TINY
+from support.samples import TINY
 
-from poseline.config import load
-from poseline.config.config import config_hash
-from poseline.config.deployment import NO_CLOUD
+from poseline.config.loading import load
+from poseline.config.models.config import config_hash
+from poseline.config.models.deployment import NO_CLOUD
 from poseline.errors import ConfigError
 
 
@@ -68,8 +68,15 @@ def test_one_source_of_the_model():
 
 
 def test_overrides_set_add_and_delete():
-    config = load.parse(COMPLETE, [*PATHS, "training.epochs=7", "+general.num_threads_tflite=3",
-                                   "~data_augmentation.random_contrast"])  # fmt: skip
+    config = load.parse(
+        COMPLETE,
+        [
+            *PATHS,
+            "training.epochs=7",
+            "+general.num_threads_tflite=3",
+            "~data_augmentation.random_contrast",
+        ],
+    )
     assert config.training.epochs == 7
     assert config.general.num_threads_tflite == 3
     assert [*config.data_augmentation[0].named] == ["random_flip"]
@@ -87,10 +94,14 @@ def test_augmentations_keep_their_order():
 
 def test_interpolations_resolve(monkeypatch):
     monkeypatch.setenv("POSE_SET", "there")
-    config = load.parse(COMPLETE, [
-        "dataset.training_path=${env:POSE_SET}", "dataset.name=${general.project_name}",
-        "hydra.run.dir=out/${now:%Y}",
-    ])  # fmt: skip
+    config = load.parse(
+        COMPLETE,
+        [
+            "dataset.training_path=${env:POSE_SET}",
+            "dataset.name=${general.project_name}",
+            "hydra.run.dir=out/${now:%Y}",
+        ],
+    )
     assert config.dataset.training_path == "there"
     assert config.dataset.name == "tiny"
     assert len(config.hydra.run.dir) == len("out/2026")
@@ -106,8 +117,9 @@ def test_bad_yaml_is_told_by_line():
 
 
 def test_none_means_not_set():
-    config = load.parse(COMPLETE, [*PATHS, "general.global_seed=None",
-                                   "dataset.validation_split=null"])  # fmt: skip
+    config = load.parse(
+        COMPLETE, [*PATHS, "general.global_seed=None", "dataset.validation_split=null"]
+    )
     assert config.general.global_seed is None
     assert config.dataset.validation_split == 0.2
 

@@ -4,16 +4,17 @@ import random
 import jsonschema
 import pytest
 import yaml
-from samples import ROOT, TINY
+from support.samples import ROOT, TINY
 
-from poseline.config import load, schema
-from poseline.config.config import CHAINS, Config
-from poseline.config.requirements import REQUIREMENTS
-from poseline.config.strict import transform
+from poseline.config.loading import load
+from poseline.config.models.config import CHAINS, Config
+from poseline.config.requirements.checks import REQUIREMENTS
+from poseline.config.schema import generate
+from poseline.config.schema.json_schema import transform
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-EDITOR = jsonschema.Draft7Validator(schema.editor_schema())
-VALUES = jsonschema.Draft7Validator(schema.values_schema())
+EDITOR = jsonschema.Draft7Validator(generate.editor_schema())
+VALUES = jsonschema.Draft7Validator(generate.values_schema())
 
 
 def _draft_4(node):
@@ -21,19 +22,19 @@ def _draft_4(node):
     return node | {"type": [node["type"], "null"]} if node.get("nullable") else node
 
 
-CRD = jsonschema.Draft4Validator(transform(schema.crd_schema(), _draft_4))
+CRD = jsonschema.Draft4Validator(transform(generate.crd_schema(), _draft_4))
 
 
 def test_nothing_generated_is_stale():
-    assert schema.generate(ROOT, check=True) == []
+    assert generate.generate(ROOT, check=True) == []
 
 
 def test_what_is_stale_is_listed_and_written(tmp_path):
     outputs = {"a/b.txt": lambda: "new"}
-    assert schema.generate(tmp_path, check=True, outputs=outputs) == [tmp_path / "a/b.txt"]
+    assert generate.generate(tmp_path, check=True, outputs=outputs) == [tmp_path / "a/b.txt"]
     assert not (tmp_path / "a").exists()
-    assert schema.generate(tmp_path, outputs=outputs) == [tmp_path / "a/b.txt"]
-    assert schema.generate(tmp_path, check=True, outputs=outputs) == []
+    assert generate.generate(tmp_path, outputs=outputs) == [tmp_path / "a/b.txt"]
+    assert generate.generate(tmp_path, check=True, outputs=outputs) == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -103,7 +104,7 @@ def test_every_schema_refuses_what_the_loader_refuses(override):
 def _overridden(override):
     from omegaconf import OmegaConf
 
-    from poseline.config.overrides import apply
+    from poseline.config.loading.overrides import apply
 
     data = OmegaConf.create(TRAINING)
     data.preprocessing.rescaling.scale = 0.01
@@ -123,15 +124,31 @@ def parts(node, path="config"):
 
 
 ALLOWED = {
-    "type", "description", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-    "minItems", "maxItems", "minProperties", "maxProperties", "maxLength", "pattern", "nullable",
-    "properties", "required", "items", "additionalProperties",
-    "x-kubernetes-validations", "x-kubernetes-preserve-unknown-fields",
-}  # fmt: skip
+    "type",
+    "description",
+    "enum",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "maxLength",
+    "pattern",
+    "nullable",
+    "properties",
+    "required",
+    "items",
+    "additionalProperties",
+    "x-kubernetes-validations",
+    "x-kubernetes-preserve-unknown-fields",
+}
 
 
 @pytest.mark.parametrize(
-    ("path", "node"), [*parts(schema.crd_schema())], ids=lambda value: str(value)[:60]
+    ("path", "node"), [*parts(generate.crd_schema())], ids=lambda value: str(value)[:60]
 )
 def test_the_crd_schema_is_structural(path, node):
     """The rules of apiextensions.k8s.io/v1, and bounds by which CEL's cost can be estimated."""
@@ -152,8 +169,8 @@ def test_the_crd_schema_is_structural(path, node):
 
 
 def test_rules_between_sections_name_a_place_that_exists():
-    known = schema.crd_schema()["properties"]
-    rules = schema.cel_rules("self.config", "self.mode")
+    known = generate.crd_schema()["properties"]
+    rules = generate.cel_rules("self.config", "self.mode")
     assert len(rules) == len(REQUIREMENTS)
     for rule in rules:
         config, section = rule["fieldPath"].strip(".").split(".")
@@ -168,7 +185,7 @@ def test_the_command_line_and_kubernetes_say_the_same():
     from celpy.adapter import json_to_cel
 
     environment = celpy.Environment()
-    rules = schema.cel_rules()
+    rules = generate.cel_rules()
     programs = [environment.program(environment.compile(rule["rule"])) for rule in rules]
     generator, broken = random.Random(0), set()
     for _ in range(150):
@@ -190,17 +207,25 @@ def _some_config(generator):
     model = some(alpha=[1.0], input_shape=[[64, 64, channels] for channels in (1, 3, 4)])
     return some(
         operation_mode=list(CHAINS),
-        general=[some(model_path=["a.h5", "a.H5", "b.tflite", "c.onnx?raw=1", "d.txt"],
-                      model_type=["heatmaps_spe", "spe", "hand_spe"])],
+        general=[
+            some(
+                model_path=["a.h5", "a.H5", "b.tflite", "c.onnx?raw=1", "d.txt"],
+                model_type=["heatmaps_spe", "spe", "hand_spe"],
+            )
+        ],
         dataset=[some(keypoints=[13, 17, 21], training_path=["t"], test_path=["t"])],
         conversion=[{"path": "x"}],
         preprocessing=[some(color_mode=["grayscale", "rgb", "rgba"])],
-        training=[some(batch_size=[1], epochs=[1], optimizer=[{"Adam": {}}], model=[model]),
-                  {"resume_training_from": "x"}],
+        training=[
+            some(batch_size=[1], epochs=[1], optimizer=[{"Adam": {}}], model=[model]),
+            {"resume_training_from": "x"},
+        ],
         quantization=[some(quantizer=["onnx_quantizer", "TFlite_converter"])],
         prediction=[{"test_files_path": "x"}],
-        benchmarking=[{"board": "NUCLEO-F401RE"},
-                      {"board": "NUCLEO-F401RE", "backends": ["host"]},
-                      {"board": "NUCLEO-F401RE", "backends": ["estimate", "cloud"]}],
+        benchmarking=[
+            {"board": "NUCLEO-F401RE"},
+            {"board": "NUCLEO-F401RE", "backends": ["host"]},
+            {"board": "NUCLEO-F401RE", "backends": ["estimate", "cloud"]},
+        ],
         gate=[some(min_oks=[0.5], max_oks_drop=[0], board_fit=[True, False], max_latency_ms=[9])],
-    )  # fmt: skip
+    )

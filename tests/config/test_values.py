@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poseline.config.values import LayerRange, parse_layers, parse_number, parse_value
+from poseline.config.models.literals import LayerRange, parse_layers, parse_number, parse_value
 
 
 @pytest.mark.parametrize(

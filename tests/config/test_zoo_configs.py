@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from poseline.config.load import parse
+from poseline.config.loading.load import parse
 from poseline.errors import ConfigError
 
 COMMON = """

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from poseline.config.augmentation import Augmentation
+from poseline.config.models.augmentation import Augmentation
 from poseline.data.augment import Augmenter, Scene
 from poseline.data.keypoints import keypoint_set
 from poseline.errors import ConfigError
@@ -13,8 +13,15 @@ FLIP = keypoint_set(17).flip
 def scene(width=120, height=80, at=(0.6, 0.4)):
     image = np.zeros((height, width, 3), np.uint8)
     place = np.array(at) * (width, height)
-    cv2.circle(image, tuple(np.rint((place - 0.5) * 16).astype(int)), 16 * 6, (255, 255, 255), -1,
-               cv2.LINE_AA, 4)  # fmt: skip
+    cv2.circle(
+        image,
+        tuple(np.rint((place - 0.5) * 16).astype(int)),
+        16 * 6,
+        (255, 255, 255),
+        -1,
+        cv2.LINE_AA,
+        4,
+    )
     keypoints = np.zeros((1, 17, 3))
     keypoints[0, 0] = (*at, 1)
     return Scene(image, keypoints, np.array([[0.5, 0.5, 0.4, 0.4]]), np.array([100.0]))
@@ -143,12 +150,19 @@ def test_autocontrast_cuts_and_stretches():
         ({"random_hue": {"delta": [0.1, 0.1]}}, lambda h, s, v: ((h + 0.1) % 1, s, v)),
         ({"random_saturation": {"delta": [-0.3, -0.3]}}, lambda h, s, v: (h, max(s - 0.3, 0), v)),
         ({"random_value": {"delta": [0.2, 0.2]}}, lambda h, s, v: (h, s, min(v + 0.2, 1))),
-        ({"random_hsv": {"hue_delta": [0.05, 0.05], "saturation_delta": [0.1, 0.1],
-                         "value_delta": [-0.1, -0.1]}},
-         lambda h, s, v: ((h + 0.05) % 1, min(s + 0.1, 1), max(v - 0.1, 0))),
+        (
+            {
+                "random_hsv": {
+                    "hue_delta": [0.05, 0.05],
+                    "saturation_delta": [0.1, 0.1],
+                    "value_delta": [-0.1, -0.1],
+                }
+            },
+            lambda h, s, v: ((h + 0.05) % 1, min(s + 0.1, 1), max(v - 0.1, 0)),
+        ),
     ],
     ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
-)  # fmt: skip
+)
 def test_colours_change_as_pythons_own_hsv(step, change):
     import colorsys
 
@@ -233,8 +247,13 @@ EVERY = [name for name in Augmentation.model_fields if name != "random_periodic_
 @pytest.mark.parametrize("name", EVERY)
 def test_every_step_with_its_defaults_takes_any_channels(name, channels):
     step = {name: {"change_rate": 1.0}}
-    if channels == 1 and name in ("random_hue", "random_saturation", "random_value", "random_hsv",
-                                  "random_rgb_to_hsv"):  # fmt: skip
+    if channels == 1 and name in (
+        "random_hue",
+        "random_saturation",
+        "random_value",
+        "random_hsv",
+        "random_rgb_to_hsv",
+    ):
         with pytest.raises(ConfigError, match=f"data_augmentation.{name}: found grayscale"):
             apply(noise(channels), step)
         return

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from poseline.config.preprocessing import Resizing
-from poseline.data.decode_jpeg import read_picture, read_reduced
+from poseline.config.models.preprocessing import Resizing
+from poseline.data.image_reading import read_picture, read_reduced
 from poseline.data.preprocess import resize
 from poseline.errors import DataError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poseline.data.decode_jpeg import read_picture
+from poseline.data.image_reading import read_picture
 from poseline.data.picture_header import other_size
 from poseline.errors import DataError
 
@@ -20,9 +20,9 @@ def encoded(name: str, size=(24, 16), **settings) -> bytes:
 
 def png_of(width: int, height: int) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(
-            ">I", zlib.crc32(kind + data)
-        )  # fmt: skip
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = zlib.compress(bytes(1 << 20))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poseline.config.preprocessing import Interpolation, Rescaling, Resizing
+from poseline.config.models.preprocessing import Interpolation, Rescaling, Resizing
 from poseline.data.preprocess import Transform, rescale, resize
 
 side = st.integers(8, 900)
@@ -26,8 +26,15 @@ def test_a_marker_stays_under_its_keypoint(aspect_ratio, size):
     width, height = size
     image = np.zeros((height, width, 1), np.uint8)
     at = np.array([width * 0.6, height * 0.35])
-    cv2.circle(image, tuple(np.rint((at - 0.5) * 16).astype(int)), 16 * max(width // 20, 4), 255,
-               -1, cv2.LINE_AA, 4)  # fmt: skip
+    cv2.circle(
+        image,
+        tuple(np.rint((at - 0.5) * 16).astype(int)),
+        16 * max(width // 20, 4),
+        255,
+        -1,
+        cv2.LINE_AA,
+        4,
+    )
     resized = resize(image, (96, 128), Resizing(aspect_ratio=aspect_ratio))[..., 0].astype(float)
     y, x = np.mgrid[:96, :128] + 0.5
     centre = np.array([(x * resized).sum(), (y * resized).sum()]) / resized.sum()

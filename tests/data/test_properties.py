@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from poseline.config.augmentation import Augmentation
-from poseline.config.preprocessing import (
+from poseline.config.models.augmentation import Augmentation
+from poseline.config.models.preprocessing import (
     AspectRatio,
     ColorMode,
     Interpolation,
@@ -17,9 +17,9 @@ from poseline.config.preprocessing import (
     Resizing,
 )
 from poseline.data.augment import Augmenter, Scene
-from poseline.data.decode_jpeg import CHANNELS
+from poseline.data.image_reading import CHANNELS
+from poseline.data.input_cache import Pictures
 from poseline.data.keypoints import keypoint_set
-from poseline.data.pictures import Pictures
 from poseline.data.preprocess import Transform, resize
 from poseline.data.yolo import Poses, Sample, format_label
 
@@ -43,9 +43,15 @@ def centre(image):
 
 
 @settings(max_examples=60, deadline=None)
-@given(side, side, inner, inner, st.sampled_from(Interpolation.__args__),
-       st.sampled_from(AspectRatio.__args__),
-       st.sampled_from([(96, 96), (64, 128), (160, 96)]))  # fmt: skip
+@given(
+    side,
+    side,
+    inner,
+    inner,
+    st.sampled_from(Interpolation.__args__),
+    st.sampled_from(AspectRatio.__args__),
+    st.sampled_from([(96, 96), (64, 128), (160, 96)]),
+)
 def test_a_marker_stays_under_its_keypoint_when_resized(width, height, x, y, method, fitting, size):
     transform = Transform.of((width, height), size, fitting)
     # Large enough for every method to see it: 8 px of the input, and 3 of the picture.
@@ -68,8 +74,9 @@ def test_a_marker_stays_under_its_keypoint_from_the_file_on(tmp_path, method, fi
     samples, places = [], []
     for width, height in ((512, 384), (150, 331), (1024, 128)):
         at = np.array([0.62 * width, 0.41 * height])
-        cv2.imwrite(str(tmp_path / f"{width}.jpg"),
-                    blob(width, height, at, (width / 9, height / 9), 3))  # fmt: skip
+        cv2.imwrite(
+            str(tmp_path / f"{width}.jpg"), blob(width, height, at, (width / 9, height / 9), 3)
+        )
         points = np.zeros((1, 17, 3), np.float32)
         points[0, 4] = (0.62, 0.41, 1)
         label = format_label(Poses(np.array([[0.5, 0.5, 0.5, 0.5]], np.float32), points))
@@ -118,29 +125,47 @@ MOVEMENTS = st.one_of(
     share.map(lambda f: {"random_shear": {"factor": [f, f]}}),
     share.map(lambda f: {"random_shear_x": {"factor": [f, f]}}),
     share.map(lambda f: {"random_shear_y": {"factor": [f, f]}}),
-    st.just({"random_crop": {"crop_width": [0.7, 0.9], "crop_height": [0.7, 0.9],
-                             "crop_center_x": [0.45, 0.55], "crop_center_y": [0.45, 0.55],
-                             "change_rate": 1}}),
-)  # fmt: skip
+    st.just(
+        {
+            "random_crop": {
+                "crop_width": [0.7, 0.9],
+                "crop_height": [0.7, 0.9],
+                "crop_center_x": [0.45, 0.55],
+                "crop_center_y": [0.45, 0.55],
+                "change_rate": 1,
+            }
+        }
+    ),
+)
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.integers(48, 260), st.integers(48, 260), st.floats(0.42, 0.58), st.floats(0.42, 0.58),
-       st.lists(MOVEMENTS, min_size=1, max_size=3), st.sampled_from([1, 3, 4]),
-       st.booleans(), st.integers(0, 2**32 - 1))  # fmt: skip
-def test_a_marker_stays_under_its_keypoint_when_moved(width, height, x, y, steps, channels, apart,
-                                                      seed):  # fmt: skip
+@given(
+    st.integers(48, 260),
+    st.integers(48, 260),
+    st.floats(0.42, 0.58),
+    st.floats(0.42, 0.58),
+    st.lists(MOVEMENTS, min_size=1, max_size=3),
+    st.sampled_from([1, 3, 4]),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_marker_stays_under_its_keypoint_when_moved(
+    width, height, x, y, steps, channels, apart, seed
+):
     if apart:  # a change of value between them keeps the movements from being gathered
         steps = [s for step in steps for s in (step, {"random_contrast": {"factor": 0}})]
     moved = apply(scene(width, height, (x, y), channels), *steps, seed=seed)
     mirrors = sum(
-        (step["random_flip"]["mode"] != "horizontal_and_vertical") for step in steps
+        (step["random_flip"]["mode"] != "horizontal_and_vertical")
+        for step in steps
         if "random_flip" in step
-    )  # fmt: skip
+    )
     assert np.flatnonzero(moved.keypoints[0, :, 2]).size == 1
     index = int(np.flatnonzero(moved.keypoints[0, :, 2])[0])
-    if not any(step.get("random_flip", {}).get("mode") == "horizontal_and_vertical"
-               for step in steps):  # fmt: skip
+    if not any(
+        step.get("random_flip", {}).get("mode") == "horizontal_and_vertical" for step in steps
+    ):
         assert index == (FLIP[9] if mirrors % 2 else 9)
     box = moved.boxes[0]
     low, high = box[:2] - box[2:] / 2, box[:2] + box[2:] / 2
@@ -153,8 +178,13 @@ def test_a_marker_stays_under_its_keypoint_when_moved(width, height, x, y, steps
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(30, 120), st.integers(30, 120), st.integers(0, 2**32 - 1),
-       st.sampled_from([1, 3, 4]), st.sampled_from(["horizontal", "vertical"]))  # fmt: skip
+@given(
+    st.integers(30, 120),
+    st.integers(30, 120),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 3, 4]),
+    st.sampled_from(["horizontal", "vertical"]),
+)
 def test_flipping_twice_is_the_identity(width, height, seed, channels, mode):
     random = np.random.default_rng(seed)
     before = Scene(
@@ -167,8 +197,9 @@ def test_flipping_twice_is_the_identity(width, height, seed, channels, mode):
     flip = {"random_flip": {"mode": mode, "change_rate": 1}}
     once = apply(after, flip)
     assert not np.array_equal(once.keypoints, before.keypoints)
-    np.testing.assert_array_equal(once.image, before.image[:, ::-1] if mode == "horizontal"
-                                  else before.image[::-1])  # fmt: skip
+    np.testing.assert_array_equal(
+        once.image, before.image[:, ::-1] if mode == "horizontal" else before.image[::-1]
+    )
     twice = apply(once, flip)
     np.testing.assert_array_equal(twice.image, before.image)
     np.testing.assert_allclose(twice.keypoints, before.keypoints, atol=1e-12)

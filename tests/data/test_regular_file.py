@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from poseline.data.decode_jpeg import read_picture
+from poseline.data.image_reading import read_picture
 from poseline.data.regular_file import read_regular
 from poseline.errors import DataError
 

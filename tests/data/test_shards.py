@@ -184,8 +184,10 @@ def test_shards_on_s3_are_read_before_all_are_there(proxy, yolo_set, packed):
 
 def test_an_attached_set_has_the_same_hash_on_every_node(storage, packed, tmp_path):
     publish(packed, f"s3://{storage}/packed/hash")
-    hashes = {content_hash(shards.attach(f"s3://{storage}/packed/hash", cache=tmp_path / node))
-              for node in ("one", "two")}  # fmt: skip
+    hashes = {
+        content_hash(shards.attach(f"s3://{storage}/packed/hash", cache=tmp_path / node))
+        for node in ("one", "two")
+    }
     assert len(hashes) == 1
     assert shards.attach(str(packed)) is None
     assert shards.attach(f"s3://{storage}/nothing") is None
@@ -233,8 +235,8 @@ def test_a_damaged_shard_on_s3_is_told_and_not_kept(storage, packed, tmp_path):
 
 
 def test_the_pipeline_reads_shards_as_it_reads_files(yolo, tmp_path):
-    from poseline.config.preprocessing import Preprocessing
-    from poseline.data.pictures import Pictures
+    from poseline.config.models.preprocessing import Preprocessing
+    from poseline.data.input_cache import Pictures
 
     shards.pack(yolo / "train", tmp_path / "packed")
     packed, files = shards.samples_of(tmp_path / "packed"), list_samples(yolo / "train")
@@ -281,9 +283,9 @@ def test_a_training_set_begins_before_all_shards_are_there_and_fetches_each_byte
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras
 def test_a_training_on_shards_from_s3_equals_one_on_shards_here(proxy, yolo, tiny, tmp_path):
-    from poseline.config.chain import Step
+    from poseline.config.models.steps import Step
     from poseline.models.loading import load_keras
-    from poseline.stages.task import run_task
+    from poseline.runner.step import run_task
 
     for part in ("train", "val"):
         shards.pack(yolo / part, tmp_path / part)

@@ -5,14 +5,17 @@ import subprocess
 from urllib.parse import unquote
 
 import pytest
-from samples import ROOT
+from support.samples import ROOT
 
 HOME = "https://github.com/poseline/poseline/blob/main/"
 FOLDERS = "https://github.com/poseline/poseline/tree/main/"
 _LISTED = subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-    cwd=ROOT, capture_output=True, text=True, check=True,
-)  # fmt: skip
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+)
 PAGES = sorted(_LISTED.stdout.split())
 
 

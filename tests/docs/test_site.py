@@ -8,7 +8,7 @@ import tomllib
 from html.parser import HTMLParser
 
 import pytest
-from samples import ROOT
+from support.samples import ROOT
 
 
 @pytest.fixture(scope="module")

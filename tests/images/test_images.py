@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from samples import TINY
+from support.samples import TINY
 
 from poseline import __version__
 
@@ -87,8 +87,10 @@ def test_an_image_is_labelled_and_has_a_numeric_user(engine, world):
     user, group = config["User"].split(":")
     assert int(user) > 0
     assert int(group) > 0
-    labels = {key.removeprefix("org.opencontainers.image."): text
-              for key, text in config["Labels"].items()}  # fmt: skip
+    labels = {
+        key.removeprefix("org.opencontainers.image."): text
+        for key, text in config["Labels"].items()
+    }
     assert labels["title"] == f"poseline-{world}"
     assert labels["licenses"] == "Apache-2.0"
     assert len(labels["revision"]) == 40
@@ -97,8 +99,10 @@ def test_an_image_is_labelled_and_has_a_numeric_user(engine, world):
 
 @pytest.mark.parametrize("world", LIMITS)
 def test_an_image_is_small(engine, world):
-    code = "import os, sys; print(sum(os.lstat(os.path.join(at, name)).st_size for at, _, names " \
-           "in os.walk('/opt/poseline') for name in names))"  # fmt: skip
+    code = (
+        "import os, sys; print(sum(os.lstat(os.path.join(at, name)).st_size for at, _, names "
+        "in os.walk('/opt/poseline') for name in names))"
+    )
     done = engine.run(world, "-c", code, entrypoint="python3")
     assert int(done.stdout) / 1e6 < LIMITS[world], done.stderr
 
@@ -128,10 +132,12 @@ def test_the_command_runs_as_any_user(engine, world, user):
         ("pipelines", ["kfp", "kfp.kubernetes", "httpx", "boto3"], ["tensorflow", "kopf"]),
         ("operator", ["kopf", "kubernetes", "httpx"], ["tensorflow", "kfp", "mlflow", "boto3"]),
     ],
-)  # fmt: skip
+)
 def test_an_image_has_its_world_and_no_other(engine, world, has, lacks):
-    code = (f"import importlib, importlib.util as u; [importlib.import_module(m) for m in {has}];"
-            f"print([m for m in {lacks} if u.find_spec(m)])")  # fmt: skip
+    code = (
+        f"import importlib, importlib.util as u; [importlib.import_module(m) for m in {has}];"
+        f"print([m for m in {lacks} if u.find_spec(m)])"
+    )
     done = engine.run(world, "-c", code, entrypoint="python3")
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
 
@@ -148,8 +154,12 @@ def test_a_component_runs_as_kfp_launches_it(engine, world, work):
 
     executor = measure.component_spec.implementation.container
     out = f"/work/{world}"
-    artifact = {"name": "report", "type": {"schemaTitle": "system.Metrics"}, "metadata": {},
-                "uri": f"s3://bucket/{world}/report"}  # fmt: skip
+    artifact = {
+        "name": "report",
+        "type": {"schemaTitle": "system.Metrics"},
+        "metadata": {},
+        "uri": f"s3://bucket/{world}/report",
+    }
     told = {
         "inputs": {"parameterValues": {"text": "a pose"}},
         "outputs": {

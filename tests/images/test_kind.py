@@ -21,8 +21,11 @@ def test_the_chart_takes_its_values_and_uses_the_images_that_are_loaded():
     texts = [text for name, text in files.items() if name.endswith(".yaml")]
     objects = [each for text in texts for each in yaml.safe_load_all(text) if each]
     deployments = [each["spec"] for each in objects if each["kind"] == "Deployment"]
-    images = {container["image"] for spec in deployments
-              for container in spec["template"]["spec"]["containers"]}  # fmt: skip
+    images = {
+        container["image"]
+        for spec in deployments
+        for container in spec["template"]["spec"]["containers"]
+    }
     loaded = {f"poseline-{world}:{__version__}" for world in ("ml", "operator")}
     assert images == loaded
     assert "poseline-$world:$version" in SCRIPT

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from server import serving
+from support.kfp_double.server import serving
 
 from poseline.kubeflow import client
 from poseline.kubeflow.client import Kubeflow
@@ -10,8 +10,13 @@ from poseline.kubeflow.client import Kubeflow
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """No proxy, no credentials of whoever runs the tests, short pauses."""
-    for name in ("KF_PIPELINES_TOKEN", "KF_PIPELINES_SA_TOKEN_PATH", "KF_PIPELINES_ENDPOINT",
-                 "KUBERNETES_SERVICE_HOST", "MLFLOW_TRACKING_URI"):  # fmt: skip
+    for name in (
+        "KF_PIPELINES_TOKEN",
+        "KF_PIPELINES_SA_TOKEN_PATH",
+        "KF_PIPELINES_ENDPOINT",
+        "KUBERNETES_SERVICE_HOST",
+        "MLFLOW_TRACKING_URI",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setattr(client, "_SETTLE_S", (0.05, 0.1, 0.2))

@@ -5,8 +5,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from kfp_package import PACKAGE
-from server import serving
+from support.kfp_double.package import PACKAGE
+from support.kfp_double.server import serving
 
 from poseline.errors import ConfigError
 from poseline.kubeflow.auth import Bearer, find_token
@@ -50,9 +50,12 @@ FAULTS = [
     ("/runs$", {"kind": "slow", "delay": 0.8}),
     ("/runs$", {"kind": "status", "status": 503}),
     ("/runs$", {"kind": "plain", "status": 502}),
-    *((path, {"kind": kind, "delay": 0.02}) for kind in ("cut_after", "late")
-      for path in ("/experiments$", "/pipelines$", "/upload_version$", "/runs$")),
-]  # fmt: skip
+    *(
+        (path, {"kind": kind, "delay": 0.02})
+        for kind in ("cut_after", "late")
+        for path in ("/experiments$", "/pipelines$", "/upload_version$", "/runs$")
+    ),
+]
 
 
 @pytest.mark.parametrize(("path", "fault"), FAULTS)
@@ -332,14 +335,20 @@ def _certificate(folder):
     names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     made = (
         x509.CertificateBuilder()
-        .subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     path = folder / "cert.pem"
     kinds = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
-    path.write_bytes(key.private_bytes(*kinds, serialization.NoEncryption())
-                     + made.public_bytes(serialization.Encoding.PEM))  # fmt: skip
+    path.write_bytes(
+        key.private_bytes(*kinds, serialization.NoEncryption())
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
     return path

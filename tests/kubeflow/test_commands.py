@@ -12,11 +12,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from kfp_package import PACKAGE
+from support.kfp_double.package import PACKAGE
 
 from poseline.cli import main
-from poseline.kubeflow import waiting
-from poseline.kubeflow.outcome import Result
+from poseline.kubeflow import watch
+from poseline.tracking.results import Result
 
 BIN = Path(sys.executable).with_name("poseline")
 
@@ -71,7 +71,7 @@ def test_submit_status_cancel(run, package, server):
     [("SUCCEEDED", 0, "SUCCEEDED"), ("FAILED", 1, "FAILED"), ("CANCELED", 8, "CANCELED")],
 )
 def test_wait_exits_by_outcome(run, package, server, monkeypatch, end, code, says):
-    monkeypatch.setattr(waiting.time, "sleep", lambda _: None)
+    monkeypatch.setattr(watch.time, "sleep", lambda _: None)
 
     def observe(objects):
         for run_id in objects.runs:
@@ -89,7 +89,7 @@ def test_wait_exits_by_outcome(run, package, server, monkeypatch, end, code, say
 def test_figures_and_the_gate(run, package, server, monkeypatch):
     figures = {"oks_int8": 0.81234, "latency_ms_estimate": 12.0}
     found = Result("r1", "FINISHED", figures, {"poseline.gate": "failed"})
-    monkeypatch.setattr("poseline.cli.watch.result", lambda run_id: found)
+    monkeypatch.setattr("poseline.cli.run_view.result", lambda run_id: found)
     run("submit", package)
     (run_id,) = server.objects.runs
     server.objects.settle(run_id, {"state": "SUCCEEDED"})
@@ -105,7 +105,7 @@ def test_ctrl_c_leaves_the_run(run, package, server, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(waiting.time, "sleep", interrupt)
+    monkeypatch.setattr(watch.time, "sleep", interrupt)
     code, _, err = run("submit", package, "--wait")
     run_id = next(iter(server.objects.runs))
     assert code == 130 and f"poseline pipelines cancel {run_id}" in err
@@ -122,9 +122,13 @@ def test_a_terminal_sees_the_stages_and_ctrl_c_leaves_the_run(package, server):
     ours, theirs = pty.openpty()
     environment = {"KF_PIPELINES_ENDPOINT": server.url, "TERM": "xterm", "COLUMNS": "100"}
     with subprocess.Popen(
-        [BIN, "pipelines", "submit", package, "--wait"], stdout=theirs, stderr=theirs,
-        stdin=theirs, env=os.environ | environment, start_new_session=True,
-    ) as process:  # fmt: skip
+        [BIN, "pipelines", "submit", package, "--wait"],
+        stdout=theirs,
+        stderr=theirs,
+        stdin=theirs,
+        env=os.environ | environment,
+        start_new_session=True,
+    ) as process:
         os.close(theirs)
         shown, asked = "", False
         end = threading.Timer(90, process.kill)
@@ -234,7 +238,7 @@ def test_compile_and_submit_of_an_installed_pipeline(run, server, tmp_path):
 
 @pytest.mark.slow
 def test_a_chain_file_is_the_same_command(server, capfd):
-    from pipelines import command
+    from poseline_kfp.pipelines import command
 
     def call(*arguments):
         given = ["--set", "model=s3://b/m.h5", "--set", "dataset=s3://b/coco"]

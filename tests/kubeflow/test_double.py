@@ -4,8 +4,8 @@ import json
 
 import kfp_server_api
 import pytest
-from kfp_package import PACKAGE
-from server import serving
+from support.kfp_double.package import PACKAGE
+from support.kfp_double.server import serving
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -33,9 +33,12 @@ def test_kfp_uploads_runs_and_ends(kfp_client, package, server):
     assert {one.display_name for one in listed} == {"chain", "v2"}
     experiment = kfp_client.create_experiment("poses")
     run = kfp_client.run_pipeline(
-        experiment.experiment_id, "first", pipeline_id=pipeline.pipeline_id,
-        version_id=version.pipeline_version_id, params={"epochs": 3},
-    )  # fmt: skip
+        experiment.experiment_id,
+        "first",
+        pipeline_id=pipeline.pipeline_id,
+        version_id=version.pipeline_version_id,
+        params={"epochs": 3},
+    )
     assert kfp_client.get_run(run.run_id).state == "PENDING"
     kfp_client.terminate_run(run.run_id)
     assert kfp_client.get_run(run.run_id).state == "CANCELING"
@@ -65,9 +68,13 @@ def test_kfp_schedules(kfp_client, package):
     experiment = kfp_client.create_experiment("poses")
     versions = kfp_client.list_pipeline_versions(pipeline.pipeline_id).pipeline_versions
     made = kfp_client.create_recurring_run(
-        experiment.experiment_id, "nightly", cron_expression="0 0 3 * * *", no_catchup=True,
-        pipeline_id=pipeline.pipeline_id, version_id=versions[0].pipeline_version_id,
-    )  # fmt: skip
+        experiment.experiment_id,
+        "nightly",
+        cron_expression="0 0 3 * * *",
+        no_catchup=True,
+        pipeline_id=pipeline.pipeline_id,
+        version_id=versions[0].pipeline_version_id,
+    )
     one = kfp_client.get_recurring_run(made.recurring_run_id)
     assert (one.status, one.max_concurrency, one.no_catchup) == ("ENABLED", "1", True)
     kfp_client.disable_recurring_run(made.recurring_run_id)
@@ -90,8 +97,9 @@ def test_kfp_pages_sorts_and_filters(kfp_client):
         if not token:
             break
     assert names == [*(f"e{number:02}" for number in range(24, -1, -1)), "Default"]
-    wanted = json.dumps({"predicates": [{"operation": "IS_SUBSTRING", "key": "display_name",
-                                         "stringValue": "e1"}]})  # fmt: skip
+    wanted = json.dumps(
+        {"predicates": [{"operation": "IS_SUBSTRING", "key": "display_name", "stringValue": "e1"}]}
+    )
     assert len(kfp_client.list_experiments(filter=wanted, page_size=50).experiments) == 10
     with pytest.raises(kfp_server_api.ApiException) as refused:
         kfp_client.list_experiments(sort_by="colour")
@@ -120,7 +128,7 @@ MODELS = {
 
 @pytest.mark.parametrize("path", MODELS)
 def test_kfp_models_know_every_field(path, kubeflow, server):
-    from kfp_facts import FIELDS
+    from support.kfp_double.facts import FIELDS
 
     from poseline.kubeflow import schedules
 

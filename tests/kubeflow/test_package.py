@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from kfp import compiler, components, dsl
 from kfp.kubernetes import kubernetes_executor_config_pb2 as pb
 
-from poseline.config.platform import Platform
 from poseline.errors import ConfigError
 from poseline.kubeflow.package import configure, pipeline_name, version_name
+from poseline.kubeflow.platform import Platform
 
 EVERYTHING = {
     "images": {"ml": "ml@sha256:" + "0" * 64, "pullSecrets": ["pull"]},
@@ -88,8 +88,9 @@ def test_configuring_twice_is_configuring_once(package):
 def test_gpus_are_for_the_training_alone(package):
     _, containers, executors = read(configure(package, Platform.model_validate(EVERYTHING)))
     assert containers["exec-train"]["resources"]["accelerator"] == {
-        "resourceType": "nvidia.com/gpu", "resourceCount": "2"
-    }  # fmt: skip
+        "resourceType": "nvidia.com/gpu",
+        "resourceCount": "2",
+    }
     assert "accelerator" not in containers["exec-resolve"]["resources"]
     assert executors["exec-train"]["nodeSelector"]["labels"] == {"gpu": "yes", "zone": "a"}
     assert executors["exec-resolve"]["nodeSelector"]["labels"] == {"zone": "a"}

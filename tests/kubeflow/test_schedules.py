@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from kfp_package import PACKAGE
+from support.kfp_double.package import PACKAGE
 
 from poseline.errors import BackendError, ConfigError
 from poseline.kubeflow.client import Kubeflow
@@ -98,8 +98,9 @@ def test_a_run_that_goes_on_outlives_its_schedule(kubeflow, server, nightly):
     changed = replace(nightly, cron="0 4 * * *")
     assert apply(kubeflow, changed) == "changed" and apply(kubeflow, changed) == "unchanged"
     assert {(r.cron, r.enabled) for r in schedules(kubeflow)} == {
-        ("0 0 3 * * *", False), ("0 0 4 * * *", True)
-    }  # fmt: skip
+        ("0 0 3 * * *", False),
+        ("0 0 4 * * *", True),
+    }
     assert remove(kubeflow, "nightly", nightly.version.pipeline_id) == (1, 1)
     assert not server.objects.plans[run["run_id"]]["lost"]
     server.objects.settle(run["run_id"], {"state": "SUCCEEDED"})
@@ -130,8 +131,13 @@ def test_an_interrupted_change_is_completed_by_the_next(server, nightly, enabled
     with Kubeflow(server.url, timeout=1, patience=0) as kubeflow:
         apply(kubeflow, nightly)
         later = replace(nightly, cron="30 4 * * *")
-        paths = [("GET", "recurringruns$"), ("POST", "recurringruns$"), ("DELETE", ""),
-                 ("POST", ":enable$"), ("GET", "experiments$")]  # fmt: skip
+        paths = [
+            ("GET", "recurringruns$"),
+            ("POST", "recurringruns$"),
+            ("DELETE", ""),
+            ("POST", ":enable$"),
+            ("GET", "experiments$"),
+        ]
         server.fail(kind, method=paths[place][0], path=paths[place][1])
         try:
             apply(kubeflow, later)

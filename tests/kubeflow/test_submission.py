@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from kfp_package import PACKAGE
+from support.kfp_double.package import PACKAGE
 
 from poseline.errors import ConfigError
 from poseline.kubeflow import logs, submission
@@ -144,8 +144,10 @@ def test_logs_are_found_under_either_name_of_a_pod(config, kubeflow, server):
     pod = f"{flow}-system-container-impl-{digest}"
     server.objects.logs = {pod: "epoch 1\nepoch 2\n", quantize: json.dumps({"level": "error"})}
     found = [(log.task, log.pod, log.text) for log in logs.logs(kubeflow, run)]
-    assert found == [("train", pod, "epoch 1\nepoch 2\n"),
-                     ("quantize", quantize, '{"level": "error"}')]  # fmt: skip
+    assert found == [
+        ("train", pod, "epoch 1\nepoch 2\n"),
+        ("quantize", quantize, '{"level": "error"}'),
+    ]
     assert [log.task for log in logs.logs(kubeflow, run, "quantize")] == ["quantize"]
     with pytest.raises(RefusedError, match="no task benchmark") as error:
         list(logs.logs(kubeflow, run, "benchmark"))

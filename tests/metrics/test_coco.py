@@ -25,8 +25,9 @@ def random_set(seed, count):
             noisy = person + random.normal(0, random.uniform(0, 12), person.shape)
             values = np.concatenate([noisy, np.ones((count, 1))], axis=1).ravel()
             score = float(random.choice([0.5, random.random()]))
-            results.append({"image_id": number, "category_id": 1, "score": score,
-                            "keypoints": values.tolist()})  # fmt: skip
+            results.append(
+                {"image_id": number, "category_id": 1, "score": score, "keypoints": values.tolist()}
+            )
     return sizes, boxes, keypoints, results
 
 

@@ -13,8 +13,9 @@ def looked_at(path):
 
 def test_every_plot_is_drawn(tmp_path):
     random = np.random.default_rng(0)
-    plots.plot_keypoints(["nose", "left_eye"], {"float": [0.5, 0.7], "int8": [0.4, 0.6]},
-                         tmp_path / "a.png")  # fmt: skip
+    plots.plot_keypoints(
+        ["nose", "left_eye"], {"float": [0.5, 0.7], "int8": [0.4, 0.6]}, tmp_path / "a.png"
+    )
     plots.plot_curves(random.random(20), random.random((20, 17)), tmp_path / "b.png")
     curves = {0.5: np.linspace(1, 0, 101), 0.95: np.zeros(101)}
     plots.plot_precision(np.linspace(0, 1, 101), curves, tmp_path / "c.png")

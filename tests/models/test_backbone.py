@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from poseline.config.load import parse
-from poseline.config.training import Model
+from poseline.config.loading.load import parse
+from poseline.config.models.training import Model
 from poseline.errors import ModelError
 from poseline.models import backbone, movenet
-from poseline.stages.sources import Sources
+from poseline.runner.inputs import Sources
 from poseline.store import fetch, publish
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras'
@@ -108,8 +108,11 @@ def test_offline_it_is_told_where_the_file_belongs(published, tmp_path):
     published.server_close()
     with pytest.raises(ModelError, match="cannot be downloaded") as caught:
         movenet.build(settings(input_shape=[96, 96, 3], pretrained_weights="imagenet"), 17)
-    for words in (backbone._PUBLISHED_AT + NAME, str(tmp_path / "keras" / "models"),
-                  "pretrained_weights to its path or URI"):  # fmt: skip
+    for words in (
+        backbone._PUBLISHED_AT + NAME,
+        str(tmp_path / "keras" / "models"),
+        "pretrained_weights to its path or URI",
+    ):
         assert words in caught.value.remedy
     assert not (tmp_path / "keras" / "models" / NAME).exists()
 
@@ -124,12 +127,14 @@ def test_the_file_of_the_size_is_taken_where_there_is_one(published):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"alpha": 0.4, "pretrained_weights": "imagenet"},
-         r"no ImageNet weights for alpha 0\.4\n.*0\.35, 0\.5, 0\.75, 1\.0, 1\.3, 1\.4"),
+        (
+            {"alpha": 0.4, "pretrained_weights": "imagenet"},
+            r"no ImageNet weights for alpha 0\.4\n.*0\.35, 0\.5, 0\.75, 1\.0, 1\.3, 1\.4",
+        ),
         ({"input_shape": [64, 64, 1], "pretrained_weights": "imagenet"}, "3 channels"),
         ({"pretrained_weights": "/nowhere/weights.h5"}, r"/nowhere/weights\.h5 is not a file"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_had_is_told(changes, words):
     with pytest.raises(ModelError, match=words):
         movenet.build(settings(**changes), 17)
@@ -146,9 +151,14 @@ def test_weights_that_do_not_fit_are_told(weights, tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "alpha", "keypoints"),
-    [((32, 32, 3), 0.35, 17), ((96, 160, 1), 0.5, 13), ((64, 32, 4), 0.75, 21),
-     ((64, 64, 3), 1.0, 17), ((32, 64, 3), 1.3, 13)],
-)  # fmt: skip
+    [
+        ((32, 32, 3), 0.35, 17),
+        ((96, 160, 1), 0.5, 13),
+        ((64, 32, 4), 0.75, 21),
+        ((64, 64, 3), 1.0, 17),
+        ((32, 64, 3), 1.3, 13),
+    ],
+)
 def test_any_multiple_of_32_any_channels_any_width(shape, alpha, keypoints):
     made = Model.model_validate(
         {"alpha": alpha, "input_shape": list(shape), "pretrained_weights": None}

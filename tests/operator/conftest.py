@@ -1,10 +1,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from api_server import ApiServer
 from kubernetes import client
+from support.api_server import ApiServer
 
-from poseline.operator import status
+from poseline.operator.experiments import status
 
 
 class Clock:

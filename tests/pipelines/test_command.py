@@ -5,18 +5,19 @@ import sys
 
 import pytest
 import yaml
-from samples import ROOT
+from support.samples import ROOT
 
-from pipelines import command, local
-from pipelines.generated import OUTPUTS
 from poseline.errors import BackendError
+from poseline_kfp.pipelines import command, local
+from poseline_kfp.pipelines.generated import OUTPUTS
 
 
 def run(name, *arguments):
     return subprocess.run(
         [sys.executable, ROOT / "pipelines" / f"{name}.py", *arguments],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.fixture
@@ -68,9 +69,16 @@ def test_local_hands_on_what_was_set(here, monkeypatch, tmp_path):
 
     monkeypatch.setattr(local, "run", fake)
     code, said = here(
-        "chain_tqeb", "--local", "--root", str(tmp_path), "--set", "epochs=3",
-        "--set", f"dataset={tmp_path}", "--no-cache",
-    )  # fmt: skip
+        "chain_tqeb",
+        "--local",
+        "--root",
+        str(tmp_path),
+        "--set",
+        "epochs=3",
+        "--set",
+        f"dataset={tmp_path}",
+        "--no-cache",
+    )
     assert code == 6, said
     assert "the task train failed" in said
     assert seen == {"epochs": 3, "dataset": str(tmp_path), "root": tmp_path, "cache": False}
@@ -84,15 +92,19 @@ def test_a_package_for_here_has_nothing_of_a_cluster():
 
 def test_a_task_in_a_loop_shares_the_cache_of_the_one_before_it():
     spec = yaml.safe_load(local._unclustered(OUTPUTS["pipelines/compiled/sweep.yaml"]()))
-    refs = [task["componentRef"]["name"] for graph in (spec["root"], *spec["components"].values())
-            for name, task in graph.get("dag", {}).get("tasks", {}).items()
-            if name.startswith("dataset-convert")]  # fmt: skip
+    refs = [
+        task["componentRef"]["name"]
+        for graph in (spec["root"], *spec["components"].values())
+        for name, task in graph.get("dag", {}).get("tasks", {}).items()
+        if name.startswith("dataset-convert")
+    ]
     assert refs == ["comp-dataset-convert"] * 2
 
 
 @pytest.mark.slow
 def test_local_runs_by_kfp_and_fails_as_its_task_does(tmp_path):
-    done = run("chain_tqeb", "--local", "--root", str(tmp_path), "--set",
-               f"dataset={tmp_path / 'none'}")  # fmt: skip
+    done = run(
+        "chain_tqeb", "--local", "--root", str(tmp_path), "--set", f"dataset={tmp_path / 'none'}"
+    )
     assert done.returncode in (5, 6), done.stderr
     assert "holds nothing" in done.stdout + done.stderr

@@ -7,14 +7,14 @@ import yaml
 from google.protobuf import json_format
 from kfp import components
 from kfp.kubernetes import kubernetes_executor_config_pb2 as pb
-from samples import ROOT
+from support.samples import ROOT
 
-from pipelines.form import CONFIG
-from pipelines.generated import COMPONENTS, OUTPUTS, PIPELINES
-from poseline.config import form
-from poseline.config.chain import steps
-from poseline.config.schema import generate
+from poseline.config.loading import run_form
+from poseline.config.models.steps import steps
+from poseline.config.schema.generate import generate
 from poseline.kubeflow.package import read_package, task_of
+from poseline_kfp.pipelines.form import CONFIG
+from poseline_kfp.pipelines.generated import COMPONENTS, OUTPUTS, PIPELINES
 
 CHAINS_WITH_FIGURES = [name for name in PIPELINES if name.startswith("chain_")]
 
@@ -54,8 +54,12 @@ def test_every_parameter_and_task_is_told_in_words(name):
     for parameter in spec["root"]["inputDefinitions"]["parameters"].values():
         assert parameter["description"]
         assert "defaultValue" in parameter
-    titles = [task["taskInfo"]["name"] for tasks in graphs(spec) for name, task in tasks.items()
-              if "handler" not in name and "loop" not in name]  # fmt: skip
+    titles = [
+        task["taskInfo"]["name"]
+        for tasks in graphs(spec)
+        for name, task in tasks.items()
+        if "handler" not in name and "loop" not in name
+    ]
     assert all(" " in title or title == "Train" for title in titles), titles
 
 
@@ -90,13 +94,13 @@ def test_the_default_config_is_whole_but_for_what_the_form_names(name):
     entered = {"dataset": "s3://bucket/set"}
     if "t" not in name.rpartition("_")[2]:
         entered |= {"model": "s3://bucket/model.h5"}
-    config = form.read(CONFIG, name, entered, look=False)
+    config = run_form.read(CONFIG, name, entered, look=False)
     assert config.conversion.path == "s3://bucket/set"
 
 
 def test_pictures_to_annotate_are_named_in_the_form():
     entered = {"images": "s3://bucket/pictures", "model": "s3://bucket/model.tflite"}
-    config = form.read(CONFIG, "prediction", entered, look=False)
+    config = run_form.read(CONFIG, "prediction", entered, look=False)
     assert config.prediction.test_files_path == "s3://bucket/pictures"
 
 

@@ -5,13 +5,13 @@ from importlib import import_module
 
 import pytest
 import yaml
-from samples import TINY
+from support.samples import TINY
 
-from pipelines import builder, local
 from poseline import store
 from poseline.data.pack import pack, put
 from poseline.errors import BackendError
 from poseline.tracking.registry import by_alias
+from poseline_kfp.pipelines import builder, local
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,7 +47,7 @@ def coco(people, storage):
 @pytest.fixture
 def model(storage, tmp_path):
     """The URI of an untrained model on S3."""
-    from poseline.config.training import Model
+    from poseline.config.models.training import Model
     from poseline.models import movenet
 
     wanted = {"alpha": 0.35, "input_shape": [64, 64, 3], "pretrained_weights": None}
@@ -130,8 +130,9 @@ def test_pictures_on_s3_are_annotated(run, people, model, storage, tmp_path):
     run("prediction", images=f"s3://{storage}/pictures", model=model)
     poses = outputs(tmp_path / "root", "predict", "poses")
     assert {path.name for path in (poses / "pictures").iterdir()} >= {p.name for p in pictures}
-    assert {each["file_name"] for each in json.loads((poses / "predictions.json").read_text())} \
-        <= {p.name for p in pictures}  # fmt: skip
+    assert {each["file_name"] for each in json.loads((poses / "predictions.json").read_text())} <= {
+        p.name for p in pictures
+    }
     assert "<html" in outputs(tmp_path / "root", "predict", "page").read_text()
 
 
@@ -142,8 +143,10 @@ def test_chain_qb_of_a_model_without_a_data_set(run, model, tmp_path):
 
 
 def test_a_sweep_of_two(run, coco, chain_runs, server, tmp_path):
-    variants = [{"input_size": 64, "granularity": "per_channel"},
-                {"input_size": 96, "granularity": "per_tensor"}]  # fmt: skip
+    variants = [
+        {"input_size": 64, "granularity": "per_channel"},
+        {"input_size": 96, "granularity": "per_tensor"},
+    ]
     run("sweep", "general: {project_name: sweep}", dataset=coco, epochs=1, variants=variants)
     table = outputs(tmp_path / "root", "compare", "table").read_text()
     for variant in (

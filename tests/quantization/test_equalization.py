@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tiny_models import SIDE, convolutional
+from support.tiny_models import SIDE, convolutional
 
 from poseline.quantization.equalization import equalize
 
@@ -15,9 +15,7 @@ def test_the_function_stays_the_same(relu6):
     np.testing.assert_allclose(found, exact, atol=2e-6)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert any(
-        not np.array_equal(a, b) for a, b in zip(before, twin.get_weights(), strict=True)
-    )  # fmt: skip
+    assert any(not np.array_equal(a, b) for a, b in zip(before, twin.get_weights(), strict=True))
 
 
 def test_ranges_of_consecutive_layers_agree():
@@ -31,7 +29,7 @@ def test_ranges_of_consecutive_layers_agree():
 
 
 def test_the_real_model_stays_the_same():
-    from poseline.config.training import Model
+    from poseline.config.models.training import Model
     from poseline.models import movenet
 
     model = movenet.build(Model(alpha=0.35, input_shape=(32, 32, 3), pretrained_weights=None), 17)

@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.errors import ModelError
 from poseline.runtime import open_model
 from poseline.stages import evaluate, quantize
@@ -21,11 +21,12 @@ def model(tmp_path):
         helper.make_node("Sigmoid", ["logits"], ["heatmaps"]),
     ]
     graph = helper.make_graph(
-        nodes, "tiny",
+        nodes,
+        "tiny",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, 64, 64])],
         [helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", 17, 16, 16])],
         [weight],
-    )  # fmt: skip
+    )
     path = tmp_path / "tiny.onnx"
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(made, path)

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from tiny_models import SIDE, convolutional, convolutional_onnx, save
+from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 
-from poseline.config.deployment import Quantization
+from poseline.config.models.deployment import Quantization
 from poseline.errors import ModelError
 from poseline.quantization.quantizer import IO_NAMES, quantizer_for
 from poseline.quantization.tflite_converter import signed_tflite
@@ -58,9 +58,12 @@ def weight_scales(path):
 def test_types_and_scales_are_those_asked_for(folder, quantizer, granularity, taken, given):
     source = "float.keras" if quantizer == "TFlite_converter" else "signed.tflite"
     made = quantized(
-        folder / source, quantizer=quantizer, granularity=granularity,
-        quantization_input_type=taken, quantization_output_type=given,
-    )  # fmt: skip
+        folder / source,
+        quantizer=quantizer,
+        granularity=granularity,
+        quantization_input_type=taken,
+        quantization_output_type=given,
+    )
     interpreter = Interpreter(str(made))
     assert interpreter.get_input_details()[0]["dtype"].__name__ == IO_NAMES[taken]
     assert interpreter.get_output_details()[0]["dtype"].__name__ == IO_NAMES[given]
@@ -89,17 +92,22 @@ def test_onnx_scales_are_those_asked_for(folder, granularity):
     import onnx
 
     made = quantized(
-        folder / "float.onnx", quantizer="onnx_quantizer", granularity=granularity,
-        quantization_input_type="float", quantization_output_type="float",
-    )  # fmt: skip
+        folder / "float.onnx",
+        quantizer="onnx_quantizer",
+        granularity=granularity,
+        quantization_input_type="float",
+        quantization_output_type="float",
+    )
     model = onnx.load(made)
     scales = [i for i in model.graph.initializer if i.name.endswith("w1_scale")]
     assert scales[0].dims == ([8] if granularity == "per_channel" else [])
     with pytest.raises(ModelError, match="quantized already"):
         quantized(
-            made, quantizer="onnx_quantizer",
-            quantization_input_type="float", quantization_output_type="float",
-        )  # fmt: skip
+            made,
+            quantizer="onnx_quantizer",
+            quantization_input_type="float",
+            quantization_output_type="float",
+        )
 
 
 @pytest.mark.parametrize(
@@ -108,9 +116,11 @@ def test_onnx_scales_are_those_asked_for(folder, granularity):
 def test_onnx_has_float_ends_and_says_so(folder, taken, given):
     with pytest.raises(ModelError, match="a QDQ model has float input and output"):
         quantized(
-            folder / "float.onnx", quantizer="onnx_quantizer",
-            quantization_input_type=taken, quantization_output_type=given,
-        )  # fmt: skip
+            folder / "float.onnx",
+            quantizer="onnx_quantizer",
+            quantization_input_type=taken,
+            quantization_output_type=given,
+        )
 
 
 def test_an_older_onnx_is_brought_up_to_the_opset(folder):
@@ -118,9 +128,12 @@ def test_an_older_onnx_is_brought_up_to_the_opset(folder):
 
     path = convolutional_onnx(folder / "old.onnx", opset=11)
     made = quantized(
-        path, quantizer="onnx_quantizer", target_opset=15,
-        quantization_input_type="float", quantization_output_type="float",
-    )  # fmt: skip
+        path,
+        quantizer="onnx_quantizer",
+        target_opset=15,
+        quantization_input_type="float",
+        quantization_output_type="float",
+    )
     opsets = {entry.domain: entry.version for entry in onnx.load(made).opset_import}
     assert opsets[""] == 15
     batch = np.concatenate(pictures(2))
@@ -148,9 +161,12 @@ def test_equalization_needs_the_keras_model(folder):
         quantized(folder / "signed.tflite", quantizer="litert_quantizer", **settings)
     with pytest.raises(ModelError, match="cannot be equalized"):
         quantized(
-            folder / "float.onnx", quantizer="onnx_quantizer",
-            quantization_input_type="float", quantization_output_type="float", **settings,
-        )  # fmt: skip
+            folder / "float.onnx",
+            quantizer="onnx_quantizer",
+            quantization_input_type="float",
+            quantization_output_type="float",
+            **settings,
+        )
 
 
 @pytest.mark.parametrize("quantizer", ["TFlite_converter", "litert_quantizer"])
@@ -160,8 +176,11 @@ def test_equalized_weights_lose_less_per_tensor(folder, quantizer):
     errors = []
     for optimize in (False, True):
         made = quantized(
-            folder / "float.keras", quantizer=quantizer, granularity="per_tensor",
-            optimize=optimize, quantization_input_type="float",
-        )  # fmt: skip
+            folder / "float.keras",
+            quantizer=quantizer,
+            granularity="per_tensor",
+            optimize=optimize,
+            quantization_input_type="float",
+        )
         errors.append(np.square(open_model(made).predict(batch)[0] - exact).mean())
     assert errors[1] < errors[0]

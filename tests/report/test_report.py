@@ -62,17 +62,33 @@ def manifest(folder, stage, roles=None, metrics=None, summary=None):
             (folder / name).write_text("[]")
         else:
             cv2.imwrite(str(folder / name), picture)
-    Manifest(stage=stage, config_hash="", inputs={}, files={}, roles=roles or {},
-             metrics=metrics or {}, summary=summary or {}, seed=1, versions={"numpy": "2"},
-             created="2026-01-01T00:00:00+00:00").write(folder)  # fmt: skip
+    Manifest(
+        stage=stage,
+        config_hash="",
+        inputs={},
+        files={},
+        roles=roles or {},
+        metrics=metrics or {},
+        summary=summary or {},
+        seed=1,
+        versions={"numpy": "2"},
+        created="2026-01-01T00:00:00+00:00",
+    ).write(folder)
     return folder
 
 
 BOARD = {
-    "board": "STM32H747I-DISCO", "verdict": "internal", "reason": "fits into the chip",
-    "flash_margin_kb": 1500.0, "ram_margin_kb": 800.0, "latency_ms": 36.6, "latency_low_ms": 33.0,
-    "latency_high_ms": 40.6, "core": "Cortex-M7", "points": 15,
-}  # fmt: skip
+    "board": "STM32H747I-DISCO",
+    "verdict": "internal",
+    "reason": "fits into the chip",
+    "flash_margin_kb": 1500.0,
+    "ram_margin_kb": 800.0,
+    "latency_ms": 36.6,
+    "latency_low_ms": 33.0,
+    "latency_high_ms": 40.6,
+    "core": "Cortex-M7",
+    "points": 15,
+}
 
 
 @pytest.fixture
@@ -85,34 +101,62 @@ def experiment(tmp_path):
     folders = {
         "train": manifest(tmp_path / "train", "train", {"curves": "curves.png"}),
         "quantize": manifest(
-            tmp_path / "quantize", "quantize", {}, {"size_kb": 740.0, "float_size_kb": 2614.0},
-            {"quantizer": "TFlite_converter", "granularity": "per_channel", "calibrated": True,
-             "worst_layers": [{"name": HOSTILE, "sqnr_db": 25.8, "max_error": 0.002,
-                               "range": 0.038}]},
+            tmp_path / "quantize",
+            "quantize",
+            {},
+            {"size_kb": 740.0, "float_size_kb": 2614.0},
+            {
+                "quantizer": "TFlite_converter",
+                "granularity": "per_channel",
+                "calibrated": True,
+                "worst_layers": [
+                    {"name": HOSTILE, "sqnr_db": 25.8, "max_error": 0.002, "range": 0.038}
+                ],
+            },
         ),
         "benchmark": manifest(
-            tmp_path / "benchmark", "benchmark", {"boards": "boards.png"},
-            {"macc": 1.0e6, "flash_kb": 601.0, "ram_kb": 270.0, "latency_ms_estimate": 36.6,
-             "host_ms_median": 0.7},
-            {"board": "STM32H747I-DISCO", "verdict": "STM32H747I-DISCO: internal",
-             "latency_error": "within a factor of 1.11",
-             "boards": [BOARD, BOARD | {"board": "NUCLEO-F401RE", "verdict": "no"},
-                        BOARD | {"board": "STM32N6570-DK", "verdict": "external"}]},
+            tmp_path / "benchmark",
+            "benchmark",
+            {"boards": "boards.png"},
+            {
+                "macc": 1.0e6,
+                "flash_kb": 601.0,
+                "ram_kb": 270.0,
+                "latency_ms_estimate": 36.6,
+                "host_ms_median": 0.7,
+            },
+            {
+                "board": "STM32H747I-DISCO",
+                "verdict": "STM32H747I-DISCO: internal",
+                "latency_error": "within a factor of 1.11",
+                "boards": [
+                    BOARD,
+                    BOARD | {"board": "NUCLEO-F401RE", "verdict": "no"},
+                    BOARD | {"board": "STM32N6570-DK", "verdict": "external"},
+                ],
+            },
         ),
-    }  # fmt: skip
+    }
     names = keypoint_set(17).names
     for name, level in (("float", 0.8), ("int8", 0.7)):
         found = dict.fromkeys(names, level) | {"left_ear": float("nan")}
         out = manifest(
-            tmp_path / name, "evaluate",
-            {"predictions": "predictions.json", "keypoints": "k.png", "curves": "c.png",
-             "precision": "p.png"},
+            tmp_path / name,
+            "evaluate",
+            {
+                "predictions": "predictions.json",
+                "keypoints": "k.png",
+                "curves": "c.png",
+                "precision": "p.png",
+            },
             {"oks": level, "ap": level - 0.2, "pck": level, "pictures_per_s": 1234.0},
             {"pictures": 3, "oks_per_keypoint": found, "accuracy_known": True},
-        )  # fmt: skip
+        )
         pose = [30.0, 20.0, 0.9] * 17
-        entries = [{"image_id": n + 1, "file_name": f"{n}.jpg", "keypoints": pose, "score": 0.9}
-                   for n in range(3)]  # fmt: skip
+        entries = [
+            {"image_id": n + 1, "file_name": f"{n}.jpg", "keypoints": pose, "score": 0.9}
+            for n in range(3)
+        ]
         (out / "predictions.json").write_text(json.dumps(entries))
         folders[f"evaluate-{name}"] = out
     return folders, test
@@ -120,8 +164,9 @@ def experiment(tmp_path):
 
 def written(experiment, tmp_path, **changes):
     folders, test = experiment
-    report.write(folders, "general: {}\n", HOSTILE, tmp_path / "report.html",
-                 changes.get("test", test))  # fmt: skip
+    report.write(
+        folders, "general: {}\n", HOSTILE, tmp_path / "report.html", changes.get("test", test)
+    )
     return (tmp_path / "report.html").read_text()
 
 
@@ -132,8 +177,15 @@ def test_it_has_every_part_and_no_address_of_anything_else(experiment, tmp_path)
     assert not re.search(r"url\(|@import|https?://", page)
     assert reader.scripts == 0
     text = " ".join(reader.text)
-    for part in ("Training", "Accuracy", "Poses", "Size and latency", "Quantization", "Boards",
-                 "Config"):  # fmt: skip
+    for part in (
+        "Training",
+        "Accuracy",
+        "Poses",
+        "Size and latency",
+        "Quantization",
+        "Boards",
+        "Config",
+    ):
         assert part in text
     assert HOSTILE in text
     assert "740" in text
@@ -203,8 +255,9 @@ def test_colours_have_the_contrast_that_wcag_asks_for(scheme):
 
 def test_numbers_have_the_digits_that_they_deserve():
     page = Page("t")
-    page.table(["a", "b"], [["x", 0.12345], ["y", 12.345], ["z", 123456.0], ["w", float("nan")],
-                            ["v", 7]])  # fmt: skip
+    page.table(
+        ["a", "b"], [["x", 0.12345], ["y", 12.345], ["z", 123456.0], ["w", float("nan")], ["v", 7]]
+    )
     text = " ".join(read(str(page)).text)
     for shown in ("0.123", "12.3", "123,456", "–", "7"):
         assert shown in text

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from tiny_models import SIDE, constant, convolutional, convolutional_onnx, save, save_onnx
+from support.tiny_models import SIDE, constant, convolutional, convolutional_onnx, save, save_onnx
 
 from poseline.errors import ModelError
 from poseline.runtime import open_model
@@ -104,10 +104,11 @@ def test_an_onnx_with_an_integer_input_is_told(tmp_path):
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(
-        [helper.make_node("Cast", ["picture"], ["found"], to=TensorProto.FLOAT)], "cast",
+        [helper.make_node("Cast", ["picture"], ["found"], to=TensorProto.FLOAT)],
+        "cast",
         [helper.make_tensor_value_info("picture", TensorProto.UINT8, [1, 3, SIDE, SIDE])],
         [helper.make_tensor_value_info("found", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-    )  # fmt: skip
+    )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(made, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="takes uint8 pictures without a scale"):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poseline.chains import CONFIG
 from poseline.cli.app import main
 from poseline.errors import DataError
+from poseline.runner.chain import CONFIG
 from poseline.stages import compare
 from poseline.stages.compare import Row, pareto
 from poseline.store.manifest import Manifest
@@ -37,22 +37,30 @@ def evaluation(model, oks):
 
 def benchmark(model, flash, latency, fits=1.0):
     return Manifest(
-        "benchmark", "c", inputs={"model": model}, summary={"board": "STM32H747I-DISCO"},
+        "benchmark",
+        "c",
+        inputs={"model": model},
+        summary={"board": "STM32H747I-DISCO"},
         metrics={"flash_kb": flash, "ram_kb": 300.0, "latency_ms_estimate": latency, "fits": fits},
-    )  # fmt: skip
+    )
 
 
 RUNS = {
     f"alpha {alpha}, input_size {side}": [
-        evaluation("float", oks + 0.02), evaluation("int8", oks), benchmark("int8", flash, ms, fits)
+        evaluation("float", oks + 0.02),
+        evaluation("int8", oks),
+        benchmark("int8", flash, ms, fits),
     ]
     for alpha, side, oks, flash, ms, fits in (
-        (0.35, 128, 0.52, 560.0, 130.0, 1.0), (0.35, 192, 0.61, 560.0, 290.0, 1.0),
-        (0.35, 256, 0.60, 560.0, 510.0, 1.0), (0.5, 128, 0.55, 910.0, 210.0, 1.0),
-        (0.5, 192, 0.66, 910.0, 470.0, 1.0), (0.5, 256, 0.68, 910.0, 830.0, 0.0),
+        (0.35, 128, 0.52, 560.0, 130.0, 1.0),
+        (0.35, 192, 0.61, 560.0, 290.0, 1.0),
+        (0.35, 256, 0.60, 560.0, 510.0, 1.0),
+        (0.5, 128, 0.55, 910.0, 210.0, 1.0),
+        (0.5, 192, 0.66, 910.0, 470.0, 1.0),
+        (0.5, 256, 0.68, 910.0, 830.0, 0.0),
         (1.0, 192, 0.71, 2560.0, 1400.0, 0.0),
     )
-}  # fmt: skip
+}
 
 
 def test_runs_are_compared(tmp_path):
@@ -62,8 +70,10 @@ def test_runs_are_compared(tmp_path):
         "alpha 0.5, input_size 256",
     ]
     assert {row.name for row in rows if row.best_by_flash} == {
-        "alpha 0.35, input_size 192", "alpha 0.5, input_size 256", "alpha 1.0, input_size 192"
-    }  # fmt: skip
+        "alpha 0.35, input_size 192",
+        "alpha 0.5, input_size 256",
+        "alpha 1.0, input_size 192",
+    }
     assert {row.name for row in rows if not row.best_by_latency} == {"alpha 0.35, input_size 256"}
     first = rows[0]
     assert (first.oks, first.oks_float, first.fits) == (0.71, 0.73, False)

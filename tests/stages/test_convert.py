@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from samples import ROOT
+from support.samples import ROOT
 
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.data.yolo import list_samples, read_label
 from poseline.errors import DataError
 from poseline.stages import convert
@@ -31,8 +31,14 @@ def config(pose="single", keypoints=17):
 
 def person(image_id, **changes):
     keypoints = np.tile([10.0, 20, 2], (17, 1))
-    entry = {"image_id": image_id, "category_id": 1, "iscrowd": 0, "bbox": [5, 5, 30, 40],
-             "area": 1, "keypoints": keypoints.ravel().tolist()}  # fmt: skip
+    entry = {
+        "image_id": image_id,
+        "category_id": 1,
+        "iscrowd": 0,
+        "bbox": [5, 5, 30, 40],
+        "area": 1,
+        "keypoints": keypoints.ravel().tolist(),
+    }
     return entry | changes
 
 
@@ -46,12 +52,21 @@ def source(tmp_path: Path) -> Path:
         cv2.imwrite(str(folder / f"{name}.jpg"), np.full((80, 100, 3), 90, np.uint8))
     whole = (folder / "cut.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    images = [{"id": i, "file_name": f"{n}.jpg", "width": 100, "height": 80}
-              for i, n in enumerate([*names, "missing", "good"])]  # fmt: skip
+    images = [
+        {"id": i, "file_name": f"{n}.jpg", "width": 100, "height": 80}
+        for i, n in enumerate([*names, "missing", "good"])
+    ]
     annotations = [
-        person(0), person(1), person(1), person(2, iscrowd=1), person(3, bbox=[5, 5, 0, 40]),
-        person(4, keypoints=[0] * 51), person(5), person(6), person(99),
-    ]  # fmt: skip
+        person(0),
+        person(1),
+        person(1),
+        person(2, iscrowd=1),
+        person(3, bbox=[5, 5, 0, 40]),
+        person(4, keypoints=[0] * 51),
+        person(5),
+        person(6),
+        person(99),
+    ]
     text = json.dumps({"images": images, "annotations": annotations})
     (folder / "person_keypoints_val.json").write_text(text)
     return folder
@@ -62,8 +77,16 @@ def test_what_is_kept_and_dropped_is_counted(source, tmp_path):
     counts = result.summary["counts"]["val"]
     assert counts["kept"] == 1
     Manifest.read(result.out).verify(result.out)
-    for reason in ("several_persons", "crowd", "no_area", "no_visible_keypoints", "corrupt",
-                   "missing", "duplicate", "unknown_image"):  # fmt: skip
+    for reason in (
+        "several_persons",
+        "crowd",
+        "no_area",
+        "no_visible_keypoints",
+        "corrupt",
+        "missing",
+        "duplicate",
+        "unknown_image",
+    ):
         assert counts[reason] == 1, reason
     (sample,) = list_samples(result.out / "val")
     poses = read_label(sample.label, 17)
@@ -119,9 +142,15 @@ def image(number, name="good.jpg", width=100, height=80):
 
 @pytest.mark.parametrize(
     "broken",
-    [{"keypoints": []}, {"bbox": None}, {"bbox": [1, 2, 3]}, {"keypoints": ["x"] * 51},
-     {"bbox": [float("nan"), 5, 30, 40]}, {"keypoints": [float("inf")] * 51}],
-)  # fmt: skip
+    [
+        {"keypoints": []},
+        {"bbox": None},
+        {"bbox": [1, 2, 3]},
+        {"keypoints": ["x"] * 51},
+        {"bbox": [float("nan"), 5, 30, 40]},
+        {"keypoints": [float("inf")] * 51},
+    ],
+)
 def test_an_annotation_that_is_none_costs_only_its_person(source, tmp_path, broken):
     write(source, [image(0), image(1, "two.jpg")], [person(0), person(1, **broken)])
     result = convert.run(config("multi"), {"source": source}, tmp_path / "out")
@@ -273,8 +302,11 @@ def check_ended_conversion(source: Path, tmp_path: Path, signals: list[signal.Si
     assert entries(parts) == entries(whole.out)
     found, expected = Manifest.read(parts), Manifest.read(whole.out)
     assert (found.files, found.summary, found.metrics, found.inputs) == (
-        expected.files, expected.summary, expected.metrics, expected.inputs,
-    )  # fmt: skip
+        expected.files,
+        expected.summary,
+        expected.metrics,
+        expected.inputs,
+    )
     assert sorted(p.name for p in parts.iterdir()) == [MANIFEST, "val"]
 
 

@@ -5,9 +5,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-from tiny_models import constant, convolutional, convolutional_onnx, save, seeing
+from support.tiny_models import constant, convolutional, convolutional_onnx, save, seeing
 
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.data.keypoints import keypoint_set
 from poseline.errors import DataError, ModelError
 from poseline.metrics.coco import NAMES

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poseline.config.config import Config
-from poseline.config.gate import Gate, model_name
+from poseline.config.models.config import Config
+from poseline.config.models.gate import Gate, model_name
 from poseline.errors import BackendError, ConfigError, StoreError
 from poseline.stages import gate
 from poseline.stages.gate import EvaluatedOn, Promotion
@@ -19,16 +19,22 @@ def config(**limits):
 
 
 def evaluation(oks, *, known=True):
-    return Manifest("evaluate", "settings", inputs={"model": "m", "test": "people"},
-                    metrics={} if oks is None else {"oks": oks},
-                    summary={"pictures": 8, "accuracy_known": known})  # fmt: skip
+    return Manifest(
+        "evaluate",
+        "settings",
+        inputs={"model": "m", "test": "people"},
+        metrics={} if oks is None else {"oks": oks},
+        summary={"pictures": 8, "accuracy_known": known},
+    )
 
 
 def benchmark(latency=36.6, fits=1.0):
     return Manifest(
-        "benchmark", "b", metrics={"latency_ms_estimate": latency, "fits": fits},
+        "benchmark",
+        "b",
+        metrics={"latency_ms_estimate": latency, "fits": fits},
         summary={"board": "STM32H747I-DISCO", "verdict": "STM32H747I-DISCO: internal (fits)"},
-    )  # fmt: skip
+    )
 
 
 def judged(**manifests):
@@ -101,8 +107,11 @@ def test_a_model_that_passes_is_handed_on(folders, tmp_path):
     found = json.loads(result.files["gate"].read_text())
     assert found["checks"][0]["name"] == "OKS"
     assert found["measured"] == {
-        "oks_float": 0.7, "oks_int8": 0.65, "fits": 1.0, "latency_ms_estimate": 36.6
-    }  # fmt: skip
+        "oks_float": 0.7,
+        "oks_int8": 0.65,
+        "fits": 1.0,
+        "latency_ms_estimate": 36.6,
+    }
     Manifest.read(tmp_path / "out").verify(tmp_path / "out")
 
 

@@ -5,13 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
-from tiny_models import constant, convolutional, convolutional_onnx, save
+from support.tiny_models import constant, convolutional, convolutional_onnx, save
 
-from poseline.config.chain import Step
-from poseline.config.config import Config
+from poseline.config.models.config import Config
+from poseline.config.models.steps import Step
 from poseline.errors import DataError
+from poseline.runner.step import run_task
 from poseline.stages import predict
-from poseline.stages.task import run_task
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
@@ -89,9 +89,11 @@ def test_every_way_to_name_pictures(folder, tmp_path, source):
     path = save(convolutional(), tmp_path / "m.keras")
     one = folder / "a.jpg"
     images = {
-        "picture": str(one), "folder": str(folder), "uri of a picture": one.as_uri(),
+        "picture": str(one),
+        "folder": str(folder),
+        "uri of a picture": one.as_uri(),
         "uri of a folder": folder.as_uri(),
-    }[source]  # fmt: skip
+    }[source]
     inputs = {"model": str(path), "images": images}
     result = run_task(Step("predict", "predict"), config(), inputs, tmp_path / "out")
     assert result.metrics["pictures"] == (1 if "picture" in source else 4)

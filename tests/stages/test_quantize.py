@@ -3,9 +3,9 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny_models import SIDE, convolutional, convolutional_onnx, save
+from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.errors import DataError
 from poseline.models.metadata import read_metadata
 from poseline.quantization.layer_report import compare_layers
@@ -74,7 +74,7 @@ def test_the_report_by_layer_names_the_layers(model, yolo, tmp_path, quantizer):
 
 def test_the_report_by_layer_finds_the_layer_that_was_spoilt():
     """One channel of the second layer is a thousand times the others: per tensor, these vanish."""
-    from poseline.config.deployment import Quantization
+    from poseline.config.models.deployment import Quantization
 
     model = convolutional()
     layer = model.layers[4]

@@ -13,11 +13,11 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from small import markers, network
+from support.small import markers, network
 from tensorflow.python.framework import config as tf_config
 
-from poseline.config.config import Config
-from poseline.config.load import parse
+from poseline.config.loading.load import parse
+from poseline.config.models.config import Config
 from poseline.data import pipeline
 from poseline.data.pack import pack
 from poseline.errors import ConfigError, DataError, ModelError, StoreError
@@ -27,9 +27,9 @@ from poseline.stages import train
 from poseline.stages.evaluate import run as evaluate
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest
-from poseline.training import session
+from poseline.training import tensorflow_setup
 from poseline.training.checkpoint import LAST, read_state, save_model
-from poseline.training.start import find_start
+from poseline.training.initialization import find_start
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras'
 
@@ -59,15 +59,17 @@ def deterministic():
 
 def settings(general=(), preprocessing=None, augmentation=None, **training) -> Config:
     base = {"batch_size": 8, "epochs": 2, "optimizer": {"Adam": {"learning_rate": 0.01}}}
-    return Config.model_validate({
-        "general": {"global_seed": 7, "model_path": "-", **dict(general)},
-        "operation_mode": "training",
-        "dataset": {"keypoints": 17, "training_path": "-"},
-        "preprocessing": preprocessing or {},
-        "data_augmentation": augmentation
-        or {"random_flip": {}, "random_rotation": {"factor": 0.05}},
-        "training": base | training,
-    })  # fmt: skip
+    return Config.model_validate(
+        {
+            "general": {"global_seed": 7, "model_path": "-", **dict(general)},
+            "operation_mode": "training",
+            "dataset": {"keypoints": 17, "training_path": "-"},
+            "preprocessing": preprocessing or {},
+            "data_augmentation": augmentation
+            or {"random_flip": {}, "random_rotation": {"factor": 0.05}},
+            "training": base | training,
+        }
+    )
 
 
 @pytest.fixture
@@ -292,9 +294,9 @@ def test_an_operation_without_a_deterministic_form_is_told(capfd, deterministic)
 
     refused = tf.errors.UnimplementedError(None, None, "no deterministic GPU implementation")
     with pytest.raises(tf.errors.UnimplementedError):
-        session.allow_nondeterminism(refused)
+        tensorflow_setup.allow_nondeterminism(refused)
     tf.config.experimental.enable_op_determinism()
-    session.allow_nondeterminism(refused)
+    tensorflow_setup.allow_nondeterminism(refused)
     assert not tf_config.is_op_determinism_enabled()
     assert "deterministic_ops is ignored" in "".join(capfd.readouterr())
 
@@ -305,7 +307,7 @@ def test_the_limit_of_gpu_memory_is_of_the_first_gpu(monkeypatch):
     limits = {}
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind}:0", f"{kind}:1"])
     monkeypatch.setattr(tf.config, "set_logical_device_configuration", limits.__setitem__)
-    session.prepare(settings(general={"gpu_memory_limit": 1.5}).general)
+    tensorflow_setup.prepare(settings(general={"gpu_memory_limit": 1.5}).general)
     assert {gpu: [c.memory_limit for c in found] for gpu, found in limits.items()} == {
         "GPU:0": [1536]
     }
@@ -321,12 +323,14 @@ def config_text(**changes):
         "epochs": 2,
         "optimizer": "Adam",
     }
-    return json.dumps({
-        "operation_mode": "training",
-        "dataset": {"keypoints": 17, "training_path": "x"},
-        "training": resumed | changes.pop("training", {}),
-        **changes,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "operation_mode": "training",
+            "dataset": {"keypoints": 17, "training_path": "x"},
+            "training": resumed | changes.pop("training", {}),
+            **changes,
+        }
+    )
 
 
 def test_resuming_excludes_a_model():
@@ -353,23 +357,30 @@ def test_a_resumed_training_keeps_what_it_began_with(inputs, tmp_path, capfd):
     resume = inputs | {"resume": tmp_path / "first"}
     capfd.readouterr()
     other = settings(
-        epochs=4, batch_size=4, dropout=0.5, optimizer={"SGD": {"learning_rate": 1.0}},
-        heatmaps={"target": "one_hot"}, callbacks={"LRStepDecay": {"initial_lr": 0.003,
-        "step_size": 9, "decay_rate": 0.5}},
-    )  # fmt: skip
+        epochs=4,
+        batch_size=4,
+        dropout=0.5,
+        optimizer={"SGD": {"learning_rate": 1.0}},
+        heatmaps={"target": "one_hot"},
+        callbacks={"LRStepDecay": {"initial_lr": 0.003, "step_size": 9, "decay_rate": 0.5}},
+    )
     result = train.run(other, resume, tmp_path / "second" / "saved_models")
     told = "".join(capfd.readouterr())
     for name in ("dropout", "frozen_layers", "optimizer", "heatmaps"):
         assert f"training.{name}" in told
     history = result.summary["history"]
     assert history[:2] == first.summary["history"]
-    np.testing.assert_allclose([f["learning_rate"] for f in history], [0.01, 0.01, 0.003, 0.003],
-                               rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        [f["learning_rate"] for f in history], [0.01, 0.01, 0.003, 0.003], rtol=1e-6
+    )
     before, after = (kernels(load_keras(r.files["last_model"])) for r in (first, result))
     assert [np.array_equal(before[n], after[n]) for n in before] == [True, True, False]
     with h5py.File(result.files["last_model"]) as file:  # Adam's count of the steps
-        assert 2 * 3 + 2 * 6 in [file["poseline"][n][()].item() for n in file["poseline"]
-                                 if file["poseline"][n].shape == ()]  # fmt: skip
+        assert 2 * 3 + 2 * 6 in [
+            file["poseline"][n][()].item()
+            for n in file["poseline"]
+            if file["poseline"][n].shape == ()
+        ]
     assert read_metadata(result.files["model"]).decoding == "quadratic"
 
 
@@ -408,7 +419,7 @@ def test_patience_can_be_changed_and_a_stopped_training_goes_on(inputs, tmp_path
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.stages import train
 inputs = {name: Path(path) for name, path in json.loads(sys.argv[2]).items()}
 train.run(Config.model_validate_json(Path(sys.argv[1]).read_text()), inputs, Path(sys.argv[3]))
@@ -448,9 +459,12 @@ def check_ended_training(inputs, tmp_path: Path, signals, epochs):
     plateau = {"ReduceLROnPlateau": {"monitor": "val_oks", "mode": "max", "patience": 2}}
     resizing = {"image_sizes": [[32, 32], [64, 32]], "period": 2}
     config = settings(
-        general={"deterministic_ops": True}, epochs=epochs, callbacks=plateau, dropout=0.2,
+        general={"deterministic_ops": True},
+        epochs=epochs,
+        callbacks=plateau,
+        dropout=0.2,
         augmentation={"random_flip": {}, "random_blur": {}, "random_periodic_resizing": resizing},
-    )  # fmt: skip
+    )
     (tmp_path / "config.json").write_text(config.model_dump_json())
     whole = finish_training(tmp_path / "config.json", inputs, tmp_path / "whole")
     chance = random.Random(int(time.time()))
@@ -472,8 +486,12 @@ def check_ended_training(inputs, tmp_path: Path, signals, epochs):
 
 
 def test_what_a_killed_training_left_half_written_goes(inputs, tmp_path):
-    halves = (".last_trained_model.h5.json.rk98fpcn", ".best_model.partial.h5",
-              "..last_trained_model.partial.partial.h5", ".history.csv.x7")  # fmt: skip
+    halves = (
+        ".last_trained_model.h5.json.rk98fpcn",
+        ".best_model.partial.h5",
+        "..last_trained_model.partial.partial.h5",
+        ".history.csv.x7",
+    )
     (tmp_path / "out").mkdir()
     for name in halves:
         (tmp_path / "out" / name).write_text("half a li")
@@ -504,8 +522,11 @@ def test_a_trained_model_is_read_finer_between_the_cells(tmp_path, target):
     keras.utils.set_random_seed(3)
     save_model(network(side=64), tmp_path / "start.h5")
     inputs = {name: tmp_path / name for name in ("train", "val")}
-    inputs = {"training": inputs["train"], "validation": inputs["val"],
-              "model": tmp_path / "start.h5"}  # fmt: skip
+    inputs = {
+        "training": inputs["train"],
+        "validation": inputs["val"],
+        "model": tmp_path / "start.h5",
+    }
     config = settings(epochs=25, heatmaps={"target": target}, augmentation={"random_flip": {}})
     result = train.run(config, inputs, tmp_path / "out")
     oks = {}
@@ -529,9 +550,12 @@ def test_a_trained_model_is_read_finer_between_the_cells(tmp_path, target):
 def test_any_keypoints_any_size_any_channels(tmp_path, keypoints, shape, mode):
     markers(tmp_path / "train", 8, keypoints=keypoints)
     data = settings(
-        epochs=1, batch_size=4, preprocessing={"color_mode": mode}, dropout=0.1,
+        epochs=1,
+        batch_size=4,
+        preprocessing={"color_mode": mode},
+        dropout=0.1,
         model={"alpha": 0.35, "input_shape": list(shape), "pretrained_weights": None},
-    ).model_dump(mode="json")  # fmt: skip
+    ).model_dump(mode="json")
     data["dataset"]["keypoints"] = keypoints
     result = train.run(
         Config.model_validate(data), {"training": tmp_path / "train"}, tmp_path / "out"

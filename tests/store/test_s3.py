@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from seaweed import READER, Proxy
+from support.seaweed import READER, Proxy
 
 from poseline.errors import StoreError
 from poseline.store import exists, fetch, publish
@@ -88,8 +88,10 @@ def test_only_what_changed_is_sent_and_fetched(proxy, folder):
 def test_the_same_set_has_the_same_hash_on_every_node(storage, folder, tmp_path):
     (folder / "manifest.json").unlink()
     publish(folder, f"s3://{storage}/sets/hash")
-    hashes = {content_hash(fetch(f"s3://{storage}/sets/hash", cache=tmp_path / node))
-              for node in ("one", "two")}  # fmt: skip
+    hashes = {
+        content_hash(fetch(f"s3://{storage}/sets/hash", cache=tmp_path / node))
+        for node in ("one", "two")
+    }
     assert len(hashes) == 1
 
 
@@ -112,8 +114,9 @@ def test_a_killed_process_leaves_what_the_next_goes_on_with(proxy, tmp_path):
     child = subprocess.Popen([sys.executable, "-c", script])
     partial = None
     while child.poll() is None and not partial:
-        partial = next((p for p in (tmp_path / "cache").rglob("*.partial")
-                        if p.stat().st_size > 4 << 20), None)  # fmt: skip
+        partial = next(
+            (p for p in (tmp_path / "cache").rglob("*.partial") if p.stat().st_size > 4 << 20), None
+        )
         time.sleep(0.005)
     child.kill()
     child.wait(20)
@@ -134,8 +137,10 @@ def test_processes_of_a_node_share_one_transfer(proxy, folder):
     proxy.received = 0
     context = multiprocessing.get_context("spawn")
     start = context.Event()
-    children = [context.Process(target=_fetch_in_process, args=("s3://poses/sets/shared", start))
-                for _ in range(3)]  # fmt: skip
+    children = [
+        context.Process(target=_fetch_in_process, args=("s3://poses/sets/shared", start))
+        for _ in range(3)
+    ]
     for child in children:
         child.start()
     start.set()

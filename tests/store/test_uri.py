@@ -28,9 +28,18 @@ def test_places(uri, scheme, bucket, path):
 
 @pytest.mark.parametrize(
     "uri",
-    ["ftp://host/a", "s3://", "s3://B/x", "s3://bucket/a/../../b", "s3://bucket/a//b",
-     "s3://bucket/a\\b", "s3://bucket/a\nb", "file://host/a", "https://host/a#sha256=12"],
-)  # fmt: skip
+    [
+        "ftp://host/a",
+        "s3://",
+        "s3://B/x",
+        "s3://bucket/a/../../b",
+        "s3://bucket/a//b",
+        "s3://bucket/a\\b",
+        "s3://bucket/a\nb",
+        "file://host/a",
+        "https://host/a#sha256=12",
+    ],
+)
 def test_what_is_no_place(uri):
     with pytest.raises(StoreError):
         parse(uri)

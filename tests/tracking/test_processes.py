@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from samples import ROOT
+from support.samples import ROOT
 
 from poseline.tracking import sync
 from poseline.tracking.outbox import CHAIN

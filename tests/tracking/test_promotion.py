@@ -5,12 +5,13 @@ import threading
 
 import pytest
 
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.errors import BackendError
 from poseline.models import movenet
-from poseline.stages import evaluate, promotion
+from poseline.runner import promotion
+from poseline.runner.promotion import Promoter
+from poseline.stages import evaluate
 from poseline.stages.gate import EvaluatedOn, Verdict
-from poseline.stages.promotion import Promoter
 from poseline.store.manifest import Manifest
 from poseline.tracking import open_tracker, registry
 from poseline.tracking.registry import CHALLENGER, CHAMPION
@@ -19,9 +20,11 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.filterwarnings(
         "ignore:The ``noload`` loader strategy is deprecated",
-        "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning",
+        "ignore::DeprecationWarning",
+        "ignore::FutureWarning",
+        "ignore::UserWarning",
     ),
-]  # fmt: skip
+]
 TEST = EvaluatedOn("people", "settings", 8)
 
 
@@ -33,7 +36,7 @@ def uri(tmp_path):
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
     """Model files of different content."""
-    from poseline.config.training import Model
+    from poseline.config.models.training import Model
 
     folder = tmp_path_factory.mktemp("models")
     kind = Model(alpha=0.35, input_shape=(64, 64, 3), pretrained_weights=None)
@@ -103,9 +106,7 @@ def test_a_champion_of_another_test_set_is_evaluated_on_this_one(
     judge, files, uri, tiny, yolo, tmp_path
 ):
     judge(files[0], 0.99, test=EvaluatedOn("easy pictures", "settings", 3))
-    theirs = evaluate.run(
-        tiny, {"model": files[0], "test": yolo / "val"}, tmp_path / "evaluation"
-    )  # fmt: skip
+    theirs = evaluate.run(tiny, {"model": files[0], "test": yolo / "val"}, tmp_path / "evaluation")
     manifest = Manifest.read(theirs.out)
     here = EvaluatedOn(manifest.inputs["test"], manifest.config_hash, 8)
     inputs = {"test": yolo / "val"}

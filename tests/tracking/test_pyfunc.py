@@ -2,27 +2,36 @@
 
 import numpy as np
 import pytest
-from tiny_models import SIDE, constant, convolutional, convolutional_onnx, save
+from support.tiny_models import SIDE, constant, convolutional, convolutional_onnx, save
 
-from poseline.config.config import Config
+from poseline.config.models.config import Config
 from poseline.data.keypoints import keypoint_set
 from poseline.models.metadata import ModelMetadata
 from poseline.runtime import open_model
-from poseline.runtime.poses import Decoder
+from poseline.runtime.pose_decoder import Decoder
 from poseline.tracking import pyfunc
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning",
-                                        "ignore::FutureWarning")  # fmt: skip
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning"
+)
 SCALE, OFFSET = 1 / 127.5, -1.0
 
 
 def sidecar(path, model_type="heatmaps_spe", shape=(8, 8, 17), colour="rgb"):
     ModelMetadata(
-        name="tiny", model_type=model_type, keypoints=keypoint_set(17).names, skeleton=(),
-        input_shape=(SIDE, SIDE, 1 if colour == "grayscale" else 3), output_shape=shape,
-        decoding="quadratic" if model_type == "heatmaps_spe" else None, scale=SCALE,
-        offset=OFFSET, color_mode=colour, interpolation="bilinear", aspect_ratio="fit",
-    ).write(path)  # fmt: skip
+        name="tiny",
+        model_type=model_type,
+        keypoints=keypoint_set(17).names,
+        skeleton=(),
+        input_shape=(SIDE, SIDE, 1 if colour == "grayscale" else 3),
+        output_shape=shape,
+        decoding="quadratic" if model_type == "heatmaps_spe" else None,
+        scale=SCALE,
+        offset=OFFSET,
+        color_mode=colour,
+        interpolation="bilinear",
+        aspect_ratio="fit",
+    ).write(path)
     return path
 
 
@@ -43,7 +52,7 @@ def test_it_says_what_the_model_says(tmp_path, kind):
     if kind == "onnx":
         convolutional_onnx(path)
     elif kind == "int8.tflite":
-        from poseline.config.deployment import Quantization
+        from poseline.config.models.deployment import Quantization
         from poseline.quantization.tflite_converter import TFLiteConverter
 
         source = save(convolutional(), tmp_path / "float.keras")

@@ -6,13 +6,13 @@ import json
 import keras
 import numpy as np
 import pytest
-from small import network
+from support.small import network
 
-from poseline.config.training import Heatmaps, Training
+from poseline.config.models.training import Heatmaps, Training
 from poseline.errors import ConfigError
-from poseline.training import named
+from poseline.training import keras_factory
+from poseline.training.fast_model import make_twin
 from poseline.training.trainer import Trainer
-from poseline.training.twin import make_twin
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras'
 
@@ -54,9 +54,9 @@ def fit(epochs=2, batches=None, **settings):
     model = network()
     batches = batches or Batches()
     twin = make_twin(model, len(batches))
-    twin.compile(optimizer=named.optimizer(training))
+    twin.compile(optimizer=keras_factory.optimizer(training))
     trainer = Trainer(
-        model, twin, Heatmaps(), "quadratic", "fit", (0.1,) * 17, named.callbacks(training)
+        model, twin, Heatmaps(), "quadratic", "fit", (0.1,) * 17, keras_factory.callbacks(training)
     )
     trainer.fit(batches, lambda: batches.batches(0), epochs, lambda *_: None)
     return trainer
@@ -83,20 +83,28 @@ def test_an_optimizer_that_takes_optimizers_is_told():
         {"batch_size": 1, "epochs": 1, "optimizer": {"LossScaleOptimizer": {}}}
     )
     with pytest.raises(ConfigError, match="inner_optimizer"):
-        named.optimizer(training)
+        keras_factory.optimizer(training)
 
 
 def test_the_rate_falls_where_val_oks_stands_still():
-    plateau = {"ReduceLROnPlateau": {"monitor": "val_oks", "mode": "max", "factor": 0.5,
-                                     "patience": 2, "min_delta": 0.9}}  # fmt: skip
+    plateau = {
+        "ReduceLROnPlateau": {
+            "monitor": "val_oks",
+            "mode": "max",
+            "factor": 0.5,
+            "patience": 2,
+            "min_delta": 0.9,
+        }
+    }
     rates = [f["learning_rate"] for f in fit(6, callbacks=plateau).state.history]
     # Keras has waited twice after the first epoch when it halves, at the end of an epoch.
     np.testing.assert_allclose(rates, [0.01, 0.01, 0.01, 0.005, 0.005, 0.0025], rtol=1e-6)
 
 
 def test_a_training_stops_where_val_oks_stands_still():
-    stopping = {"EarlyStopping": {"monitor": "val_oks", "mode": "max", "patience": 2,
-                                  "min_delta": 0.9}}  # fmt: skip
+    stopping = {
+        "EarlyStopping": {"monitor": "val_oks", "mode": "max", "patience": 2, "min_delta": 0.9}
+    }
     trainer = fit(9, callbacks=stopping)
     assert trainer.state.epoch == 3
     assert trainer.state.stopped
@@ -183,14 +191,17 @@ def test_callbacks_that_cannot_be_are_told(name, settings, words):
         {"batch_size": 1, "epochs": 1, "optimizer": "Adam", "callbacks": {name: settings}}
     )
     with pytest.raises(ConfigError, match=words):
-        named.callbacks(training)
+        keras_factory.callbacks(training)
 
 
 @pytest.mark.parametrize(
     "callbacks",
-    [{"TensorBoard": {}}, {"ModelCheckpoint": {"save_best_only": True}},
-     {"ModelCheckpoint": {"filepath": "x.h5", "monitor": "val_oks"}}],
-)  # fmt: skip
+    [
+        {"TensorBoard": {}},
+        {"ModelCheckpoint": {"save_best_only": True}},
+        {"ModelCheckpoint": {"filepath": "x.h5", "monitor": "val_oks"}},
+    ],
+)
 def test_built_in_callbacks_cannot_be_redefined(callbacks):
     with pytest.raises(ValueError, match="built in"):
         Training.model_validate(

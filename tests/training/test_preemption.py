@@ -11,16 +11,16 @@ import time
 import h5py
 import numpy as np
 import pytest
-from samples import ROOT
+from support.samples import ROOT
 
-from poseline.config.config import Config
-from poseline.config.load import dump
+from poseline.config.loading.load import dump
+from poseline.config.models.config import Config
 from poseline.models.loading import load_keras
 
 WORKER = """
 import sys, time
 from pathlib import Path
-from poseline.config.load import parse
+from poseline.config.loading.load import parse
 from poseline.errors import PoselineError
 from poseline.stages import train
 
@@ -49,9 +49,11 @@ class Worker:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", WORKER, str(config), str(data), str(self.out), checkpoint],
-                stdout=log, stderr=log, cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
                 env=os.environ | {"POSELINE_CACHE": str(node / "cache")},
-            )  # fmt: skip
+            )
 
     def epochs(self):
         """Return the epochs that this process has trained."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from poseline.config.augmentation import Augmentation
-from poseline.config.augmentation_steps import (
+from poseline.config.models.augmentation import Augmentation
+from poseline.config.models.augmentation_steps import (
     PictureStep,
     RandomBlur,
     RandomGaussianNoise,

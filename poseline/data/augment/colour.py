@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from poseline.config.augmentation_steps import (
+from poseline.config.models.augmentation_steps import (
     RandomHsv,
     RandomHue,
     RandomRgbToGrayscale,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from poseline.config.augmentation_steps import RandomPeriodicResizing
+from poseline.config.models.augmentation_steps import RandomPeriodicResizing
 
 
 def size_of_batch(settings: RandomPeriodicResizing, step: int, seed: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from poseline.config.augmentation_steps import (
+from poseline.config.models.augmentation_steps import (
     RandomBlur,
     RandomGaussianNoise,
     RandomRectangleErasing,

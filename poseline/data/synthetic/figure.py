@@ -16,11 +16,21 @@ Colour = tuple[float, float, float]
 
 _SHIFT = 4
 _SKIN: tuple[Colour, ...] = (
-    (255, 224, 196), (240, 194, 160), (214, 160, 120), (172, 118, 82), (124, 80, 56), (86, 56, 40)
-)  # fmt: skip
+    (255, 224, 196),
+    (240, 194, 160),
+    (214, 160, 120),
+    (172, 118, 82),
+    (124, 80, 56),
+    (86, 56, 40),
+)
 _HAIR: tuple[Colour, ...] = (
-    (30, 24, 20), (70, 46, 28), (120, 84, 44), (190, 150, 90), (150, 150, 150), (120, 40, 20)
-)  # fmt: skip
+    (30, 24, 20),
+    (70, 46, 28),
+    (120, 84, 44),
+    (190, 150, 90),
+    (150, 150, 150),
+    (120, 40, 20),
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,15 @@ class _Brush:
     def __init__(self, image: Array, parts: Array, points: dict[str, Array], scale: float) -> None:
         self.image, self.parts, self.points, self.scale = image, parts, points, scale
 
-    def limb(self, start: str, end: str, widths: tuple[float, float], colour: Colour, part: int,
-             cut: float = 1.0) -> None:  # fmt: skip
+    def limb(
+        self,
+        start: str,
+        end: str,
+        widths: tuple[float, float],
+        colour: Colour,
+        part: int,
+        cut: float = 1.0,
+    ) -> None:
         """Draw a tapered capsule from one joint towards another, `cut` of the way."""
         a, b = self.points[start], self.points[end]
         b = a + (b - a) * cut
@@ -111,8 +128,14 @@ class _Brush:
         self.disc(a, r0, colour, part)
         self.disc(b, r1, colour, part)
         light = tuple(min(c * 1.15 + 8, 255) for c in colour)
-        middle = np.array([a + across * r0 * 0.1, b + across * r1 * 0.1,
-                           b - across * r1 * 0.6, a - across * r0 * 0.6])  # fmt: skip
+        middle = np.array(
+            [
+                a + across * r0 * 0.1,
+                b + across * r1 * 0.1,
+                b - across * r1 * 0.6,
+                a - across * r0 * 0.6,
+            ]
+        )
         cv2.fillConvexPoly(self.image, _fixed(middle), light, cv2.LINE_AA, _SHIFT)
 
     def polygon(self, outline: Array, colour: Colour, part: int) -> None:
@@ -178,8 +201,10 @@ def _torso(brush: _Brush, clothes: Clothes, depth: dict[str, float]) -> tuple[fl
         belt = cv2.convexHull(_inflate(np.array([*hips, *low]), r).astype(np.float32))[:, 0]
         brush.polygon(belt, clothes.bottom, TORSO)
         if clothes.skirt:
-            knees = [p["left_knee"] * 0.6 + p["left_hip"] * 0.4,
-                     p["right_knee"] * 0.6 + p["right_hip"] * 0.4]  # fmt: skip
+            knees = [
+                p["left_knee"] * 0.6 + p["left_hip"] * 0.4,
+                p["right_knee"] * 0.6 + p["right_hip"] * 0.4,
+            ]
             cloth = _inflate(np.array([*hips, *knees]), r * 1.4).astype(np.float32)
             brush.polygon(cv2.convexHull(cloth)[:, 0], clothes.bottom, TORSO)
 
@@ -246,8 +271,9 @@ def _keypoints(points: dict[str, Array], body: Body, parts: Array) -> Array:
 
 def _inflate(points: Array, radius: float) -> Array:
     """Return the corners of squares around the points; their hull is a rounded outline."""
-    offsets = np.array([[1, 0.4], [0.4, 1], [-0.4, 1], [-1, 0.4],
-                        [-1, -0.4], [-0.4, -1], [0.4, -1], [1, -0.4]])  # fmt: skip
+    offsets = np.array(
+        [[1, 0.4], [0.4, 1], [-0.4, 1], [-1, 0.4], [-1, -0.4], [-0.4, -1], [0.4, -1], [1, -0.4]]
+    )
     return (points[:, None] + offsets * radius).reshape(-1, 2)
 
 

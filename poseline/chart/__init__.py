@@ -1,0 +1,1 @@
+"""The Helm chart's values: their models, and the files generated from them."""

@@ -1,0 +1,1 @@
+"""From YAML, overrides and a run's form to a checked config."""

@@ -1,0 +1,242 @@
+"""From a YAML file and overrides to a checked `Config`, or to every problem at once."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+
+from poseline.config.loading import overrides as changes
+from poseline.config.loading.validation_errors import problems_of, without_pieces
+from poseline.config.loading.yaml_source import Source, read_file, read_text
+from poseline.config.models.base import Section
+from poseline.config.models.config import Config
+from poseline.config.models.general import HydraRun, OperationMode
+from poseline.config.requirements.checks import missing
+from poseline.errors import ConfigError, Problem
+
+_ATTEMPTS = 5  # to read the rest of a config without what is wrong, so as to check that, too
+_PLACEHOLDER = re.compile(r"<(?!unnamed>)[^<>]+>|\?\?\?")
+
+
+def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | None = None) -> Config:
+    """Read, resolve and check a config file.
+
+    Args:
+        path: The YAML file.
+        overrides: Dotted `key=value` changes as Hydra reads them: `a.b=1` sets, `+a.b=1` adds,
+            `~a.b` deletes.
+        mode: Replaces the file's `operation_mode`.
+
+    Returns:
+        The config, complete with defaults.
+
+    Raises:
+        ConfigError: Anything is wrong with the file or the overrides; lists all of it.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            [Problem(str(path), "no such file", "a YAML file", _near(path))], "the command line"
+        )
+    return parse(read_file(path), overrides, mode=mode, source=str(path))
+
+
+def parse(
+    text: str,
+    overrides: Sequence[str] = (),
+    *,
+    mode: OperationMode | None = None,
+    source: str = "config",
+) -> Config:
+    """Read, resolve and check the text of a config; as `load`."""
+    written = read_text(text, source)
+    data = _resolved(written, overrides, source)
+    if mode:
+        data["operation_mode"] = mode
+    try:
+        return check(data, source=source)
+    except ConfigError as error:
+        keys = [override.lstrip("+").partition("=")[0].strip() for override in overrides]
+        found = [_placed(problem, written, keys) for problem in error.problems]
+        raise ConfigError(found, source) from None
+
+
+def check(data: dict[str, Any], *, source: str = "config") -> Config:
+    """Validate resolved data against the schema and against what its mode requires.
+
+    Raises:
+        ConfigError: Lists every problem with its dotted path.
+    """
+    problems = list(_unfit(data, ""))
+    read = data
+    for _ in range(_ATTEMPTS):
+        try:
+            config = Config.model_validate(read)
+        except ValidationError as error:
+            found = problems_of(error, Config, read)
+            problems += [p for p in found if not _told(p.path, problems)]
+            for problem in found:
+                read = _without(read, problem.path.split("."))
+            continue
+        if not _told("operation_mode", problems):  # of an unknown mode nothing is known
+            problems += [p for p in missing(config) if not _told(p.path, problems)]
+        break
+    if problems:
+        raise ConfigError(without_pieces(problems), source)
+    return config
+
+
+def from_slice(data: dict[str, Any]) -> Config:
+    """Rebuild a config from a stage's slice; nothing outside of the slice is required.
+
+    Raises:
+        ConfigError: The slice does not fit the schema.
+    """
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, Config, data), "the stage's config") from None
+
+
+def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config") -> dict[str, Any]:
+    """Read YAML, apply overrides, and resolve `${…}`: references, `${now:…}`, `${env:…}`.
+
+    Raises:
+        ConfigError: The text is no YAML mapping, or something in it cannot be resolved.
+    """
+    return _resolved(read_text(text, source), overrides, source)
+
+
+def find_config(folder: Path, name: str) -> Path:
+    """Return the file that `--config-path` and `--config-name` mean; the suffix may be missing."""
+    for candidate in (folder / name, folder / f"{name}.yaml", folder / f"{name}.yml"):
+        if candidate.is_file():
+            return candidate
+    return folder / name
+
+
+def dump(config: BaseModel) -> str:
+    """Return a config as YAML that `load` reads back to the same config."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def normal_form(config: Config) -> dict[str, Any]:
+    """Return a config as a custom resource and Helm values hold it: without what is not set."""
+    return _set_alone(config)
+
+
+def _set_alone(section: Section) -> dict[str, Any]:
+    fields, data = type(section).model_fields, section.model_dump(mode="json")
+    made: dict[str, Any] = {}
+    for name, value in data.items():
+        inner = getattr(section, name)
+        if value is None and (name not in fields or fields[name].default is None):
+            continue
+        made[name] = _set_alone(inner) if isinstance(inner, Section) else value
+    return made
+
+
+def _resolved(written: Source, overrides: Sequence[str], source: str) -> dict[str, Any]:
+    _register_resolvers()
+    # Hydra's default has a ${now:…} of its own to resolve.
+    default = {"run": {"dir": HydraRun().dir}}
+    hydra = OmegaConf.select(written.data, "hydra", throw_on_resolution_failure=False)
+    loaded = written.data
+    if hydra is None:
+        loaded["hydra"] = default
+    elif OmegaConf.is_dict(hydra) and not OmegaConf.select(hydra, "run.dir"):
+        loaded = OmegaConf.merge({"hydra": default}, written.data)  # type: ignore[assignment]
+    wrong = [problem for one in overrides if (problem := changes.apply(loaded, one))]
+    if wrong:
+        raise ConfigError(wrong, "the overrides")
+    try:
+        plain = OmegaConf.to_container(loaded, resolve=True)
+    except (OmegaConfBaseException, RecursionError) as error:
+        key = getattr(error, "full_key", None) or "<top>"
+        found = "references without end" if isinstance(error, RecursionError) else str(error)
+        accepted = "an existing key, ${now:…} or ${env:NAME,default}"
+        problem = Problem(key, found.splitlines()[0], accepted, line=written.line(key))
+        raise ConfigError([problem], source) from None
+    return {str(key): _text_keys(value) for key, value in dict(plain).items()}  # type: ignore[arg-type]
+
+
+def _text_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _text_keys(item) for key, item in value.items()}
+    return [_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _unfit(value: Any, path: str) -> Iterator[Problem]:
+    """Find what no key accepts: placeholders that were left, and numbers that are none."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unfit(item, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unfit(item, f"{path}.{index}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Problem(path, str(value), "a finite number")
+    elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip()):
+        yield Problem(path, repr(value), "a value of your own", "this is a placeholder")
+
+
+def _told(path: str, problems: Iterable[Problem]) -> bool:
+    """Tell whether a problem of this key, or of what it is in or has in it, is listed."""
+    return any(
+        f"{path}.".startswith(f"{p.path}.") or f"{p.path}.".startswith(f"{path}.") for p in problems
+    )
+
+
+def _without(data: Any, path: Sequence[str]) -> Any:
+    """Return data without what a path names, or where it is not there, without what it is in."""
+    if not isinstance(data, dict) or path[0] not in data:
+        return None
+    inner = _without(data[path[0]], path[1:]) if len(path) > 1 else None
+    return {
+        key: inner if key == path[0] else value
+        for key, value in data.items()
+        if key != path[0] or inner is not None
+    }
+
+
+def _placed(problem: Problem, written: Source, overridden: Iterable[str]) -> Problem:
+    """Add the line of the problem's key, unless it comes from an override."""
+    if any(problem.path == key or problem.path.startswith(f"{key}.") for key in overridden):
+        return problem
+    return replace(problem, line=written.line(problem.path))
+
+
+def _register_resolvers() -> None:
+    """Register `${now:…}` and `${env:…}`; every `now` of one config is the same moment."""
+    moment = datetime.now()
+
+    def now(pattern: str = "%Y_%m_%d_%H_%M_%S") -> str:
+        return moment.strftime(pattern)
+
+    def env(name: str, default: Any = None) -> Any:
+        value = os.environ.get(name, default)
+        if value is None:
+            raise ValueError(f"environment variable {name} is not set")
+        return value
+
+    OmegaConf.register_resolver("now", now, replace=True)
+    OmegaConf.register_resolver("env", env, replace=True)
+
+
+def _near(path: Path) -> str:
+    names: Iterable[str] = ()
+    if path.parent.is_dir():
+        names = [p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml")]
+    close = difflib.get_close_matches(path.name, list(names), n=1)
+    return f"did you mean {path.parent / close[0]}?" if close else ""

@@ -1,0 +1,1 @@
+"""The pydantic models: one file a section of the config."""

@@ -1,0 +1,129 @@
+"""`quantization`, `evaluation`, `prediction`, `tools` and `benchmarking`: from float to board."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from poseline.config.models.base import Integer, Section
+from poseline.config.models.constraints import Rule, unit
+
+Board = Literal[
+    "STM32N6570-DK",
+    "STM32H747I-DISCO",
+    "STM32H7B3I-DK",
+    "STM32F469I-DISCO",
+    "B-U585I-IOT02A",
+    "STM32L4R9I-DISCO",
+    "NUCLEO-H743ZI2",
+    "STM32H735G-DK",
+    "STM32F769I-DISCO",
+    "NUCLEO-G474RE",
+    "NUCLEO-F401RE",
+    "STM32F746G-DISCO",
+    "STM32MP257F-EV1",
+    "STM32MP157F-DK2",
+    "STM32MP135F-DK",
+]
+IOType = Literal["int8", "uint8", "float"]
+Backend = Literal["host", "estimate", "stedgeai", "cloud"]
+NO_CLOUD = (
+    "cloud is not available; ST's developer cloud documents no API, and its sign-in is a web page "
+    "made for people"
+)
+
+
+class Quantization(Section):
+    """Post-training quantization to int8."""
+
+    rules = (
+        Rule(
+            "`optimize` needs `granularity: per_tensor`",
+            lambda q: not q.optimize or q.granularity == "per_tensor",
+            "!(has(self.optimize) && self.optimize) || "
+            "has(self.granularity) && self.granularity == 'per_tensor'",
+        ),
+    )
+
+    quantizer: Literal["TFlite_converter", "litert_quantizer", "onnx_quantizer"] = (
+        "TFlite_converter"
+    )
+    """Which tool quantizes."""
+    quantization_type: Literal["PTQ"] = "PTQ"
+    """Post-training quantization."""
+    quantization_input_type: IOType = "uint8"
+    """Type of the input tensor."""
+    quantization_output_type: IOType = "float"
+    """Type of the output tensor."""
+    granularity: Literal["per_channel", "per_tensor"] = "per_channel"
+    """Whether each output channel of a weight tensor has its own scale."""
+    optimize: bool = False
+    """Equalize the weights of consecutive layers first; with `per_tensor` only."""
+    export_dir: str = "quantized_models"
+    """Folder of the quantized model, inside `saved_models_dir`."""
+    target_opset: Annotated[Integer, Field(ge=13, le=23)] = 17
+    """ONNX opset (onnx_quantizer)."""
+
+
+class _OnHost(Section):
+    target: Literal["host"] = "host"
+    """Where the model runs. Evaluation on a connected board is not done by poseline."""
+
+
+class Evaluation(_OnHost):
+    """Settings of an evaluation."""
+
+
+class Prediction(_OnHost):
+    """Pictures to annotate."""
+
+    test_files_path: str
+    """A picture, a folder of pictures, or a URI of either."""
+    seed: Annotated[Integer, Field(ge=0, lt=2**32)] | None = None
+    """Read for compatibility."""
+
+
+class StEdgeAi(Section):
+    """ST Edge AI Core, which generates and measures the C model."""
+
+    version: str = "10.0.0"
+    """Version of the tool."""
+    optimization: Literal["balanced", "time", "ram"] = "balanced"
+    """What the generated code is optimized for."""
+    on_cloud: bool = True
+    """Use ST's developer cloud instead of a local tool."""
+    path_to_stedgeai: str | None = None
+    """The local `stedgeai` executable."""
+
+
+class Tools(Section):
+    """Vendor tools."""
+
+    stedgeai: StEdgeAi = StEdgeAi()
+    """ST Edge AI Core."""
+    path_to_cubeIDE: str | None = None  # noqa: N815
+    """Read for compatibility: deployment is not done by poseline."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_name(cls, data: Any) -> Any:
+        """Read `stm32ai`, the name of stedgeai in older files."""
+        if isinstance(data, dict) and isinstance(old := data.get("stm32ai"), dict):
+            renamed = {k.replace("stm32ai", "stedgeai"): v for k, v in old.items()}
+            rest = {k: v for k, v in data.items() if k != "stm32ai"}
+            return {"stedgeai": renamed} | rest
+        return data
+
+
+class Benchmarking(Section):
+    """What is measured, and for which board."""
+
+    board: Board
+    """The board that the model is meant for."""
+    backends: Annotated[tuple[Backend, ...], Field(max_length=4)] = ("host", "estimate")
+    """`host` runs the model here, `estimate` computes flash, RAM and latency for every board,
+    `stedgeai` asks ST's local tool; `cloud`, ST's developer cloud, documents no API and is
+    refused."""
+    runs: Annotated[Integer, Field(ge=1, le=100_000), unit("inferences")] = 50
+    """Timed inferences on the host."""

@@ -1,0 +1,53 @@
+"""Each mode as steps: which stage runs on which model. The one plan of every runner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from poseline.config.models.config import CHAINS, Stage
+from poseline.config.models.general import OperationMode
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node of a chain's graph.
+
+    Attributes:
+        name: Unique in the chain: the stage's name, for an evaluation with what it evaluates.
+        stage: The stage to run.
+        model: The step whose model it takes; None: `general.model_path`.
+    """
+
+    name: str
+    stage: Stage
+    model: str | None = None
+
+
+def steps(mode: OperationMode, *, gated: bool = False) -> tuple[Step, ...]:
+    """Return the steps of a mode in an order that respects their inputs.
+
+    A chain that trains and evaluates measures the float model beside the quantized one: without
+    it, the loss of quantization is unknown.
+
+    Args:
+        mode: The mode.
+        gated: Whether the gate follows, `Config.gated`; it judges the last model that was made.
+    """
+    stages = CHAINS[mode]
+    chained = len(stages) > 1
+    found: list[Step] = []
+    model: str | None = None
+    for stage in stages:
+        if stage == "evaluate" and chained:
+            quantized = any(step.stage == "quantize" for step in found)
+            name = "evaluate-int8" if quantized else "evaluate-float"
+        else:
+            name = stage
+        found.append(Step(name, stage, model))
+        if stage in ("train", "quantize"):
+            model = name
+        if stage == "train" and "evaluate" in stages:
+            found.append(Step("evaluate-float", "evaluate", "train"))
+    if gated:
+        found.append(Step("gate", "gate", model))
+    return tuple(found)

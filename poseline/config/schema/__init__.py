@@ -1,0 +1,1 @@
+"""JSON Schemas and the reference, generated from the models."""

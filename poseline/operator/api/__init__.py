@@ -1,0 +1,1 @@
+"""The custom resources: kinds, schemas, Events, permissions, reference."""

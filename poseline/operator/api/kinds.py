@@ -1,0 +1,53 @@
+"""Names of the custom resources and of what is written into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+GROUP = "poseline.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+FINALIZER = f"{GROUP}/run"
+"""On an experiment until its run has been stopped."""
+SCHEDULE_LABEL = f"{GROUP}/schedule"
+"""On an experiment: the name of the schedule that made it."""
+SLOT_ANNOTATION = f"{GROUP}/scheduled-at"
+"""On an experiment: the slot that it was made for."""
+
+DECLARED_LABEL = f"{GROUP}/declared"
+"""On a schedule that the installation declares."""
+
+Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
+Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Stopping"]
+Concurrency = Literal["Allow", "Forbid", "Replace"]
+Condition = Literal["Accepted", "Submitted", "Succeeded", "Failed", "Reachable", "Measured"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A custom resource.
+
+    Attributes:
+        name: The kind.
+        plural: Its name in URLs.
+        short_names: What kubectl takes besides.
+        description: What `kubectl explain` says.
+    """
+
+    name: str
+    plural: str
+    short_names: tuple[str, ...]
+    description: str
+
+
+EXPERIMENT = Kind(
+    "PoseExperiment",
+    "poseexperiments",
+    ("pose", "posexp"),
+    "One run of one chain in Kubeflow Pipelines.",
+)
+SCHEDULE = Kind(
+    "PoseSchedule", "poseschedules", ("posesched",), "Makes a PoseExperiment at each slot."
+)

@@ -1,0 +1,117 @@
+"""From the object in Kubernetes to what the plan depends on, and to what Kubeflow gets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from poseline.config.loading import load
+from poseline.config.loading.validation_errors import problems_of
+from poseline.errors import ConfigError, Problem
+from poseline.kubeflow.package import configure
+from poseline.kubeflow.platform import Platform
+from poseline.operator.api.kinds import FINALIZER
+from poseline.operator.experiments.state import Experiment, Submission
+from poseline.operator.experiments.status import MEASURED, read_time
+
+_WHAT_RUNS = ("chain", "config", "platform")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What Kubeflow gets.
+
+    Attributes:
+        package: The configured package.
+        parameters: Of the pipeline.
+        service_account: Of the pods; empty: KFP's own.
+    """
+
+    package: str
+    parameters: Mapping[str, Any]
+    service_account: str
+
+
+def read(body: Mapping[str, Any], fault: str = "") -> Experiment:
+    """Return what the plan depends on of a PoseExperiment."""
+    metadata, spec, status = body["metadata"], body["spec"], body.get("status", {})
+    asked = status.get("submission")
+    return Experiment(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        hash=_hash({key: spec.get(key) for key in _WHAT_RUNS}),
+        fault=fault,
+        suspended=bool(spec.get("suspend")),
+        ttl=spec.get("ttlSecondsAfterFinished"),
+        deleted=read_time(metadata.get("deletionTimestamp")),
+        finalizer=FINALIZER in metadata.get("finalizers", []),
+        phase=status.get("phase"),
+        submission=_submission(asked) if asked else None,
+        run_id=status.get("runID", ""),
+        completed=read_time(status.get("completionTime")),
+        measured=any(
+            each["type"] == MEASURED and each["status"] == "True"
+            for each in status.get("conditions", [])
+        ),
+    )
+
+
+def order(spec: Mapping[str, Any], platform: Platform, pipelines: Path | None) -> Order:
+    """Check everything that a run needs, and return what Kubeflow gets.
+
+    Args:
+        spec: Of a PoseExperiment.
+        platform: The operator's own settings of the platform.
+        pipelines: Folder of the compiled pipelines; None: there are none.
+
+    Raises:
+        ConfigError: The config or the platform is wrong, or there is no such pipeline.
+    """
+    mode = f"chain_{spec['chain']}"
+    config = {**spec["config"], "operation_mode": mode}
+    load.check(config)
+    settled = _merged(platform, spec.get("platform") or {})
+    path = pipelines / f"{mode}.yaml" if pipelines else None
+    if path is None or not path.is_file():
+        raise ConfigError([Problem("chain", f"no {mode}.yaml", "a pipeline that is installed")])
+    package = configure(path.read_text(encoding="utf-8"), settled)
+    return Order(package, {"config": json.dumps(config)}, settled.service_account)
+
+
+def _merged(platform: Platform, own: Mapping[str, Any]) -> Platform:
+    data = _over(platform.model_dump(by_alias=True, mode="json"), own)
+    try:
+        return Platform.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, Platform, data), "spec.platform") from None
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one mapping laid over another, key by key; lists are taken whole."""
+    made = dict(below)
+    for key, value in above.items():
+        nested = isinstance(value, Mapping) and isinstance(made.get(key), Mapping)
+        made[key] = _over(made[key], value) if nested else value
+    return made
+
+
+def _submission(asked: Mapping[str, Any]) -> Submission:
+    moment = read_time(asked["time"])
+    if moment is None:
+        raise ValueError("status.submission.time is empty")
+    return Submission(
+        asked["name"], asked["generation"], asked["hash"], moment, asked.get("attempts", 1)
+    )
+
+
+def _hash(data: Mapping[str, Any]) -> str:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

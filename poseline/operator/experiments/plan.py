@@ -1,0 +1,286 @@
+"""What is to be done for an experiment, from what is known of it: pure, and safe to repeat.
+
+A run is asked for in three steps: its name is written into the status (with the version of the
+object that was read, so that of two operators one fails), Kubeflow is asked, the run's id is
+written. Whoever finds a name without an id looks for a run of that name; where there is none, the
+request may still be on its way, and nothing is asked again before `Limits.settle` has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from poseline.operator.api.kinds import Phase
+from poseline.operator.experiments.state import Experiment, Limits, Run, Submission
+
+_SOON = 1.0  # seconds: what was stopped is seen as such on the next look
+
+
+@dataclass(frozen=True)
+class AddFinalizer:
+    """Put our finalizer on the experiment."""
+
+
+@dataclass(frozen=True)
+class RemoveFinalizer:
+    """Let the experiment go."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Write down what will be asked for; fails where the experiment has changed meanwhile."""
+
+    submission: Submission
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Ask Kubeflow for the run that was written down."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Write down the id of the run that was asked for."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Forget what was asked for: from here on, its run is one to be stopped."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Terminate a run.
+
+    Attributes:
+        run: The run.
+        last: Nobody will try again: where it fails, an Event says so and the rest goes on.
+    """
+
+    run: Run
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write phase and conditions.
+
+    Attributes:
+        phase: The phase.
+        reason: The reason of the conditions that it changes, one word.
+        message: The same for people.
+        run: The run that it is about.
+        figures: Whether to look for figures.
+    """
+
+    phase: Phase
+    reason: str
+    message: str = ""
+    run: Run | None = None
+    figures: bool = False
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Post an Event."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete the experiment."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """Look again after some seconds."""
+
+    seconds: float
+
+
+Action = (
+    AddFinalizer
+    | RemoveFinalizer
+    | Record
+    | Submit
+    | Adopt
+    | Drop
+    | Stop
+    | Report
+    | Tell
+    | Delete
+    | Again
+)
+
+
+def needed(experiment: Experiment) -> Literal["nothing", "run", "all"]:
+    """Return which runs the plan depends on: none, the experiment's run, or all of its runs."""
+    submission, stopping = experiment.submission, experiment.phase == "Stopping"
+    if experiment.deleted:
+        over = submission is None or (experiment.ended and submission.attempts == 1)
+        return "nothing" if over and not stopping else "all"
+    if stopping or experiment.pending:
+        return "all"
+    if submission is None:
+        return "nothing" if experiment.suspended or experiment.fault else "all"
+    if experiment.ended or not _kept(experiment):
+        return "nothing"
+    return "run" if submission.attempts == 1 else "all"
+
+
+def fresh(submission: Submission, now: datetime, limits: Limits) -> bool:
+    """Tell whether the run may still be asked for, by whoever wrote it down.
+
+    Others take it that nothing is asked any more once `settle` has passed. Half of that is left
+    to the call itself.
+    """
+    return _left(submission, now, limits) > limits.settle / 2
+
+
+def plan(
+    experiment: Experiment, runs: Sequence[Run] | None, now: datetime, limits: Limits
+) -> list[Action]:
+    """Return what to do next, in this order; after the last of it, look again.
+
+    Args:
+        experiment: What is in Kubernetes.
+        runs: What is in Kubeflow, as `needed` says; None: it did not answer.
+        now: The time.
+        limits: Times.
+    """
+    if experiment.deleted:
+        return _delete(experiment, experiment.deleted, runs, now, limits)
+    if not experiment.finalizer:
+        return [AddFinalizer()]
+    if runs is None:
+        return []
+    if experiment.pending:
+        return _resolve(experiment, experiment.pending, runs, now, limits)
+    if experiment.submission is None:
+        return _begin(experiment, runs, now, limits)
+    if not _kept(experiment):
+        return [Drop()]
+    if experiment.ended:
+        return _finish(experiment, now, limits)
+    return _watch(experiment, experiment.submission, runs, limits)
+
+
+def _kept(experiment: Experiment) -> bool:
+    """Tell whether what was asked for is still what is wanted.
+
+    A fault does not count: what was asked for had none, and a later version of the operator that
+    finds one leaves the run alone.
+    """
+    submission = experiment.submission
+    same = submission is not None and submission.hash == experiment.hash
+    return same and (experiment.ended or not experiment.suspended)
+
+
+def _delete(
+    experiment: Experiment,
+    asked: datetime,
+    runs: Sequence[Run] | None,
+    now: datetime,
+    limits: Limits,
+) -> list[Action]:
+    if not experiment.finalizer:
+        return []
+    active = [run for run in runs or () if run.active]
+    pending = experiment.pending
+    seen = {run.name for run in runs or ()}
+    coming = pending and pending.name not in seen and _left(pending, now, limits) > 0
+    if runs is not None and not active and not coming:
+        return [RemoveFinalizer()]
+    if now - asked >= timedelta(seconds=limits.deletion):
+        if active:
+            return [*(Stop(run, last=True) for run in active), RemoveFinalizer()]
+        text = f"Kubeflow does not answer; a run may still go on: {experiment.prefix}…"
+        return [Tell("RunNotStopped", text), RemoveFinalizer()]
+    report = Report("Stopping", "Deleted", "the run is being stopped")
+    return [report, *(Stop(run) for run in active), Again(_SOON if active else limits.poll)]
+
+
+def _resolve(
+    experiment: Experiment,
+    pending: Submission,
+    runs: Sequence[Run],
+    now: datetime,
+    limits: Limits,
+) -> list[Action]:
+    """Find out what became of a request whose answer was not seen."""
+    found = sorted((run for run in runs if run.name == pending.name), key=_age)
+    if found:
+        return [Adopt(found[0])]
+    if (left := _left(pending, now, limits)) > 0:
+        return [Again(left)]
+    if not _kept(experiment):
+        return [Drop()]
+    again = Submission(pending.name, pending.generation, pending.hash, now, pending.attempts + 1)
+    return [Record(again), Submit(again.name)]
+
+
+def _begin(
+    experiment: Experiment, runs: Sequence[Run], now: datetime, limits: Limits
+) -> list[Action]:
+    active = [run for run in runs if run.active and run.name != experiment.run_name]
+    idle = experiment.suspended or experiment.fault
+    if idle:
+        active = [run for run in runs if run.active]
+    if active:
+        return [*(Stop(run) for run in active), Again(_SOON)]
+    if experiment.fault:
+        report = Report("Failed", "Invalid", experiment.fault)
+        return [report, *(_finish(experiment, now, limits) if experiment.ended else [])]
+    if experiment.suspended:
+        return [Report("Suspended", "Suspended", "suspend is set")]
+    asked = Submission(experiment.run_name, experiment.generation, experiment.hash, now)
+    return [Record(asked), Submit(asked.name)]
+
+
+def _watch(
+    experiment: Experiment, submission: Submission, runs: Sequence[Run], limits: Limits
+) -> list[Action]:
+    run = next((run for run in runs if run.id == experiment.run_id), None)
+    if run is None:
+        text = f"run {experiment.run_id} is no longer in Kubeflow; a change of the spec makes one"
+        return [Report("Failed", "RunLost", text)]
+    actions: list[Action] = []
+    for other in runs:
+        if other.id != run.id and other.active:
+            text = f"a late answer made a second run of {submission.name}: {other.id} is stopped"
+            actions += [Tell("SecondRun", text), Stop(other)]
+    if run.phase in ("Succeeded", "Failed"):
+        reason = "RunSucceeded" if run.phase == "Succeeded" else "RunFailed"
+        message = run.error or f"run {run.id} ended {run.state}"
+        return [*actions, Report(run.phase, reason, message, run, figures=True)]
+    reason = "Queued" if run.phase == "Pending" else "Running"
+    return [*actions, Report(run.phase, reason, run.stage, run, figures=True), Again(limits.poll)]
+
+
+def _finish(experiment: Experiment, now: datetime, limits: Limits) -> list[Action]:
+    since = (now - experiment.completed).total_seconds() if experiment.completed else 0.0
+    if experiment.ttl is not None and since >= experiment.ttl:
+        return [Delete()]
+    actions: list[Action] = []
+    waits = [] if experiment.ttl is None else [experiment.ttl - since]
+    if experiment.phase == "Succeeded" and not experiment.measured and since < limits.figures:
+        actions.append(Report("Succeeded", "RunSucceeded", figures=True))
+        waits.append(limits.poll)
+    return [*actions, Again(min(waits))] if waits else actions
+
+
+def _left(pending: Submission, now: datetime, limits: Limits) -> float:
+    return limits.settle - (now - pending.time).total_seconds()
+
+
+def _age(run: Run) -> tuple[datetime, str]:
+    return run.created, run.id

@@ -1,0 +1,201 @@
+"""The status of an experiment: phase, conditions, figures, and the Events that tell of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from poseline.operator.api.kinds import Condition
+from poseline.operator.experiments.state import Run, Submission
+from poseline.tracking.results import Result
+
+Status = dict[str, Any]
+
+MEASURED: Condition = "Measured"
+"""Condition: the chain's run in MLflow has ended, and all its figures are in the status."""
+NO_ANSWER = "NoAnswer"
+"""Reason of a condition: a server does not answer; the message says which, and how."""
+
+_DIGITS = 4
+_FIGURES = ("oks", "fit", "latencyMs", "model", "gate")
+_OF_A_RUN = ("runID", "runURL", "stage", "startTime", "completionTime", *_FIGURES)
+
+
+def now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+def written(moment: datetime) -> str:
+    """Return a time as Kubernetes writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Read a time that Kubernetes wrote."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def condition(
+    status: Status,
+    kind: Condition,
+    state: str,
+    reason: str,
+    message: str,
+    generation: int,
+    now: datetime,
+) -> Status:
+    """Return a status with a condition set; its time is that of the last change of its state."""
+    conditions = conditions_of(status)
+    before = conditions.get(kind, {})
+    same = before.get("status") == state
+    conditions[kind] = {
+        "type": kind,
+        "status": state,
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"] if same else written(now),
+    }
+    return {**status, "conditions": list(conditions.values())}
+
+
+def recorded(status: Status, submission: Submission, generation: int, now: datetime) -> Status:
+    """Return the status before Kubeflow is asked for a run."""
+    kept = _without_run(status)
+    kept["submission"] = {
+        "name": submission.name,
+        "generation": submission.generation,
+        "hash": submission.hash,
+        "time": submission.time.isoformat(),
+        "attempts": submission.attempts,
+    }
+    return _phase(kept, "Pending", "Submitting", f"asking for {submission.name}", generation, now)
+
+
+def adopted(status: Status, run: Run, url: str, generation: int, now: datetime) -> Status:
+    """Return the status that knows its run."""
+    made = {**status, "runID": run.id, "runURL": url, "startTime": written(run.created)}
+    return _phase(made, "Pending", "Queued", f"run {run.id}", generation, now)
+
+
+def dropped(status: Status, generation: int, now: datetime) -> Status:
+    """Return the status that has forgotten its run, which is to be stopped."""
+    kept = _without_run(status)
+    kept.pop("submission", None)
+    return _phase(kept, "Stopping", "Stopping", "the former run is stopped", generation, now)
+
+
+def reported(
+    status: Status,
+    phase: str,
+    reason: str,
+    message: str,
+    run: Run | None,
+    generation: int,
+    now: datetime,
+) -> Status:
+    """Return the status of a phase, with what the run says."""
+    made = dict(status)
+    if run:
+        made["stage"] = run.stage
+    if phase in ("Succeeded", "Failed"):
+        finished = run.finished if run and run.finished else now
+        made.setdefault("completionTime", written(finished))
+    if phase == "Succeeded" or not made.get("stage"):
+        made.pop("stage", None)
+    return _phase(made, phase, reason, message, generation, now)
+
+
+def reachable(status: Status, why_not: str, generation: int, now: datetime) -> Status:
+    """Return the status that says whether Kubeflow answers."""
+    if why_not:
+        return condition(status, "Reachable", "False", NO_ANSWER, why_not, generation, now)
+    text = "Kubeflow answers"
+    return condition(status, "Reachable", "True", "Answered", text, generation, now)
+
+
+def measured(status: Status, result: Result, generation: int, now: datetime) -> Status:
+    """Return the status with the figures that MLflow has; `Measured` once they are complete."""
+    metrics, tags = result.metrics, result.tags
+    oks = {
+        key: round(metrics[name], _DIGITS)
+        for key, name in (("float", "oks_float"), ("int8", "oks_int8"))
+        if name in metrics
+    }
+    model = {
+        key: tags[f"poseline.model_{key}"]
+        for key in ("uri", "name", "version")
+        if tags.get(f"poseline.model_{key}")
+    }
+    found: dict[str, Any] = {"oks": oks, "model": model, "gate": tags.get("poseline.gate")}
+    if "fits" in metrics:
+        found["fit"] = metrics["fits"] > 0
+    if "latency_ms_estimate" in metrics:
+        found["latencyMs"] = round(metrics["latency_ms_estimate"], 2)
+    made = {**status, **{key: value for key, value in found.items() if value not in ({}, None)}}
+    text, ended = f"MLflow run {result.run_id}", str(result.status != "RUNNING")
+    return condition(made, MEASURED, ended, result.status.capitalize(), text, generation, now)
+
+
+def unmeasured(status: Status, why: str, generation: int, now: datetime) -> Status:
+    """Return the status that says why MLflow has not told the figures."""
+    return condition(status, MEASURED, "False", NO_ANSWER, why, generation, now)
+
+
+def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the Events of a change: reason and message of each."""
+    told: list[tuple[str, str]] = []
+    before, after = conditions_of(old), conditions_of(new)
+    reach = after.get("Reachable", {})
+    if reach.get("status") != before.get("Reachable", {}).get("status"):
+        if reach["status"] == "False":
+            told.append(("KubeflowUnreachable", reach["message"]))
+        elif before.get("Reachable"):
+            told.append(("KubeflowAnswers", reach["message"]))
+    if new.get("runID") and new["runID"] != old.get("runID"):
+        told.append(("Submitted", f"run {new['runID']} {new.get('runURL', '')}".strip()))
+    phase = new.get("phase")
+    if phase != old.get("phase") and phase not in ("Pending", "Running"):
+        about = after["Succeeded"]
+        told.append((about["reason"], about["message"]))
+    elif phase == "Running" and new.get("stage") and new["stage"] != old.get("stage"):
+        told.append(("Stage", new["stage"]))
+    if new.get("oks") and not old.get("oks"):
+        figures = ", ".join(f"{name} {value}" for name, value in new["oks"].items())
+        told.append(("Measured", f"OKS {figures}"))
+    return told
+
+
+def _without_run(status: Status) -> Status:
+    kept = {key: value for key, value in status.items() if key not in _OF_A_RUN}
+    conditions = [each for each in status.get("conditions", []) if each["type"] != MEASURED]
+    return {**kept, "conditions": conditions}
+
+
+def _phase(
+    status: Status, phase: str, reason: str, message: str, generation: int, now: datetime
+) -> Status:
+    made = {**status, "phase": phase, "observedGeneration": generation}
+    valid = reason != "Invalid"
+    states: dict[Condition, tuple[str, str, str]] = {
+        "Accepted": ("True", "Valid", "") if valid else ("False", reason, message),
+        "Submitted": ("True", "Submitted", f"run {made['runID']}")
+        if made.get("runID")
+        else ("False", reason, message),
+        "Succeeded": (
+            {"Succeeded": "True", "Failed": "False"}.get(phase, "Unknown"),
+            reason,
+            message,
+        ),
+        "Failed": (str(phase == "Failed"), reason, message),
+    }
+    for kind, (state, why, text) in states.items():
+        made = condition(made, kind, state, why, text, generation, now)
+    return made
+
+
+def conditions_of(status: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the conditions of a status by their types."""
+    return {each["type"]: each for each in status.get("conditions", [])}

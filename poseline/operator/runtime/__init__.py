@@ -1,0 +1,1 @@
+"""What the reconcilers run on: cluster client, queue, workers, leader election, health."""

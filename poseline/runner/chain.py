@@ -1,0 +1,181 @@
+"""A chain in one process: its steps in order, in one experiment directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poseline import store
+from poseline.config.loading import load
+from poseline.config.models.config import Config
+from poseline.config.models.steps import Step, steps
+from poseline.errors import BackendError, DataError
+from poseline.runner.inputs import Sources
+from poseline.runner.step import run_task
+from poseline.runner.tracked import run_tracked
+from poseline.stages.result import StageResult
+from poseline.store.manifest import write_atomic
+
+if TYPE_CHECKING:
+    from poseline.tracking import Tracker
+
+CONFIG = "config.yaml"
+REPORT = "report.html"
+_PICTURES = {
+    "source": "conversion.path",
+    "training": "dataset.training_path",
+    "validation": "dataset.validation_path",
+    "test": "dataset.test_path",
+    "calibration": "dataset.quantization_path",
+    "images": "prediction.test_files_path",
+}
+
+
+@dataclass
+class Experiment:
+    """The experiment directory of a chain.
+
+    Attributes:
+        folder: The directory, `hydra.run.dir`.
+        config: The config of the chain.
+        results: What each finished step left.
+    """
+
+    folder: Path
+    config: Config
+    results: dict[str, StageResult] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the model passed the gate; None where there is no gate."""
+        gate = self.results.get("gate")
+        return bool(gate.metrics["passed"]) if gate else None
+
+    @property
+    def models(self) -> dict[str, Path]:
+        """The model that each finished step made, if it made one."""
+        found = {name: result.files.get("model") for name, result in self.results.items()}
+        return {name: path for name, path in found.items() if path}
+
+    def out(self, step: Step) -> Path:
+        """Return the output folder of a step, as the document places it."""
+        models = self.folder / self.config.general.saved_models_dir
+        match step.stage:
+            case "convert":
+                return conversion_folder(self.config)
+            case "train":
+                return models
+            case "quantize":
+                quantization = self.config.quantization
+                return models / (quantization.export_dir if quantization else "quantized_models")
+            case "evaluate":
+                return self.folder / "evaluation" / step.name.removeprefix("evaluate").strip("-")
+            case "predict":
+                return self.folder / "predictions"
+            case "benchmark":
+                return self.folder / "benchmark"
+            case "gate":
+                return self.folder / "gate"
+
+    def options(self, step: Step, sources: Sources) -> dict[str, Any]:
+        """Return the further arguments of a step's stage."""
+        if step.stage == "train":
+            return {"logs": self.folder / self.config.general.logs_dir}
+        if step.stage in ("evaluate", "gate") and sources.test_part:
+            return {"part": sources.test_part}
+        return {}
+
+
+def conversion_folder(config: Config) -> Path:
+    """Return where a conversion writes: `<outputdir>/<pose>/<N>kpts`."""
+    conversion = config.conversion
+    if conversion is None:
+        raise ValueError("the config has no conversion")
+    return Path(conversion.outputdir) / conversion.pose / f"{config.dataset.keypoints}kpts"
+
+
+def run_chain(config: Config) -> Experiment:
+    """Run the steps of `operation_mode` and write the report.
+
+    A chain that was interrupted goes on where it stopped when it is run again with the same
+    `hydra.run.dir`: finished steps whose config slice and inputs are unchanged are not repeated.
+
+    Args:
+        config: A checked config.
+
+    Returns:
+        The finished experiment.
+
+    Raises:
+        PoselineError: A step cannot do its work; what was finished is kept.
+        BackendError: A model passed the gate and the registry cannot be reached; the same command
+            registers it later.
+    """
+    _check_paths(config)
+    from poseline.tracking import open_tracker
+
+    experiment = Experiment(Path(config.hydra.run.dir), config)
+    write_atomic(experiment.folder / CONFIG, load.dump(config))
+    outbox = experiment.folder / config.general.logs_dir / "mlflow"
+    with open_tracker(config.mlflow.uri, config.general.project_name, outbox) as tracker:
+        tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
+        sources = _convert(experiment)
+        refused: BackendError | None = None
+        for step in steps(config.operation_mode, gated=config.gated):
+            try:
+                _run(experiment, tracker, step, sources)
+            except BackendError as error:
+                if step.stage != "gate":
+                    raise
+                refused = error  # the registry is away; what was measured is shown all the same
+        tracker.parent.artifacts({"report": _report(experiment, sources)})
+        if refused:
+            raise refused
+    return experiment
+
+
+def _check_paths(config: Config) -> None:
+    """Tell of pictures that are not there before anything costs time."""
+    named = Sources.named(config)
+    planned = steps(config.operation_mode, gated=config.gated)
+    inputs = {name: uri for step in planned for name, uri in named.inputs(step).items()}
+    inputs |= {"source": config.conversion.path} if config.conversion else {}
+    for name, key in _PICTURES.items():
+        uri = inputs.get(name, "")
+        if uri and "://" not in uri and not Path(uri).exists():
+            raise DataError(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
+
+
+def _convert(experiment: Experiment) -> Sources:
+    config, converted = experiment.config, None
+    if config.conversion:
+        step = Step("convert", "convert")
+        converted = run_task(step, config, {"source": config.conversion.path}, experiment.out(step))
+        experiment.results[step.name] = converted
+    parts = {part: converted.out / part for part in ("train", "val")} if converted else {}
+    return Sources.named(config).completed({k: str(v) for k, v in parts.items() if v.is_dir()})
+
+
+def _run(experiment: Experiment, tracker: Tracker, step: Step, sources: Sources) -> None:
+    results = experiment.results
+    model = str(results[step.model].files["model"]) if step.model else None
+    judged = {k: str(r.out) for k, r in results.items() if r.stage in ("evaluate", "benchmark")}
+    results[step.name] = run_tracked(
+        tracker,
+        step,
+        experiment.config,
+        sources.inputs(step, model, judged),
+        experiment.out(step),
+        **experiment.options(step, sources),
+    )
+
+
+def _report(experiment: Experiment, sources: Sources) -> Path:
+    from poseline import report
+
+    config, page = experiment.config, experiment.folder / REPORT
+    folders = {name: result.out for name, result in experiment.results.items()}
+    test = store.fetch(sources.test) if sources.test else None
+    report.write(folders, load.dump(config), config.general.project_name, page, test)
+    return page

@@ -1,0 +1,73 @@
+"""A stage as a run in MLflow: what it leaves is tracked; the same in a chain and in a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from poseline.config.models.config import Config
+from poseline.config.models.steps import Step
+from poseline.runner.promotion import Promoter
+from poseline.runner.step import run_task
+from poseline.stages.gate import measured
+from poseline.stages.result import StageResult
+from poseline.store.manifest import Manifest
+from poseline.tracking import StageRun, Tracker
+
+
+def run_tracked(
+    tracker: Tracker,
+    step: Step,
+    config: Config,
+    inputs: Mapping[str, str | Path],
+    out: Path,
+    **options: Any,
+) -> StageResult:
+    """Run a step by `run_task` and track it.
+
+    Args:
+        tracker: Of the chain.
+        step: The step.
+        config: The whole config, or one made from the stage's slice.
+        inputs: Name to path or URI.
+        out: Output folder of the stage; it stays until the tracker is closed.
+        options: Further arguments of the stage's `run`; for the gate `part`, as evaluations had it.
+
+    Raises:
+        BackendError: The gate cannot reach the registry.
+        PoselineError: The stage cannot do its work.
+    """
+    with tracker.stage(step.name) as run:
+        if step.stage == "train":
+            options["on_epoch"] = lambda epoch, figures: run.metrics(figures, epoch)
+        if step.stage == "gate":
+            options = {"promote": Promoter(config, tracker, run, options.get("part"))}
+        result = run_task(step, config, inputs, out, **options)
+        _track(run, tracker.parent, step, result)
+    return result
+
+
+def _track(run: StageRun, parent: StageRun, step: Step, result: StageResult) -> None:
+    """Log what a stage left; the chain's own run gets the figures that runs are compared by."""
+    manifest = Manifest.read(result.out)
+    run.params({"config_hash": manifest.config_hash})
+    if history := result.summary.get("history"):
+        for epoch, figures in enumerate(history):
+            run.metrics(figures, epoch)  # what an interrupted attempt could not log
+        figures = {f"best_{name}": result.metrics[name] for name in history[0]}
+        run.metrics(figures | {"best_epoch": result.metrics["best_epoch"]}, len(history) - 1)
+    else:
+        run.metrics(result.metrics)
+    run.artifacts({role: path for role, path in result.files.items() if role != "last_model"})
+    parent.metrics(measured({step.name: manifest}))
+    if step.stage == "gate":
+        passed = result.summary["passed"]
+        tags = {"gate": "passed" if passed else "failed"}
+        if promotion := result.summary.get("promotion"):
+            tags |= {"model_name": promotion["name"], "model_version": promotion["version"]}
+        # Where Kubeflow took evaluations from its cache, nobody else told this chain of them.
+        parent.metrics(result.summary["measured"])
+        parent.tags({f"poseline.{name}": value for name, value in tags.items()})
+    if model := result.files.get("model"):
+        run.model(model, final=step.stage == "quantize")

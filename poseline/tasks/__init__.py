@@ -1,0 +1,1 @@
+"""The steps of a chain as tasks of Kubeflow Pipelines."""

@@ -1,0 +1,113 @@
+"""What a run came to, from MLflow's REST API; MLflow itself is not needed for that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from poseline.kubeflow.api import certificates
+from poseline.kubeflow.errors import DeniedError, RefusedError, UnreachableError
+
+_ROOT = "/api/2.0/mlflow"
+_EXPERIMENTS = 1000
+_CA, _USER = "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_USERNAME"
+_PASSWORD, _TOKEN = "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The MLflow run of a chain.
+
+    Attributes:
+        run_id: Its id in MLflow.
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        metrics: Name to value.
+        tags: Name to value; those of poseline begin with `poseline.`.
+    """
+
+    run_id: str
+    status: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def result(chain_id: str, uri: str | None = None, *, timeout: float = 15) -> Result | None:
+    """Return what MLflow knows of a chain; None where it knows nothing, or there is no server.
+
+    Credentials are those of MLflow's own client: `MLFLOW_TRACKING_TOKEN`, or
+    `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`.
+
+    Args:
+        chain_id: Id of the run in Kubeflow.
+        uri: The tracking server; None: `MLFLOW_TRACKING_URI`.
+        timeout: The longest wait for an answer, s.
+
+    Raises:
+        BackendError: The server does not answer, or refuses.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri.startswith(("http://", "https://")):
+        return None
+    query = f"tags.`poseline.chain_id` = {_quoted(chain_id)} and tags.`poseline.stage` = 'chain'"
+    with _connection(uri, timeout) as http:
+        listed = _post(http, "/experiments/search", {"max_results": _EXPERIMENTS})
+        ids = [one["experiment_id"] for one in listed.get("experiments", [])]
+        if not ids:
+            return None
+        found = _post(http, "/runs/search", {"experiment_ids": ids, "filter": query})
+    runs = found.get("runs", [])
+    return _read(runs[0]) if runs else None
+
+
+def _connection(uri: str, timeout: float) -> httpx.Client:
+    env = os.environ.get
+    headers = {"Authorization": f"Bearer {env(_TOKEN)}"} if env(_TOKEN) else {}
+    user = None if headers or not env(_USER) else (env(_USER, ""), env(_PASSWORD, ""))
+    verify: Any = True
+    if env(_CA):
+        verify = certificates(Path(env(_CA, "")))
+    return httpx.Client(
+        base_url=uri.rstrip("/"), headers=headers, auth=user, verify=verify, timeout=timeout
+    )
+
+
+def _post(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer = http.post(_ROOT + path, json=body)
+    except httpx.RequestError as error:
+        why = str(error) or type(error).__name__
+        raise UnreachableError(f"MLflow at {http.base_url} does not answer: {why}") from None
+    if answer.status_code in (401, 403):
+        raise DeniedError(
+            f"MLflow at {http.base_url} answers {answer.status_code}",
+            f"set {_TOKEN}, or {_USER} and {_PASSWORD}",
+        )
+    if not answer.is_success:
+        kind = UnreachableError if answer.status_code >= 500 else RefusedError
+        raise kind(f"MLflow at {http.base_url} answers {answer.status_code}")
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RefusedError(f"{http.base_url} is no MLflow server", "see MLFLOW_TRACKING_URI")
+    return content
+
+
+def _read(run: Mapping[str, Any]) -> Result:
+    data = run.get("data", {})
+    return Result(
+        run_id=run["info"]["run_id"],
+        status=run["info"].get("status", ""),
+        metrics={one["key"]: float(one["value"]) for one in data.get("metrics", [])},
+        tags={one["key"]: one["value"] for one in data.get("tags", [])},
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "") + "'"

@@ -1,0 +1,202 @@
+"""Where a training begins: a checkpoint of its own, another training's, a model, or nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from poseline.config.models.config import Config, config_hash
+from poseline.config.models.training import Training
+from poseline.data.image_reading import CHANNELS
+from poseline.errors import ConfigError, ModelError, Problem
+from poseline.log import get_logger
+from poseline.models import movenet
+from poseline.models.loading import load_keras
+from poseline.store.manifest import write_atomic
+from poseline.training import checkpoint
+from poseline.training.checkpoint import BEST, LAST, TrainingState
+
+_log = get_logger(__name__)
+_FREE = ("batch_size", "epochs", "callbacks")
+"""What a resumed training takes from its own config; the rest stays as it began."""
+
+
+@dataclass
+class Start:
+    """Where a training begins.
+
+    Attributes:
+        model: The model, with the layers that are frozen.
+        training: Its settings; a resumed training keeps those that it began with.
+        state: How far it has come.
+        checkpoint: The file whose optimizer state it goes on with; None: it is a new training.
+    """
+
+    model: keras.Model
+    training: Training
+    state: TrainingState
+    checkpoint: Path | None = None
+
+
+def find_start(config: Config, training: Training, inputs: Mapping[str, Path], out: Path) -> Start:
+    """Find what a training starts from.
+
+    Args:
+        config: The train slice or the whole config.
+        training: Its `training`.
+        inputs: `resume`, `model` and `weights`, those that there are.
+        out: Folder of the training, with its own checkpoint where it was interrupted.
+
+    Raises:
+        ConfigError: The frozen layers or the dropout do not fit the model.
+        ModelError: The model or the checkpoint does not fit.
+    """
+    own, slice_hash = out / LAST, config_hash(config.slice("train"))
+    if own.is_file() and (state := checkpoint.read_state(own)) and state.config_hash == slice_hash:
+        settings = Training.model_validate(state.training | _free(training))
+        return Start(load_keras(own), settings, state, own)
+    if "resume" in inputs:
+        source = checkpoint.resumable(inputs["resume"])
+        state = checkpoint.read_state(source)
+        if state is None:
+            raise ModelError(
+                f"{source} is a model without the state of its training",
+                "fine-tune it instead: set general.model_path",
+            )
+        state.config_hash, state.stopped = slice_hash, False
+        _take_best(source, out, state)
+        return Start(load_keras(source), _resumed(training, state), state, source)
+    if "model" in inputs:
+        model = _fine_tuned(load_keras(inputs["model"]), config)
+    elif training.model:
+        weights = str(inputs["weights"]) if "weights" in inputs else None
+        model = movenet.build(
+            training.model, config.dataset.keypoints or 17, training.dropout, weights=weights
+        )
+    else:
+        raise ConfigError([Problem("training.model", "nothing", "a model to train")])
+    _freeze(model, training)
+    seed = config.general.global_seed
+    return Start(
+        model,
+        training,
+        TrainingState(
+            training=training.model_dump(mode="json"),
+            config_hash=slice_hash,
+            seed=secrets.randbits(32) if seed is None else seed,
+        ),
+    )
+
+
+def _take_best(source: Path, out: Path, state: TrainingState) -> None:
+    """Copy the best model of the training that is resumed, which later ones must surpass."""
+    if source.parent.resolve() == out.resolve():
+        return
+    best, sidecar = (source.with_name(name) for name in (BEST, f"{BEST}.json"))
+    if not (best.is_file() and sidecar.is_file()):
+        state.best = state.best_epoch = None
+        _log.warning("the best model so far is not beside the checkpoint", checkpoint=str(source))
+        return
+    write_atomic(out / sidecar.name, sidecar.read_bytes())
+    write_atomic(out / BEST, best.read_bytes())
+
+
+def _free(training: Training) -> dict[str, Any]:
+    return {name: training.model_dump(mode="json")[name] for name in _FREE}
+
+
+def _resumed(training: Training, state: TrainingState) -> Training:
+    asked = training.model_dump(mode="json")
+    for name in ("optimizer", "frozen_layers", "dropout", "heatmaps"):
+        if asked[name] != state.training.get(name):
+            _log.warning(
+                "a resumed training keeps its setting",
+                setting=f"training.{name}",
+                kept=state.training.get(name),
+                ignored=asked[name],
+            )
+    return Training.model_validate(state.training | _free(training))
+
+
+def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
+    """Return a model whose layers all learn, with the config's dropout.
+
+    Raises:
+        ModelError: It does not take such pictures or does not put out such heatmaps.
+        ConfigError: A dropout rate is set and the model has no such layer.
+    """
+    taken, found = model.input_shape, model.output_shape
+    if len(found) != 4 or found[-1] != config.dataset.keypoints:
+        raise ModelError(
+            f"general.model_path puts out {found[1:]}",
+            f"expected heatmaps (h, w, {config.dataset.keypoints}): set dataset.keypoints to "
+            "what the model was trained for",
+        )
+    mode = config.preprocessing.color_mode
+    if len(taken) != 4 or None in taken[1:] or taken[-1] != CHANNELS[mode]:
+        raise ModelError(
+            f"general.model_path takes {taken[1:]}",
+            f"expected pictures (h, w, {CHANNELS[mode]}) of a fixed size with color_mode {mode}",
+        )
+    model.trainable = False  # what has the value already is not passed on to the layers
+    model.trainable = True
+    rate = config.training.dropout if config.training else None
+    if rate is not None:
+        dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+        if not dropouts:
+            raise ConfigError(
+                [
+                    Problem(
+                        "training.dropout",
+                        f"{rate:g}",
+                        "nothing with this model",
+                        "general.model_path has no Dropout layer",
+                    )
+                ]
+            )
+        for layer in dropouts:
+            layer.rate = rate
+    return model
+
+
+def _freeze(model: keras.Model, training: Training) -> None:
+    """Freeze the selected layers.
+
+    The document's `(0:-1)` is to leave the last layer trainable. The last entry of
+    `model.layers` may be a mere activation; then what learns is the last layer with a kernel,
+    with the normalization that follows it.
+
+    Raises:
+        ConfigError: The selection is empty, or leaves nothing.
+    """
+    if training.frozen_layers is None:
+        return
+    count = len(model.layers)
+    frozen = set(training.frozen_layers.of(count))
+    if len(frozen) in (0, count):
+        raise ConfigError(
+            [
+                Problem(
+                    "training.frozen_layers",
+                    str(training.frozen_layers),
+                    f"some of the model's {count} layers, not all of them",
+                )
+            ]
+        )
+    if not any(layer.weights for i, layer in enumerate(model.layers) if i not in frozen):
+        kernels = [i for i, layer in enumerate(model.layers) if hasattr(layer, "kernel")]
+        frozen -= set(range(max(kernels, default=0), count))
+    for index in frozen:
+        model.layers[index].trainable = False
+    _log.info(
+        "frozen",
+        layers=len(frozen),
+        of=count,
+        trainable=sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+    )

@@ -1,0 +1,354 @@
+import copy
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from kubernetes.client.rest import ApiException
+from support.api_server import NAMESPACE
+from support.kfp_double.server import serving
+from support.samples import ROOT
+
+from poseline.errors import BackendError
+from poseline.kubeflow.errors import UnreachableError
+from poseline.kubeflow.platform import Platform
+from poseline.operator.api.kinds import FINALIZER
+from poseline.operator.experiments.reconciler import Experiments
+from poseline.operator.runtime.cluster import Cluster, ConflictError
+from poseline.operator.settings import Settings
+from poseline.tracking import results
+
+KIND = "poseexperiments"
+EXAMPLE = yaml.safe_load((ROOT / "examples/kubernetes/experiment.yaml").read_text())
+SPEC = EXAMPLE["spec"] | {"ttlSecondsAfterFinished": None}
+SETTLE, DELETION = 60, 600
+
+
+@pytest.fixture
+def kubeflow():
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def world(api, clock, kubeflow, monkeypatch):
+    """The experiment `people`, an operator, and a Kubeflow whose runs end when a test says so."""
+    for name in ("KF_PIPELINES_TOKEN", "KF_PIPELINES_SA_TOKEN_PATH", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    settings = Settings(
+        kubeflow_host=kubeflow.url,
+        kubeflow_timeout=5,
+        settle_seconds=SETTLE,
+        deletion_seconds=DELETION,
+        pipelines=ROOT / "pipelines/compiled",
+    )
+    leads = [True]
+    operator = Experiments(Cluster(), settings, Platform(), lambda: leads[0])
+    api.apply(EXAMPLE | {"metadata": {"name": "people"}, "spec": SPEC})
+
+    def states():
+        runs = kubeflow.objects.runs.values()
+        return [(run["display_name"].rpartition("-")[2], run["state"]) for run in runs]
+
+    def put(state):
+        run_id = api.get(KIND, "people")["status"]["runID"]
+        with kubeflow.lock:
+            kubeflow.objects.settle(run_id, {"state": state})
+
+    yield SimpleNamespace(
+        look=lambda: operator.look(NAMESPACE, "people"),
+        status=lambda: api.get(KIND, "people")["status"],
+        condition=lambda name: api.conditions(KIND, "people")[name],
+        told=lambda: [reason for _, reason in api.told("people")],
+        edit=lambda **spec: api.edit(KIND, "people", **spec),
+        states=states,
+        put=put,
+        leads=leads,
+    )
+    operator.runs(NAMESPACE)._kubeflow.close()
+
+
+def test_from_nothing_to_a_run_to_its_end(world):
+    assert world.look() == Settings.poll_seconds
+    assert world.states() == [("g1", "PENDING")]
+    assert world.status()["phase"] == "Pending"
+    world.put("RUNNING")
+    assert world.look() == Settings.poll_seconds
+    assert world.status()["phase"] == "Running"
+    world.put("SUCCEEDED")
+    world.look()
+    assert world.condition("Succeeded")["status"] == "True"
+    assert world.told() == ["Submitted", "RunSucceeded"]
+
+
+# Somebody else, in between
+
+
+def test_nothing_is_asked_for_a_spec_that_changed_before_it_was_written_down(world, api):
+    changed = copy.deepcopy(SPEC["config"])
+    changed["training"]["epochs"] = 7
+    api.before("replace_status", lambda: world.edit(config=changed))
+    with pytest.raises(ConflictError):
+        world.look()
+    assert world.states() == []
+    world.look()
+    assert world.states() == [("g2", "PENDING")]
+
+
+def test_of_two_operators_one_asks(world, api, kubeflow):
+    """The other one has read the same experiment, and comes first."""
+    api.before("replace_status", world.look)
+    with pytest.raises(ConflictError):
+        world.look()
+    assert world.states() == [("g1", "PENDING")]
+    assert kubeflow.count("POST", r".*/runs") == 1
+
+
+@pytest.mark.parametrize("call", ["replace", "replace_status"])
+def test_an_experiment_that_goes_meanwhile_makes_no_run(world, api, call):
+    api.before(call, lambda: api.objects.clear())
+    with pytest.raises(BackendError, match="404"):
+        world.look()
+    assert world.look() is None
+    assert world.states() == []
+
+
+def test_who_no_longer_leads_does_nothing(world, api, kubeflow):
+    before = api.get(KIND, "people")
+    world.leads[0] = False
+    with pytest.raises(BackendError, match="no longer leads"):
+        world.look()
+    assert api.get(KIND, "people") == before
+    assert world.states() == []
+
+
+def test_a_lost_event_stops_nothing(world, api):
+    def refuse():
+        raise ApiException(500)
+
+    api.before("event", refuse)
+    world.look()
+    world.put("SUCCEEDED")
+    world.look()
+    assert world.told() == ["RunSucceeded"]
+
+
+# Kubeflow
+
+
+@pytest.mark.parametrize(("kind", "runs_at_once"), [("cut_before", 0), ("cut_after", 1)])
+def test_a_lost_answer_makes_one_run(world, clock, kubeflow, kind, runs_at_once):
+    kubeflow.fail(kind, method="POST", path="/runs$")
+    with pytest.raises(BackendError):
+        world.look()
+    assert world.condition("Submitted")["reason"] == "NoAnswer"
+    assert len(world.states()) == runs_at_once
+    world.look()
+    assert len(world.states()) == runs_at_once, "it may still be on its way"
+    clock.tick(SETTLE + 1)
+    world.look()
+    assert world.states() == [("g1", "PENDING")]
+    assert world.status()["submission"]["attempts"] == 2 - runs_at_once
+    assert world.condition("Submitted")["status"] == "True"
+
+
+def test_a_request_that_took_effect_too_late_is_stopped(world, clock, kubeflow):
+    kubeflow.fail("held", method="POST", path="/runs$")
+    with pytest.raises(BackendError):
+        world.look()
+    clock.tick(SETTLE + 1)
+    world.look()
+    kept = world.status()["runID"]
+    kubeflow.release()
+    world.look()
+    states = {run["run_id"]: run["state"] for run in kubeflow.objects.runs.values()}
+    assert states.pop(kept) == "PENDING"
+    assert list(states.values()) == ["CANCELING"]
+    assert world.told() == ["Submitted", "SecondRun"]
+
+
+def test_what_was_held_up_is_not_asked_for(world, api, clock):
+    """Half of the time to settle is left to the call: others rely on it."""
+    api.before("event", lambda: clock.tick(SETTLE))
+    api.before("replace_status", lambda: clock.tick(SETTLE / 2 + 1))
+    with pytest.raises(BackendError, match="held up"):
+        world.look()
+    assert world.states() == []
+
+
+def test_what_is_refused_is_not_asked_again(world, kubeflow):
+    kubeflow.fail("status", method="POST", path="/runs$", status=400)
+    world.look()
+    assert world.condition("Failed")["reason"] == "Refused"
+    world.look()
+    assert kubeflow.count("POST", r".*/runs") == 1
+    assert world.states() == []
+
+
+def test_kubeflow_away_is_told_once_and_waited_for(world, kubeflow):
+    kubeflow.fail("status", count=1000)
+    for _ in range(3):
+        with pytest.raises(BackendError):
+            world.look()
+    assert world.condition("Reachable")["status"] == "False"
+    kubeflow.faults.clear()
+    world.look()
+    assert world.condition("Reachable")["status"] == "True"
+    assert world.told() == ["KubeflowUnreachable", "KubeflowAnswers", "Submitted"]
+
+
+def test_a_run_that_is_gone_is_told(world, kubeflow):
+    world.look()
+    kubeflow.objects.runs.clear()
+    world.look()
+    assert world.condition("Failed")["reason"] == "RunLost"
+    assert world.states() == []
+
+
+# Deletion
+
+
+def test_a_deletion_stops_the_run_first(world, api):
+    world.look()
+    api.delete(KIND, "people")
+    assert world.look() == pytest.approx(1)
+    assert world.states() == [("g1", "CANCELING")]
+    assert api.get(KIND, "people")["metadata"]["finalizers"] == [FINALIZER]
+    world.look()
+    assert api.get(KIND, "people") is None
+    assert world.told() == ["Submitted", "Deleted"]
+
+
+@pytest.mark.parametrize("path", ["", ":terminate$"], ids=["away", "does not stop it"])
+def test_a_deletion_waits_for_kubeflow_and_not_for_ever(world, api, clock, kubeflow, path):
+    world.look()
+    kubeflow.fail("status", path=path, count=1000)
+    api.delete(KIND, "people")
+    clock.tick(DELETION - 1)
+    with pytest.raises(BackendError):
+        world.look()
+    assert api.get(KIND, "people") is not None
+    assert "RunNotStopped" not in world.told()
+    clock.tick(1)
+    try:
+        world.look()
+    except BackendError:
+        assert not path, "Kubeflow is away"
+    assert api.get(KIND, "people") is None
+    assert world.told()[-1] == "RunNotStopped"
+    assert world.states() == [("g1", "PENDING")]
+
+
+# Changes of the spec
+
+
+def test_a_changed_spec_stops_the_run_and_makes_one(world):
+    world.look()
+    world.edit(chain="tqe")
+    world.look()
+    world.look()
+    assert world.states() == [("g1", "CANCELING"), ("g2", "PENDING")]
+    assert world.status()["submission"]["generation"] == 2
+
+
+def test_what_does_not_run_changes_no_run(world):
+    world.look()
+    world.edit(ttlSecondsAfterFinished=5)
+    world.look()
+    assert world.states() == [("g1", "PENDING")]
+    assert world.status()["observedGeneration"] == 2
+
+
+def test_suspend_and_resume(world):
+    world.look()
+    world.edit(suspend=True)
+    world.look()
+    assert world.look() is None
+    assert world.states() == [("g1", "CANCELING")]
+    assert world.status()["phase"] == "Suspended"
+    assert "runID" not in world.status()
+    world.edit(suspend=False)
+    world.look()
+    assert world.states() == [("g1", "CANCELING"), ("g3", "PENDING")]
+
+
+def test_a_spec_that_cannot_run_is_told_and_can_be_mended(world, kubeflow):
+    world.edit(chain="qb")
+    assert world.look() is None
+    accepted = world.condition("Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "Invalid")
+    assert "general.model_path" in accepted["message"]
+    assert world.states() == []
+    world.edit(chain="tqeb")
+    world.look()
+    assert world.condition("Accepted")["status"] == "True"
+    assert world.states() == [("g3", "PENDING")]
+
+
+# The end
+
+
+def test_a_finished_experiment_is_deleted_in_time(world, api, clock):
+    world.edit(ttlSecondsAfterFinished=900)
+    world.look()
+    world.put("FAILED")
+    assert world.look() == pytest.approx(900, abs=60)
+    clock.tick(800)
+    world.look()
+    assert api.get(KIND, "people") is not None
+    clock.tick(200)
+    assert world.look() is None
+    assert api.get(KIND, "people") is None
+
+
+def test_an_ended_run_answers_for_a_later_generation(world):
+    world.look()
+    world.put("FAILED")
+    world.look()
+    world.edit(suspend=True)
+    world.look()
+    assert world.status()["phase"] == "Failed"
+    assert world.status()["observedGeneration"] == 2
+
+
+def test_figures_may_come_after_the_end(world, monkeypatch):
+    asked, up = [], []
+
+    def result(run_id, uri, timeout):
+        asked.append(run_id)
+        if not up:
+            raise UnreachableError("MLflow does not answer")
+        return results.Result("m", "FINISHED", {"oks_float": 0.81})
+
+    monkeypatch.setattr(results, "result", result)
+    world.look()
+    world.put("SUCCEEDED")
+    assert world.look() == Settings.poll_seconds
+    assert world.status()["phase"] == "Succeeded"
+    assert "oks" not in world.status()
+    assert world.condition("Measured")["message"] == "MLflow does not answer"
+    up.append(True)
+    world.look()
+    assert world.status()["oks"] == {"float": 0.81}
+    assert world.condition("Measured")["status"] == "True"
+    assert set(asked) == {world.status()["runID"]}
+    asked.clear()
+    assert world.look() is None
+    assert not asked, "all figures are there"
+
+
+@pytest.mark.parametrize(
+    ("own", "settings", "expected"),
+    [
+        ({"mlflow": {"trackingUri": "http://own"}}, "http://set", "http://own"),
+        ({}, "http://set", "http://set"),
+        (None, "", "http://config"),
+    ],
+)
+def test_figures_are_read_where_the_run_wrote_them(own, settings, expected, monkeypatch):
+    seen = []
+    monkeypatch.setattr(results, "result", lambda run, uri, timeout: seen.append(uri))
+    operator = Experiments(Cluster(), Settings(mlflow_url=settings), Platform(), lambda: True)
+    config = {"mlflow": {"uri": "http://config"}}
+    operator.figures({"metadata": {}, "spec": {"config": config, "platform": own}}, "r")
+    assert seen == [expected]

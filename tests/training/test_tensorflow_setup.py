@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+PREPARED = """
+import os, sys
+os.cpu_count = lambda: 8
+import tensorflow as tf
+from poseline.config.models.general import General
+from poseline.training.tensorflow_setup import prepare
+prepare(General(global_seed=1, deterministic_ops=sys.argv[1] == "True"))
+print(tf.config.threading.get_intra_op_parallelism_threads())
+tf.ones(3) + 1
+prepare(General(global_seed=1))
+"""
+
+
+def _threads(monkeypatch, asked=None, deterministic=False):
+    if asked:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", asked)
+    else:
+        monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    command = [sys.executable, "-c", PREPARED, str(deterministic)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.split()[-1])
+
+
+def test_an_operation_gets_half_of_the_cores_unless_the_environment_says_so(monkeypatch):
+    assert _threads(monkeypatch) == 4
+    assert _threads(monkeypatch, "3") == 0  # as TensorFlow reads it from there
+
+
+def test_a_deterministic_sum_does_not_depend_on_the_cores(monkeypatch):
+    assert _threads(monkeypatch, deterministic=True) == 1
