@@ -11,7 +11,7 @@ from _rates import compare
 
 from poseline import log
 from poseline.config.loading.load import from_slice
-from poseline.data import synthetic
+from poseline.data.synthetic.generate import generate
 from poseline.stages import convert
 
 PICTURES = 1000
@@ -23,7 +23,7 @@ def main() -> None:
     numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        source = synthetic.generate(root / "coco", PICTURES, 1)
+        source = generate(root / "coco", PICTURES, 1)
 
         def copy() -> int:
             shutil.copytree(source / "train", root / f"copy{next(numbers)}")

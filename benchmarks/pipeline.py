@@ -15,8 +15,8 @@ from _rates import compare
 
 from poseline import log
 from poseline.config.models.config import Config
-from poseline.data import synthetic
 from poseline.data.pipeline import TrainingSet
+from poseline.data.synthetic.generate import generate
 from poseline.data.yolo import Sample, list_samples
 from poseline.stages import convert
 
@@ -39,7 +39,7 @@ def main() -> None:
     log.configure("WARNING")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        source = synthetic.generate(root / "coco", PICTURES, 1, size=(480, 480))
+        source = generate(root / "coco", PICTURES, 1, size=(480, 480))
         converted = convert.run(CONFIG, {"source": source}, root / "yolo").out
         samples = list_samples(converted / "train")
         shape = (SIDE, SIDE, 3)

@@ -17,9 +17,9 @@ import boto3
 
 from poseline import log
 from poseline.config.loading.load import from_slice
-from poseline.data import synthetic
 from poseline.data.pack import pack, put
 from poseline.data.shards import ShardedSamples
+from poseline.data.synthetic.generate import generate
 from poseline.data.yolo import Sample, list_samples
 from poseline.stages import convert
 
@@ -86,7 +86,7 @@ def main() -> None:
     log.configure("WARNING")
     with tempfile.TemporaryDirectory() as name, storage(Path(name)) as bucket:
         root = Path(name)
-        source = synthetic.generate(root / "coco", PICTURES, 1, size=SIZE)
+        source = generate(root / "coco", PICTURES, 1, size=SIZE)
         config = from_slice({"dataset": {"keypoints": 17}, "conversion": {"path": "-"}})
         files = convert.run(config, {"source": source}, root / "yolo").out / "train"
         index = pack(files, root / "packed", SHARD_MB)

@@ -33,6 +33,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY poseline poseline
 COPY components components
 COPY pipelines pipelines
+COPY poseline_kfp poseline_kfp
 RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .; \
     /opt/tools/bin/pip --python /opt/poseline/bin/python install --no-deps --no-index dist/*.whl
 

@@ -27,10 +27,10 @@ def pytest_configure():
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small drawn set in COCO's layout: 24 + 8 pictures."""
-    from poseline.data import synthetic
+    from poseline.data.synthetic.generate import generate
 
     out = tmp_path_factory.mktemp("people") / "coco"
-    return synthetic.generate(out, 24, 8, size=(96, 96), seed=3, jobs=1)
+    return generate(out, 24, 8, size=(96, 96), seed=3, jobs=1)
 
 
 @pytest.fixture(scope="session")

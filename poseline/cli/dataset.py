@@ -107,14 +107,14 @@ def synthesize(
         seed: Seed of the set.
     """
     from poseline import store
-    from poseline.data import synthetic
+    from poseline.data.synthetic.generate import generate
     from poseline.store.uri import parse
 
     place = parse(out)
     with TemporaryDirectory() as scratch:
         local = place.scheme == "file"
         folder = Path(place.path) if local else Path(scratch) / "people"
-        synthetic.generate(folder, train, val, size=size, persons=persons, seed=seed)
+        generate(folder, train, val, size=size, persons=persons, seed=seed)
         if not local:
             store.publish(folder, out)
     Console().print(f"Wrote {out}")

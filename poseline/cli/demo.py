@@ -19,11 +19,11 @@ def run_demo(out: Path, config: Path = Path("examples/demo.yaml")) -> None:
         out: Folder for everything.
         config: The config; its paths are put below `out`.
     """
-    from poseline.data import synthetic
+    from poseline.data.synthetic.generate import generate
 
     if not (out / "coco").is_dir():
         _log.info("drawing people", train=TRAIN, val=VAL)
-        synthetic.generate(out / "coco", TRAIN, VAL, seed=SEED)
+        generate(out / "coco", TRAIN, VAL, seed=SEED)
     experiment = out / "experiment"
     shutil.rmtree(experiment, ignore_errors=True)
     resolved = load.load(

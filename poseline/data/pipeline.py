@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from poseline.config.models.augmentation_steps import RandomPeriodicResizing
 from poseline.config.models.config import Config
 from poseline.config.models.preprocessing import Preprocessing, Rescaling
-from poseline.data.augment import Augmenter, Scene
+from poseline.data.augment.augmenter import Augmenter
 from poseline.data.augment.periodic import size_of_batch
+from poseline.data.augment.scene import Scene
 from poseline.data.buffers import Buffers
 from poseline.data.input_cache import Person, Pictures, Size
 from poseline.data.keypoints import keypoint_set

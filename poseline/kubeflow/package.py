@@ -220,8 +220,8 @@ def _volumes(platform: Platform) -> list[dict[str, str]]:
         found.append(
             {
                 "volumeName": "shm",
-                "mountPath": "/dev/shm",
-                "medium": "Memory",  # noqa: S108
+                "mountPath": "/dev/shm",  # noqa: S108
+                "medium": "Memory",
                 "sizeLimit": platform.shared_memory,
             }
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
-from poseline.tracking import library, pyfunc
+from poseline.tracking import library
 from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
 from poseline.tracking.sender import Sender, brief
 from poseline.tracking.sink import Sink
@@ -77,6 +77,8 @@ class StageRun:
         folder = self._outbox.folder / "models" / self._name / MODEL
         try:
             shutil.rmtree(folder, ignore_errors=True)
+            from poseline.tracking import pyfunc  # what it needs is not in the operator's image
+
             path = pyfunc.save(model, folder).resolve()
             self.add("model", {"path": str(path), "role": MODEL, "final": final})
         except Exception as error:  # MLflow's own, OSError, a model of a kind without shapes

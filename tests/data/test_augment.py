@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from poseline.config.models.augmentation import Augmentation
-from poseline.data.augment import Augmenter, Scene
+from poseline.data.augment.augmenter import Augmenter
+from poseline.data.augment.scene import Scene
 from poseline.data.keypoints import keypoint_set
 from poseline.errors import ConfigError
 

@@ -16,7 +16,8 @@ from poseline.config.models.preprocessing import (
     Preprocessing,
     Resizing,
 )
-from poseline.data.augment import Augmenter, Scene
+from poseline.data.augment.augmenter import Augmenter
+from poseline.data.augment.scene import Scene
 from poseline.data.image_reading import CHANNELS
 from poseline.data.input_cache import Pictures
 from poseline.data.keypoints import keypoint_set

@@ -1,12 +1,12 @@
 import json
 
-from poseline.data import synthetic
+from poseline.data.synthetic.generate import generate
 from poseline.store.manifest import entries
 
 
 def test_a_picture_does_not_depend_on_the_number_of_processes(tmp_path):
-    one = synthetic.generate(tmp_path / "a", 6, 2, size=(64, 64), persons=3, jobs=1)
-    two = synthetic.generate(tmp_path / "b", 6, 2, size=(64, 64), persons=3, jobs=2)
+    one = generate(tmp_path / "a", 6, 2, size=(64, 64), persons=3, jobs=1)
+    two = generate(tmp_path / "b", 6, 2, size=(64, 64), persons=3, jobs=2)
     assert entries(one) == entries(two)
 
 

@@ -147,8 +147,8 @@ def test_several_persons(tmp_path, kind, count, unit):
         (
             (8, 8, 13),
             ("heatmaps_spe", 17),
-            r"\(8, 8, 13\): that is heatmaps_spe with 13 keypoints; the config declares heatmaps_spe "
-            r"with 17 keypoints, which is \(height, width, 17\)",
+            r"\(8, 8, 13\): that is heatmaps_spe with 13 keypoints; the config declares "
+            r"heatmaps_spe with 17 keypoints, which is \(height, width, 17\)",
         ),
         ((17, 3), ("heatmaps_spe", 17), r"\(17, 3\): that is spe with 17 keypoints; .*height"),
         ((21, 3), ("spe", 17), r"that is hand_spe with 21 keypoints or spe with 21 .*\(17, 3\)"),
