@@ -50,8 +50,8 @@ def test_settings_that_are_shown_are_settings():
 @pytest.fixture
 def server():
     """A server that speaks Kubeflow's API."""
-    command = [sys.executable, str(ROOT / "tests" / "kubeflow" / "server.py"), "--pace", "0.3"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "support.kfp_double.server", "--pace", "0.3"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "tests")
     yield json.loads(process.stdout.readline())["url"]
     process.kill()
     process.wait()

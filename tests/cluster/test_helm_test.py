@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from support.control_plane.helming import without_definitions
+from support.control_plane.node import IMAGE, OPERATOR, RESTRICTED
 from support.control_plane.operating import ROOT, Kubeflow, until
 from support.seaweed import ADMIN, BUCKET
-from test_node import IMAGE, OPERATOR, RESTRICTED
 
 NOWHERE = "http://10.96.0.1:9"
 pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]

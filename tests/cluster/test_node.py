@@ -5,17 +5,14 @@ from urllib.parse import urlsplit
 
 import helm_python as helm
 import pytest
+from support.control_plane.node import IMAGE, OPERATOR, RESTRICTED
 from support.control_plane.operating import EXPERIMENT, ROOT, Kubeflow, until
 from support.samples import TINY
 
-from poseline import __version__
 from poseline.operator.api.crd import crds
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
 
-IMAGE = f"poseline-ml:{__version__}"
-OPERATOR = f"poseline-operator:{__version__}"
-RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 SCRIPT = r"""
 poseline dataset synthesize /tmp/coco --train=16 --val=8 --size 96 96
 poseline dataset convert --path=/tmp/coco --outputdir=/tmp/sets

@@ -156,8 +156,8 @@ def test_what_checks_a_config_needs_nothing_heavy(people):
         "import sys\n"
         "for name in ('tensorflow', 'keras', 'numpy', 'cv2', 'mlflow', 'matplotlib'):\n"
         "    sys.modules[name] = None\n"
-        "from poseline.stages import pod\n"
-        "print(pod.resolve('chain_tqeb', sys.argv[1], {'dataset': sys.argv[2]}, {})[-2])"
+        "from poseline.tasks import entrypoints\n"
+        "print(entrypoints.resolve('chain_tqeb', sys.argv[1], {'dataset': sys.argv[2]}, {})[-2])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, TINY, str(people)], capture_output=True, text=True
@@ -215,9 +215,10 @@ def test_a_full_disk_leaves_nothing_half(people, tmp_path):
     asked = entrypoints.resolve("chain_tqeb", TINY, {"dataset": str(people)}, {})
     (tmp_path / "asked.json").write_text(json.dumps([asked[0], asked[-2]]))
     script = (
-        "import json, sys, types; from poseline.stages import pod\n"
+        "import json, sys, types; from poseline.tasks import entrypoints\n"
         "config, data = json.load(open(sys.argv[1]))\n"
-        "pod.convert(config, data, types.SimpleNamespace(path=sys.argv[2], uri='', metadata={}))"
+        "place = types.SimpleNamespace(path=sys.argv[2], uri='', metadata={})\n"
+        "entrypoints.convert(config, data, place)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "asked.json", tmp_path / "dataset"],

@@ -1,10 +1,17 @@
 """Figures come from a real MLflow server, over its REST API alone."""
 
 import pytest
+from support.kfp_double.server import serving
 from support.mlflow_server import server as tracking  # noqa: F401  a fixture
 
 from poseline.kubeflow.errors import DeniedError, RefusedError, UnreachableError
 from poseline.tracking.results import result
+
+
+@pytest.fixture
+def server():
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture

@@ -13,9 +13,14 @@ from pathlib import Path
 
 import yaml
 
+from poseline import __version__
 from support.control_plane import programs
 from support.seaweed import Proxy, free_ports
 
+IMAGE = f"poseline-ml:{__version__}"
+OPERATOR = f"poseline-operator:{__version__}"
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+"""Label of a namespace under the strictest level of Pod Security."""
 CNI = Path("/usr/lib/cni")  # where Debian puts the plugins
 CONTAINERD = """
 version = 2

@@ -129,8 +129,10 @@ class Kubeflow:
     """The double of Kubeflow as a process of its own, and its controls."""
 
     def __init__(self, *flags):
-        command = [sys.executable, str(ROOT / "tests/support/kfp_double/server.py"), *flags]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "support.kfp_double.server", *flags]
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "tests"
+        )
         self.url = json.loads(self._process.stdout.readline())["url"]
         self._http = urllib3.PoolManager()
 

@@ -1,7 +1,7 @@
 """A server that speaks Kubeflow Pipelines' REST API v2beta1, and fails on demand.
 
-`python tests/support/kfp_double/server.py --port 0 --pace 0.5` prints its URL as JSON. Beside the
-API: `POST /_faults` (a list of faults, see `Fault`), `DELETE /_faults`, `GET /_state` (what is
+`python -m support.kfp_double.server --port 0 --pace 0.5` in tests/ prints its URL as JSON. Beside
+the API: `POST /_faults` (a list of faults, see `Fault`), `DELETE /_faults`, `GET /_state` (what is
 stored, requests counted by method and path), `POST /_runs/<id>` ({"state", "tasks", "fails"}),
 `POST /_recurring/<id>` (a run of it is due), `POST /_tokens` (those that are accepted; none: all),
 `POST /_logs` ({pod: text}).
