@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from _rates import Work, compare
 
-from poseline.config.models.deployment import Quantization
+from poseline.config.models.quantization import Quantization
 from poseline.config.models.training import Model
 from poseline.models.movenet import build
-from poseline.quantization.quantizer import quantizer_for
+from poseline.quantization.registry import quantizer_for
 from poseline.runtime import Runtime, open_model
 
 PICTURES, SIDE = 64, 192

@@ -5,7 +5,7 @@ import typing
 from collections.abc import Callable
 from pathlib import Path
 
-from poseline.config.models.deployment import Board
+from poseline.config.models.benchmarking import Board
 
 CONFIG = Path(__file__).with_name("default.yaml").read_text(encoding="utf-8")
 """A complete config but for the pictures."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poseline.boards.arena import arena_bytes
-from poseline.boards.backend import Finding
+from poseline.boards.base import Finding
 from poseline.boards.calibration import calibration
 from poseline.boards.graph import Graph, read_graph
 from poseline.boards.onnx_graph import read_onnx

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from poseline.boards.backend import Finding
+from poseline.boards.base import Finding
 from poseline.config.models.config import Config
 from poseline.errors import BackendError
 

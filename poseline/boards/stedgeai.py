@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from poseline.boards.backend import Finding
+from poseline.boards.base import Finding
 from poseline.boards.table import BoardFacts, board
 from poseline.config.models.config import Config
 from poseline.errors import BackendError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from poseline.boards.published import Core
-from poseline.config.models.deployment import Board
+from poseline.config.models.benchmarking import Board
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from poseline.config.models.deployment import IOType, Quantization
+from poseline.config.models.quantization import IOType, Quantization
 from poseline.errors import BackendError, ModelError
 from poseline.models.loading import load_keras
-from poseline.quantization.quantizer import Calibration
+from poseline.quantization.base import Calibration
 from poseline.quantization.quiet import quiet_stderr
 
 

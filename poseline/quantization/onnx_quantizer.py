@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from poseline.config.models.deployment import Quantization
+from poseline.config.models.quantization import Quantization
 from poseline.errors import BackendError, ModelError
-from poseline.quantization.quantizer import Calibration
+from poseline.quantization.base import Calibration
 from poseline.quantization.quiet import quiet_stderr
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from poseline.config.models.deployment import Quantization
+from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
 from poseline.models.loading import load_keras
+from poseline.quantization.base import IO_NAMES, Calibration
 from poseline.quantization.equalization import equalize
-from poseline.quantization.quantizer import IO_NAMES, Calibration
 from poseline.quantization.quiet import quiet_stderr
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from poseline.boards.backend import Backend, backend_for
+from poseline.boards.base import Backend
+from poseline.boards.registry import backend_for
 from poseline.config.models.config import Config
 from poseline.errors import ConfigError, ModelError, Problem
 from poseline.log import get_logger

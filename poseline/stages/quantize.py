@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from poseline.config.models.config import Config
-from poseline.config.models.deployment import Quantization
+from poseline.config.models.quantization import Quantization
 from poseline.data.image_reading import read_picture
 from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import rescale, resize
@@ -22,7 +22,8 @@ from poseline.data.yolo import split
 from poseline.errors import ModelError
 from poseline.log import get_logger
 from poseline.models.metadata import ModelMetadata
-from poseline.quantization.quantizer import IO_NAMES, Array, Calibration, quantizer_for
+from poseline.quantization.base import IO_NAMES, Array, Calibration
+from poseline.quantization.registry import quantizer_for
 from poseline.runtime import Runtime, check_channels, open_model
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic

@@ -5,7 +5,7 @@ import sys
 import pytest
 from support.tiny_models import convolutional_onnx
 
-from poseline.boards.backend import backend_for
+from poseline.boards.registry import backend_for
 from poseline.config.models.config import Config
 from poseline.errors import BackendError
 from poseline.stages import benchmark

@@ -12,9 +12,9 @@ from poseline.boards.onnx_graph import read_onnx
 from poseline.boards.published import Work
 from poseline.boards.table import BOARDS, board
 from poseline.config.models.config import Config
-from poseline.config.models.deployment import Quantization
+from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
-from poseline.quantization.quantizer import quantizer_for
+from poseline.quantization.registry import quantizer_for
 from poseline.stages import benchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")

@@ -2,8 +2,8 @@ import pytest
 from support.samples import TINY
 
 from poseline.config.loading import load
+from poseline.config.models.benchmarking import NO_CLOUD
 from poseline.config.models.config import config_hash
-from poseline.config.models.deployment import NO_CLOUD
 from poseline.errors import ConfigError
 
 

@@ -7,9 +7,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 
-from poseline.config.models.deployment import Quantization
+from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
-from poseline.quantization.quantizer import IO_NAMES, quantizer_for
+from poseline.quantization.base import IO_NAMES
+from poseline.quantization.registry import quantizer_for
 from poseline.quantization.tflite_converter import signed_tflite
 from poseline.runtime import open_model
 

@@ -74,7 +74,7 @@ def test_the_report_by_layer_names_the_layers(model, yolo, tmp_path, quantizer):
 
 def test_the_report_by_layer_finds_the_layer_that_was_spoilt():
     """One channel of the second layer is a thousand times the others: per tensor, these vanish."""
-    from poseline.config.models.deployment import Quantization
+    from poseline.config.models.quantization import Quantization
 
     model = convolutional()
     layer = model.layers[4]

@@ -52,7 +52,7 @@ def test_it_says_what_the_model_says(tmp_path, kind):
     if kind == "onnx":
         convolutional_onnx(path)
     elif kind == "int8.tflite":
-        from poseline.config.models.deployment import Quantization
+        from poseline.config.models.quantization import Quantization
         from poseline.quantization.tflite_converter import TFLiteConverter
 
         source = save(convolutional(), tmp_path / "float.keras")

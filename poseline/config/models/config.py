@@ -8,17 +8,13 @@ from typing import Any, Literal
 
 from poseline.config.models.augmentation import Augmentations
 from poseline.config.models.base import Section
+from poseline.config.models.benchmarking import Benchmarking, Tools
 from poseline.config.models.dataset import Conversion, Dataset
-from poseline.config.models.deployment import (
-    Benchmarking,
-    Evaluation,
-    Prediction,
-    Quantization,
-    Tools,
-)
+from poseline.config.models.evaluation import Evaluation, Prediction
 from poseline.config.models.gate import Gate
 from poseline.config.models.general import General, Hydra, Mlflow, OperationMode
 from poseline.config.models.preprocessing import Postprocessing, Preprocessing
+from poseline.config.models.quantization import Quantization
 from poseline.config.models.training import Training
 
 Stage = Literal["convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from poseline.config.models.benchmarking import NO_CLOUD
 from poseline.config.models.config import CHAINS, Config, Stage
-from poseline.config.models.deployment import NO_CLOUD
 from poseline.config.requirements.cel import has, modes
 from poseline.config.requirements.requirement import Requirement, needed
 

@@ -1,40 +1,15 @@
-"""The protocol of what tells a model's cost, and the backend that a config names."""
+"""The benchmark backend that a config names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
+from poseline.boards.base import Backend, Finding
+from poseline.config.models.benchmarking import NO_CLOUD
+from poseline.config.models.benchmarking import Backend as BackendName
 from poseline.config.models.config import Config
-from poseline.config.models.deployment import NO_CLOUD
-from poseline.config.models.deployment import Backend as BackendName
 from poseline.errors import BackendError
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a backend found: figures, and JSON values worth showing."""
-
-    metrics: dict[str, float]
-    summary: dict[str, Any] = field(default_factory=dict)
-
-
-class Backend(Protocol):
-    """Measures or estimates a model."""
-
-    takes: tuple[str, ...]
-    """Suffixes of the files that it reads; a Keras model is converted to .tflite where it is not
-    among them."""
-
-    def measure(self, model: Path, config: Config) -> Finding:
-        """Return what the model costs on `benchmarking.board`.
-
-        Raises:
-            BackendError: The tool is missing or failed.
-            ModelError: The model cannot be read.
-        """
 
 
 class Cloud:

@@ -1,4 +1,4 @@
-"""`quantization`, `evaluation`, `prediction`, `tools` and `benchmarking`: from float to board."""
+"""`benchmarking` and `tools`: the board, what measures a model for it, and the vendor's tools."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from poseline.config.models.base import Integer, Section
-from poseline.config.models.constraints import Rule, unit
+from poseline.config.models.constraints import unit
 
 Board = Literal[
     "STM32N6570-DK",
@@ -26,62 +26,11 @@ Board = Literal[
     "STM32MP157F-DK2",
     "STM32MP135F-DK",
 ]
-IOType = Literal["int8", "uint8", "float"]
 Backend = Literal["host", "estimate", "stedgeai", "cloud"]
 NO_CLOUD = (
     "cloud is not available; ST's developer cloud documents no API, and its sign-in is a web page "
     "made for people"
 )
-
-
-class Quantization(Section):
-    """Post-training quantization to int8."""
-
-    rules = (
-        Rule(
-            "`optimize` needs `granularity: per_tensor`",
-            lambda q: not q.optimize or q.granularity == "per_tensor",
-            "!(has(self.optimize) && self.optimize) || "
-            "has(self.granularity) && self.granularity == 'per_tensor'",
-        ),
-    )
-
-    quantizer: Literal["TFlite_converter", "litert_quantizer", "onnx_quantizer"] = (
-        "TFlite_converter"
-    )
-    """Which tool quantizes."""
-    quantization_type: Literal["PTQ"] = "PTQ"
-    """Post-training quantization."""
-    quantization_input_type: IOType = "uint8"
-    """Type of the input tensor."""
-    quantization_output_type: IOType = "float"
-    """Type of the output tensor."""
-    granularity: Literal["per_channel", "per_tensor"] = "per_channel"
-    """Whether each output channel of a weight tensor has its own scale."""
-    optimize: bool = False
-    """Equalize the weights of consecutive layers first; with `per_tensor` only."""
-    export_dir: str = "quantized_models"
-    """Folder of the quantized model, inside `saved_models_dir`."""
-    target_opset: Annotated[Integer, Field(ge=13, le=23)] = 17
-    """ONNX opset (onnx_quantizer)."""
-
-
-class _OnHost(Section):
-    target: Literal["host"] = "host"
-    """Where the model runs. Evaluation on a connected board is not done by poseline."""
-
-
-class Evaluation(_OnHost):
-    """Settings of an evaluation."""
-
-
-class Prediction(_OnHost):
-    """Pictures to annotate."""
-
-    test_files_path: str
-    """A picture, a folder of pictures, or a URI of either."""
-    seed: Annotated[Integer, Field(ge=0, lt=2**32)] | None = None
-    """Read for compatibility."""
 
 
 class StEdgeAi(Section):

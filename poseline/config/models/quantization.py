@@ -1,0 +1,44 @@
+"""`quantization`: from a float model to an int8 one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from poseline.config.models.base import Integer, Section
+from poseline.config.models.constraints import Rule
+
+IOType = Literal["int8", "uint8", "float"]
+
+
+class Quantization(Section):
+    """Post-training quantization to int8."""
+
+    rules = (
+        Rule(
+            "`optimize` needs `granularity: per_tensor`",
+            lambda q: not q.optimize or q.granularity == "per_tensor",
+            "!(has(self.optimize) && self.optimize) || "
+            "has(self.granularity) && self.granularity == 'per_tensor'",
+        ),
+    )
+
+    quantizer: Literal["TFlite_converter", "litert_quantizer", "onnx_quantizer"] = (
+        "TFlite_converter"
+    )
+    """Which tool quantizes."""
+    quantization_type: Literal["PTQ"] = "PTQ"
+    """Post-training quantization."""
+    quantization_input_type: IOType = "uint8"
+    """Type of the input tensor."""
+    quantization_output_type: IOType = "float"
+    """Type of the output tensor."""
+    granularity: Literal["per_channel", "per_tensor"] = "per_channel"
+    """Whether each output channel of a weight tensor has its own scale."""
+    optimize: bool = False
+    """Equalize the weights of consecutive layers first; with `per_tensor` only."""
+    export_dir: str = "quantized_models"
+    """Folder of the quantized model, inside `saved_models_dir`."""
+    target_opset: Annotated[Integer, Field(ge=13, le=23)] = 17
+    """ONNX opset (onnx_quantizer)."""
