@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 
 GATE_NOT_PASSED = 7
@@ -83,3 +85,42 @@ class BackendError(PoselineError):
     """A tool or service outside of poseline is missing or refused."""
 
     exit_code = 6
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REMEDIES = {
+    errno.ENOSPC: "make room there, or choose a place on another disk",
+    errno.EDQUOT: "your quota is used up: make room, or choose a place on another disk",
+    errno.EFBIG: "the file system or a limit (`ulimit -f`) allows no file of that size",
+    errno.EROFS: "it is mounted read-only: choose another place",
+    errno.EACCES: "check who may read and write there (`ls -ld`), or choose another place",
+    errno.EPERM: "check who may change it (`ls -ld`, `lsattr`), or choose another place",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "a part of the path is a file: choose another path",
+    errno.EISDIR: "it is a folder: give the name of a file",
+    errno.EEXIST: "something else is there: choose another name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EINVAL: "the file system does not allow it; choose another name or place",
+    errno.EILSEQ: "the file system does not allow such a name; choose another",
+    errno.ELOOP: "a link leads back to itself: check it with `readlink`",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.ENFILE: "the machine has too many files open; close programs or raise fs.file-max",
+    errno.ENOMEM: "the machine has too little memory: close programs, or do less at once",
+    errno.EXDEV: "it is on another disk: choose a place on the same one",
+    errno.EBUSY: "it is in use, or a disk is mounted there: choose another place",
+    errno.ENOTEMPTY: "something was put there meanwhile: look at it, then try again",
+    errno.EIO: "the disk fails: look at the system's log (`dmesg`)",
+    errno.ESTALE: "the network drive changed: mount it again",
+}
+
+
+def storage_error(error: OSError) -> StoreError:
+    """Return what the operating system refused as an error with the path and a remedy."""
+    paths = [
+        os.fsdecode(p) for p in (error.filename, error.filename2) if isinstance(p, str | bytes)
+    ]
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno in _NO_ROOM:
+        reason = "there is no room on the disk" + (f" ({reason})" if error.strerror else "")
+    text = f"{' → '.join(paths)}: {reason}" if paths else reason
+    return StoreError(text, _REMEDIES.get(error.errno or 0, ""))

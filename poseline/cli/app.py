@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
-from poseline import __version__, log
-from poseline.errors import PoselineError
+from poseline import __version__, log, stopping
+from poseline.errors import PoselineError, storage_error
 
 EXIT_CODES = """
 Exit codes: 0 done, 1 failed, 2 config or command line, 3 data, 4 model, 5 storage,
@@ -66,12 +68,15 @@ def main(arguments: list[str] | None = None, program: App = app) -> NoReturn:
         program: What reads it.
     """
     log.configure()
-    sys.exit(_code(program, arguments))
+    with stopping.heard():
+        code = _code(program, arguments)
+    sys.exit(code)
 
 
 def _code(program: App, arguments: list[str] | None) -> int:
     try:
         result = program(arguments, result_action="return_value")
+        sys.stdout.flush()  # what does not get out is learned here, and not at the end
     except CycloptsError as error:
         _say(f"{error}\nTry `poseline --help`.")
         return 2
@@ -79,11 +84,22 @@ def _code(program: App, arguments: list[str] | None) -> int:
         _say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        _say("Interrupted. What was finished is kept; the same command goes on from there.")
-        return 130
+        return 130  # `stopping` has said the rest
     except BrokenPipeError:
+        _drop_output()
         return 0
+    except OSError as error:
+        _drop_output()
+        refused = storage_error(error)
+        _say(str(refused))
+        return refused.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _drop_output() -> None:
+    """Let nothing more be written to a standard output that does not take it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:

@@ -23,7 +23,12 @@ def validate(config: Path, *overrides: str) -> None:
     Console(soft_wrap=True, highlight=False).print(load.dump(resolved), end="", markup=False)
 
 
-def lr_plot(config: Path, *overrides: str, out: Path = Path("learning_rate.png")) -> None:
+def lr_plot(
+    config: Path,
+    *overrides: str,
+    out: Path = Path("learning_rate.png"),
+    overwrite: bool = False,
+) -> None:
     """Draw the learning rate over the epochs of a config, without training.
 
     Example: `poseline lr-plot examples/demo.yaml --out lr.png`
@@ -31,16 +36,18 @@ def lr_plot(config: Path, *overrides: str, out: Path = Path("learning_rate.png")
     Args:
         config: The YAML file.
         overrides: Changes as `key=value`.
-        out: The picture to write.
+        out: The picture to write, a .png or .jpg.
+        overwrite: Replace a file that poseline did not write.
     """
     from poseline.errors import ConfigError, Problem
+    from poseline.store.drawing import check_picture
     from poseline.training.learning_rate import plot
 
     resolved = load.load(config, overrides)
     if resolved.training is None:
         raise ConfigError([Problem("training", "nothing", "a section")], str(config))
-    plot(resolved.training, out)
-    Console().print(f"Wrote {out}")
+    plot(resolved.training, check_picture(out, inputs=[config], overwrite=overwrite))
+    Console(soft_wrap=True, highlight=False, markup=False).print(f"Wrote {out}")
 
 
 def schema(*, check: bool = False, root: Path = Path()) -> int:

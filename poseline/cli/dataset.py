@@ -20,6 +20,7 @@ def convert(
     pose: Literal["single", "multi"] = "single",
     keypoints: Literal[13, 17] = 17,
     outputdir: Path = Path("output"),
+    overwrite: bool = False,
 ) -> None:
     """Convert a COCO set to YOLO Darknet format.
 
@@ -30,13 +31,15 @@ def convert(
         pose: `single` keeps pictures of exactly one person.
         keypoints: 17, or 13 with one point for the head.
         outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`.
+        overwrite: Replace a set that poseline made, with what was added or changed in it.
     """
     from poseline.config.loading.load import from_slice
     from poseline.stages import convert as stage
 
     settings = {"path": str(path), "pose": pose, "outputdir": str(outputdir)}
     config = from_slice({"dataset": {"keypoints": keypoints}, "conversion": settings})
-    result = stage.run(config, {"source": path}, outputdir / pose / f"{keypoints}kpts")
+    out = outputdir / pose / f"{keypoints}kpts"
+    result = stage.run(config, {"source": path}, out, overwrite=overwrite)
     table = Table(title=str(result.out), title_justify="left")
     for name in ("split", "reason", "count"):
         table.add_column(name, justify="right" if name == "count" else "left")
@@ -48,7 +51,7 @@ def convert(
 
 
 @app.command(name="pack")
-def pack_set(folder: Path, out: str, *, shard_mb: int = 64) -> None:
+def pack_set(folder: Path, out: str, *, shard_mb: int = 64, overwrite: bool = False) -> None:
     """Pack a set into tar shards with an index, which training reads in place.
 
     A set with train/ and val/ is packed part by part.
@@ -59,18 +62,24 @@ def pack_set(folder: Path, out: str, *, shard_mb: int = 64) -> None:
         folder: A set in YOLO Darknet format, or a folder with train/ and perhaps val/.
         out: Folder to make, or a URI.
         shard_mb: Size of a shard in MB.
+        overwrite: Replace a packed set that poseline made, with what was added or changed in it.
     """
-    from poseline.data.pack import pack, put
+    from poseline.data.pack import check, pack, put
+    from poseline.store import writable
     from poseline.store.uri import parse
 
+    writable(out)
     parts = [part for part in ("train", "val") if (folder / part).is_dir()] or [""]
     table = Table("part", "pictures", "persons", "shards", "MB", title=out, title_justify="left")
+    if parse(out).scheme == "file":
+        for part in parts:
+            check(folder / part, Path(parse(out).path) / part, overwrite=overwrite)
     with TemporaryDirectory() as scratch:
         for part in reversed(parts):  # train last: it says that the set is whole
             place = f"{out.rstrip('/')}/{part}".rstrip("/")
             local = parse(place).scheme == "file"
             target = Path(parse(place).path) if local else Path(scratch) / (part or "set")
-            index = pack(folder / part, target, shard_mb)
+            index = pack(folder / part, target, shard_mb, overwrite=overwrite)
             if not local:
                 put(target, place)
             size = sum(shard.size for shard in index.shards) / 1e6
@@ -93,6 +102,7 @@ def synthesize(
     persons: int = 1,
     size: tuple[int, int] = (256, 256),
     seed: int = 0,
+    overwrite: bool = False,
 ) -> None:
     """Make a set of drawn people in COCO's layout.
 
@@ -105,19 +115,21 @@ def synthesize(
         persons: Most people in a picture.
         size: Mean width and height in px.
         seed: Seed of the set.
+        overwrite: Replace a set that poseline drew, with what was added or changed in it.
     """
     from poseline import store
     from poseline.data.synthetic.generate import generate
     from poseline.store.uri import parse
 
+    store.writable(out)
     place = parse(out)
     with TemporaryDirectory() as scratch:
         local = place.scheme == "file"
         folder = Path(place.path) if local else Path(scratch) / "people"
-        generate(folder, train, val, size=size, persons=persons, seed=seed)
+        generate(folder, train, val, size=size, persons=persons, seed=seed, overwrite=overwrite)
         if not local:
             store.publish(folder, out)
-    Console().print(f"Wrote {out}")
+    _say(f"Wrote {out}")
 
 
 @app.command
@@ -127,6 +139,7 @@ def show(
     keypoints: Literal[13, 17, 21] = 17,
     count: int = 16,
     out: Path = Path("show.jpg"),
+    overwrite: bool = False,
 ) -> None:
     """Draw labelled pictures of a set on one sheet.
 
@@ -136,7 +149,8 @@ def show(
         folder: A set in YOLO Darknet format.
         keypoints: Keypoints of a pose.
         count: Pictures, evenly taken from the set.
-        out: The picture to write.
+        out: The picture to write, a .jpg or .png.
+        overwrite: Replace a file that poseline did not write.
     """
     import cv2
     import numpy as np
@@ -145,8 +159,11 @@ def show(
     from poseline.data.image_reading import read_picture
     from poseline.data.keypoints import keypoint_set
     from poseline.data.yolo import list_samples, read_label
+    from poseline.store.drawing import check_picture, write_picture
 
     samples = list_samples(folder)
+    inputs = [path for sample in samples for path in (sample.image, sample.label)]
+    target = check_picture(out, inputs=inputs, overwrite=overwrite)
     pictures = []
     for sample in samples[:: max(len(samples) // count, 1)][:count]:
         picture = np.ascontiguousarray(read_picture(sample.image, "rgb"))
@@ -160,13 +177,17 @@ def show(
             pose[person[:, 2] == 0] = np.nan
             draw_pose(picture, pose, keypoint_set(keypoints))
         pictures.append(picture)
-    cv2.imwrite(str(out), contact_sheet(pictures)[..., ::-1])
-    Console().print(f"Wrote {out}")
+    write_picture(target, contact_sheet(pictures))
+    _say(f"Wrote {out}")
 
 
 @app.command
 def stats(
-    folder: Path, *, keypoints: Literal[13, 17, 21] = 17, out: Path = Path("stats.png")
+    folder: Path,
+    *,
+    keypoints: Literal[13, 17, 21] = 17,
+    out: Path = Path("stats.png"),
+    overwrite: bool = False,
 ) -> None:
     """Draw what is in a set: visibility of the keypoints, size and shape of the persons.
 
@@ -175,10 +196,19 @@ def stats(
     Args:
         folder: A set in YOLO Darknet format.
         keypoints: Keypoints of a pose.
-        out: The picture to write.
+        out: The picture to write, a .png or .jpg.
+        overwrite: Replace a file that poseline did not write.
     """
     from poseline.data.stats import plot, statistics
+    from poseline.data.yolo import list_samples
+    from poseline.store.drawing import check_picture
 
+    inputs = [path for sample in list_samples(folder) for path in (sample.image, sample.label)]
+    target = check_picture(out, inputs=inputs, overwrite=overwrite)
     found = statistics(folder, keypoints)
-    plot(found, out)
-    Console().print(f"{found.pictures:,} pictures, {len(found.scales):,} persons; wrote {out}")
+    plot(found, target)
+    _say(f"{found.pictures:,} pictures, {len(found.scales):,} persons; wrote {out}")
+
+
+def _say(text: str) -> None:
+    Console(soft_wrap=True, highlight=False, markup=False).print(text)

@@ -131,9 +131,9 @@ def _stage(mode: OperationMode, config: Path, overrides: tuple[str, ...]) -> int
 
 
 def _run(config: Config) -> int:
-    from poseline.cli.summary import show
+    from poseline.cli.summary import announce, show
     from poseline.runner.chain import run_chain
 
-    experiment = run_chain(config)
+    experiment = run_chain(config, announce)
     show(experiment)
     return GATE_NOT_PASSED if experiment.passed is False else 0

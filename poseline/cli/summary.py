@@ -1,11 +1,28 @@
-"""What is said at the end of a run: tables, and where things are."""
+"""What is said when a run starts, and at its end: tables, and where things are."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+
 from rich.console import Console
 
+from poseline import stopping
 from poseline.cli.tables import experiment_tables
 from poseline.runner.chain import REPORT, Experiment
+
+
+def announce(experiment: Experiment) -> None:
+    """Print where a run is, how to follow it, and how to go on with it when it is stopped."""
+    folder = experiment.folder
+    own = any(argument.startswith("hydra.run.dir=") for argument in sys.argv)
+    command = "the same command" if own else f"the same command with hydra.run.dir={folder}"
+    stopping.advise(f"What is finished is kept in {folder}; to go on with it, run {command}.")
+    lines = {"run directory": str(folder)}
+    if "train" in experiment.config.stages:
+        lines["to follow"] = f"tensorboard --logdir {folder / experiment.config.general.logs_dir}"
+    lines["to stop"] = f"Ctrl-C; to go on then, {command}"
+    _print(Console(), lines)
 
 
 def show(experiment: Experiment) -> None:
@@ -13,10 +30,14 @@ def show(experiment: Experiment) -> None:
     console = Console()
     for table in experiment_tables(experiment):
         console.print(table)
-    paths = {"experiment": experiment.folder}
-    paths |= {f"{name} model": path for name, path in experiment.models.items()}
+    paths = {"experiment": str(experiment.folder)}
+    paths |= {f"{name} model": str(path) for name, path in experiment.models.items()}
     if (experiment.folder / REPORT).is_file():
-        paths["report"] = experiment.folder / REPORT
-    width = max(map(len, paths))
-    for label, path in paths.items():
-        console.print(f"{label:<{width}}  {path}", soft_wrap=True, highlight=False)
+        paths["report"] = str(experiment.folder / REPORT)
+    _print(console, paths)
+
+
+def _print(console: Console, lines: Mapping[str, str]) -> None:
+    width = max(map(len, lines))
+    for label, text in lines.items():
+        console.print(f"{label:<{width}}  {text}", soft_wrap=True, highlight=False, markup=False)

@@ -11,57 +11,75 @@ from poseline import store
 from poseline.data.shard_index import INDEX, Entry, Index, Shard
 from poseline.data.yolo import Sample, list_samples, parse_label
 from poseline.errors import DataError
-from poseline.store.manifest import sha256_of, write_atomic
+from poseline.store.manifest import FileEntry, Manifest, entries, sha256_of, write_atomic
 from poseline.store.outputs import output_folder
+from poseline.store.ownership import check_folder
 from poseline.store.uri import safe_key
 
+KIND = "pack"
+"""Of its manifest."""
 
-def pack(folder: Path, out: Path, shard_mb: int = 64) -> Index:
+
+def pack(folder: Path, out: Path, shard_mb: int = 64, *, overwrite: bool | None = None) -> Index:
     """Pack a YOLO set; the same set gives the same bytes.
 
     Args:
         folder: Pictures with a .txt beside each.
         out: Folder to make; it appears whole or not at all.
         shard_mb: Size of a shard in MB; the last picture may exceed it.
+        overwrite: As `store.ownership.check_folder` takes it.
 
     Returns:
         The index.
 
     Raises:
         DataError: There are no labelled pictures, or a label is damaged.
+        StoreError: Something else stands at `out`, or it overlaps the set.
     """
+    check(folder, out, overwrite=overwrite)
     if shard_mb < 1:
         raise DataError(f"a shard of {shard_mb} MB", "give at least 1")
     samples = list_samples(folder)
     keypoints, persons = _keypoints(samples), 0
     shards: list[Shard] = []
-    with output_folder(out) as work:
+    with output_folder(out, KIND, sources=[folder], apart=True, overwrite=overwrite) as work:
         waiting = iter(samples)
         sample = next(waiting, None)
         while sample:
             path = work / f"shard-{len(shards):05d}.tar"
-            entries: list[Entry] = []
+            members: list[Entry] = []
             with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
                 while sample and tar.offset < shard_mb * 10**6:
                     name = sample.image.relative_to(folder).as_posix()
                     label = sample.label.read_bytes()
                     persons += len(parse_label(label.decode(), keypoints, str(sample.label)))
                     text = _add(tar, str(PurePosixPath(name).with_suffix(".txt")), label)
-                    entries.append((name, *_add(tar, name, sample.image.read_bytes()), *text))
+                    members.append((name, *_add(tar, name, sample.image.read_bytes()), *text))
                     sample = next(waiting, None)
             shards.append(
                 Shard(
                     name=path.name,
                     sha256=sha256_of(path),
                     size=path.stat().st_size,
-                    samples=tuple(entries),
+                    samples=tuple(members),
                 )
             )
         index = Index(
             keypoints=keypoints, pictures=len(samples), persons=persons, shards=tuple(shards)
         )
         write_atomic(work / INDEX, index.model_dump_json() + "\n")
+        files = {s.name: FileEntry(s.sha256, s.size) for s in shards} | entries(work, [INDEX])
+        Manifest(KIND, "", files=files).write(work)
     return index
+
+
+def check(folder: Path, out: Path, *, overwrite: bool | None = None) -> None:
+    """Report that a set cannot be packed to a place, before another part of it is.
+
+    Raises:
+        StoreError: Something else stands there, or it overlaps the set.
+    """
+    check_folder(out, KIND, sources=[folder], apart=True, overwrite=overwrite)
 
 
 def put(folder: Path, uri: str) -> None:

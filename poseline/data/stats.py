@@ -11,6 +11,7 @@ import numpy as np
 from poseline.data.image_header import probe
 from poseline.data.keypoints import KeypointSet, keypoint_set
 from poseline.data.yolo import list_samples, read_label
+from poseline.store.drawing import write_figure
 
 Array = np.ndarray[Any, Any]
 
@@ -58,7 +59,7 @@ def statistics(folder: Path, keypoints: int) -> Statistics:
 
 
 def plot(found: Statistics, out: Path) -> None:
-    """Draw the figures side by side."""
+    """Draw the figures side by side, into a picture."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4.2), layout="constrained")
@@ -72,7 +73,7 @@ def plot(found: Statistics, out: Path) -> None:
     middle.set(title="size of the persons", xlabel="√ of the share of the picture")
     _histogram(right, found.aspects, 3)
     right.set(title="shape of the persons", xlabel="width / height")
-    figure.savefig(out, dpi=110)
+    write_figure(out, figure)
 
 
 def _histogram(axes: Any, values: Array, most: float) -> None:

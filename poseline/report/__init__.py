@@ -1,5 +1,5 @@
 """report.html and the pictures in it."""
 
-from poseline.report.experiment import write
+from poseline.report.experiment import render, write
 
-__all__ = ["write"]
+__all__ = ["render", "write"]

@@ -48,10 +48,22 @@ def write(
     """Write the report of an experiment.
 
     Args:
+        folders: As `render` takes them, like `config`, `title` and `test`.
+        config: The resolved config.
+        title: Name of the project.
+        out: The file to write.
+        test: Folder of the test set.
+    """
+    write_atomic(out, render(folders, config, title, test))
+
+
+def render(folders: Mapping[str, Path], config: str, title: str, test: Path | None = None) -> str:
+    """Return the report of an experiment as HTML.
+
+    Args:
         folders: Step to the output folder that it left; what is missing is left out.
         config: The resolved config as YAML.
         title: Name of the project.
-        out: The file to write.
         test: Folder of the test set; its pictures show the poses of each evaluated model.
     """
     manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
@@ -87,7 +99,7 @@ def write(
     if last:
         versions = ", ".join(f"{name} {version}" for name, version in last.versions.items())
         page.text(f"Made with {versions}.", muted=True)
-    write_atomic(out, str(page))
+    return str(page)
 
 
 def _key_figures(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,26 +11,21 @@ from poseline import store
 from poseline.config.loading import load
 from poseline.config.models.config import Config
 from poseline.config.models.steps import Step, steps
-from poseline.errors import BackendError, DataError
+from poseline.errors import BackendError, PoselineError
+from poseline.runner import preflight
 from poseline.runner.inputs import Sources
 from poseline.runner.step import run_task
 from poseline.runner.tracked import run_tracked
 from poseline.stages.result import StageResult
-from poseline.store.manifest import write_atomic
+from poseline.store.lock import locked
+from poseline.store.stamp import HTML, YAML, check_stamped, write_stamped
 
 if TYPE_CHECKING:
     from poseline.tracking import Tracker
 
 CONFIG = "config.yaml"
 REPORT = "report.html"
-_PICTURES = {
-    "source": "conversion.path",
-    "training": "dataset.training_path",
-    "validation": "dataset.validation_path",
-    "test": "dataset.test_path",
-    "calibration": "dataset.quantization_path",
-    "images": "prediction.test_files_path",
-}
+_LOCK = ".lock"
 
 
 @dataclass
@@ -95,7 +91,7 @@ def conversion_folder(config: Config) -> Path:
     return Path(conversion.outputdir) / conversion.pose / f"{config.dataset.keypoints}kpts"
 
 
-def run_chain(config: Config) -> Experiment:
+def run_chain(config: Config, on_start: Callable[[Experiment], None] | None = None) -> Experiment:
     """Run the steps of `operation_mode` and write the report.
 
     A chain that was interrupted goes on where it stopped when it is run again with the same
@@ -103,20 +99,42 @@ def run_chain(config: Config) -> Experiment:
 
     Args:
         config: A checked config.
+        on_start: Called once the paths are checked, before the first step.
 
     Returns:
         The finished experiment.
 
     Raises:
         PoselineError: A step cannot do its work; what was finished is kept.
+        StoreError: A step would replace what is not its own, or another process runs there.
         BackendError: A model passed the gate and the registry cannot be reached; the same command
             registers it later.
     """
-    _check_paths(config)
+    experiment = Experiment(Path(config.hydra.run.dir), config)
+    folder, page = experiment.folder, experiment.folder / REPORT
+    preflight.check_inputs(config)
+    preflight.check_outputs(config, folder, experiment.out)
+    check_stamped(folder / CONFIG, YAML, load.dump(config))
+    check_stamped(page, HTML)
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder / _LOCK, folder):
+            if on_start:
+                on_start(experiment)
+            _run_steps(experiment)
+    except PoselineError:
+        if new and not experiment.results:
+            preflight.remove_unstarted(config, folder, folder / CONFIG)
+        raise
+    return experiment
+
+
+def _run_steps(experiment: Experiment) -> None:
     from poseline.tracking import open_tracker
 
-    experiment = Experiment(Path(config.hydra.run.dir), config)
-    write_atomic(experiment.folder / CONFIG, load.dump(config))
+    config = experiment.config
+    write_stamped(experiment.folder / CONFIG, load.dump(config), YAML)
     outbox = experiment.folder / config.general.logs_dir / "mlflow"
     with open_tracker(config.mlflow.uri, config.general.project_name, outbox) as tracker:
         tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
@@ -132,19 +150,6 @@ def run_chain(config: Config) -> Experiment:
         tracker.parent.artifacts({"report": _report(experiment, sources)})
         if refused:
             raise refused
-    return experiment
-
-
-def _check_paths(config: Config) -> None:
-    """Tell of pictures that are not there before anything costs time."""
-    named = Sources.named(config)
-    planned = steps(config.operation_mode, gated=config.gated)
-    inputs = {name: uri for step in planned for name, uri in named.inputs(step).items()}
-    inputs |= {"source": config.conversion.path} if config.conversion else {}
-    for name, key in _PICTURES.items():
-        uri = inputs.get(name, "")
-        if uri and "://" not in uri and not Path(uri).exists():
-            raise DataError(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
 
 
 def _convert(experiment: Experiment) -> Sources:
@@ -177,5 +182,6 @@ def _report(experiment: Experiment, sources: Sources) -> Path:
     config, page = experiment.config, experiment.folder / REPORT
     folders = {name: result.out for name, result in experiment.results.items()}
     test = store.fetch(sources.test) if sources.test else None
-    report.write(folders, load.dump(config), config.general.project_name, page, test)
+    text = report.render(folders, load.dump(config), config.general.project_name, test)
+    write_stamped(page, text, HTML)
     return page

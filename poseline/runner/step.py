@@ -18,6 +18,7 @@ from poseline.errors import StoreError
 from poseline.log import get_logger
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest, content_hash
+from poseline.store.ownership import check_folder
 
 _log = get_logger(__name__)
 
@@ -40,11 +41,17 @@ def run_task(
 
     Returns:
         The stage's result.
+
+    Raises:
+        StoreError: Something else stands at `out`.
+        PoselineError: The stage cannot do its work.
     """
     local = {name: local_input(str(uri)) for name, uri in inputs.items()}
     if finished(step, config, local, out):
         _log.info("unchanged, taken as it is", step=step.name, out=str(out))
         return StageResult.load(out)
+    if step.stage != "train":  # which writes beside what is there, and looks itself
+        check_folder(out, step.stage, sources=local.values(), apart=step.stage == "convert")
     _log.info("started", step=step.name)
     stage = importlib.import_module(f"poseline.stages.{step.stage}")
     return cast(Callable[..., StageResult], stage.run)(config, local, out, **options)

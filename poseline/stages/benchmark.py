@@ -49,7 +49,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             found = backend.measure(_readable(model, backend, Path(folder)), config)
             metrics |= found.metrics
             summary |= found.summary
-    with output_folder(out) as work:
+    with output_folder(out, "benchmark", sources=inputs.values()) as work:
         write_atomic(work / RESULT, json.dumps(metrics | summary, indent=1))
         roles = {"benchmark": RESULT}
         if boards := summary.get("boards"):

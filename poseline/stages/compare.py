@@ -12,7 +12,7 @@ from pathlib import Path
 from poseline.errors import DataError
 from poseline.log import get_logger
 from poseline.report.page import Page
-from poseline.store.manifest import Manifest, write_atomic
+from poseline.store.manifest import Manifest, entries, now, write_atomic
 from poseline.store.outputs import output_folder
 
 _log = get_logger(__name__)
@@ -97,11 +97,12 @@ def run(runs: Mapping[str, Iterable[Manifest]], out: Path) -> list[Row]:
     rows = ranked(Row.of(name, manifests) for name, manifests in runs.items())
     if not rows:
         raise DataError("there is no run to compare", "name the folders of finished runs")
-    with output_folder(out) as work:
+    with output_folder(out, "compare") as work:
         write_atomic(work / RESULT, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
         write_atomic(work / TABLE, table(rows))
         _draw(rows, work / PICTURE)
         write_atomic(work / PAGE, str(_page(rows, work / PICTURE)))
+        Manifest("compare", "", files=entries(work), created=now()).write(work)
     _log.info("compared", runs=len(rows), best=rows[0].name)
     return rows
 

@@ -38,7 +38,14 @@ _EXAMPLES = 5
 _log = get_logger(__name__)
 
 
-def run(config: Config, inputs: Inputs, out: Path, *, jobs: int | None = None) -> StageResult:
+def run(
+    config: Config,
+    inputs: Inputs,
+    out: Path,
+    *,
+    jobs: int | None = None,
+    overwrite: bool | None = None,
+) -> StageResult:
     """Convert a COCO set.
 
     Pictures are linked where the file system allows it and copied otherwise. An interrupted
@@ -49,10 +56,12 @@ def run(config: Config, inputs: Inputs, out: Path, *, jobs: int | None = None) -
         inputs: `source`: folder of the COCO set.
         out: Folder to make, with train/ and val/.
         jobs: Threads; None: twice the cores, since most of the work is in the file system.
+        overwrite: As `store.ownership.check_folder` takes it.
 
     Raises:
         ConfigError: `dataset.keypoints` is neither 13 nor 17.
         DataError: The source is no COCO set, or nothing of it can be used.
+        StoreError: Something else stands at `out`, or it overlaps the source.
     """
     keypoints = config.dataset.keypoints
     if keypoints not in (13, 17):
@@ -63,7 +72,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, jobs: int | None = None) -
     key = config_hash(config.slice("convert")) + content_hash(source)
     counts: dict[str, dict[str, int]] = {}
     examples: dict[str, dict[str, list[str]]] = {}
-    with output_folder(out, resume_key=key) as work:
+    with output_folder(
+        out, "convert", sources=[source], apart=True, overwrite=overwrite, resume_key=key
+    ) as work:
         for part in parts:
             counts[part.split], examples[part.split] = _convert(
                 part, work / part.split, pose, keypoints, jobs

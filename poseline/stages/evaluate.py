@@ -32,6 +32,8 @@ from poseline.store.outputs import output_folder
 _log = get_logger(__name__)
 _BATCH = 16
 METRICS, PREDICTIONS = "metrics.json", "predictions.json"
+TIMES = "times.json"
+"""Apart from the metrics, which are the same in every run."""
 BARS, CURVES, PRECISION = "keypoints.png", "curves.png", "precision_recall.png"
 
 
@@ -66,7 +68,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     metrics = {"oks": float(nanmean(scores)), "pck": pck(distances)}
     precision = coco.evaluate(seen.coco, seen.results, points)
     metrics |= precision.figures
-    metrics["pictures_per_s"] = len(samples) / max(seen.seconds, 1e-9)
+    times = {"pictures_per_s": len(samples) / max(seen.seconds, 1e-9)}
     calibrated = runtime.metadata.calibrated if runtime.metadata else None
     summary: dict[str, Any] = {
         "pictures": len(samples),
@@ -77,8 +79,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     }
     if calibrated is False:
         _log.warning("the model was calibrated on random data: its accuracy says nothing")
-    with output_folder(out) as work:
+    with output_folder(out, "evaluate", sources=inputs.values()) as work:
         write_atomic(work / METRICS, json.dumps(metrics | {"oks_per_keypoint": per_keypoint}))
+        write_atomic(work / TIMES, json.dumps(times))
         write_atomic(work / PREDICTIONS, json.dumps(seen.results))
         plots.plot_keypoints(
             points.names, {runtime.format: list(per_keypoint.values())}, work / BARS
@@ -99,7 +102,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
             inputs,
             work,
             roles=roles,
-            metrics={k: v for k, v in metrics.items() if np.isfinite(v)},
+            metrics={k: v for k, v in (metrics | times).items() if np.isfinite(v)},
             summary=summary,
         )
     _log.info("evaluated", model=inputs["model"].name, oks=f"{metrics['oks']:.4f}")

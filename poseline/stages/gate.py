@@ -133,7 +133,7 @@ def run(
         metrics["oks"] = verdict.oks
     if promotion:
         metrics["promoted"] = float(promotion.promoted)
-    with output_folder(out) as work:
+    with output_folder(out, "gate", sources=inputs.values()) as work:
         write_atomic(work / RESULT, json.dumps(found, indent=1) + "\n")
         write_atomic(work / PAGE, page(verdict, promotion))
         finish(

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -22,6 +21,7 @@ from poseline.log import get_logger
 from poseline.runtime import check_channels, open_model
 from poseline.runtime.pose_decoder import Decoder
 from poseline.stages.result import Inputs, StageResult, finish
+from poseline.store.drawing import write_picture
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
 
@@ -61,7 +61,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     results: list[dict[str, Any]] = []
     sheet: list[Any] = []
     unreadable: list[str] = []
-    with output_folder(out) as work:
+    with output_folder(out, "predict", sources=inputs.values()) as work:
         for path in tqdm(paths, desc="predict", disable=not sys.stderr.isatty(), leave=False):
             try:
                 stored = read_picture(path, preprocessing.color_mode)
@@ -96,13 +96,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 )
             target = work / "pictures" / Path(name).with_suffix(".jpg")
             target.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(target), shown[..., ::-1])
+            write_picture(target, shown, durable=False)
             sheet.append(shown if len(sheet) < _ON_SHEET else None)
         if not sheet:
             raise DataError(f"none of the {len(paths)} pictures in {root} can be read")
-        cv2.imwrite(
-            str(work / SHEET), contact_sheet([s for s in sheet if s is not None])[..., ::-1]
-        )
+        write_picture(work / SHEET, contact_sheet([s for s in sheet if s is not None]))
         write_atomic(work / PREDICTIONS, json.dumps(results))
         finish(
             "predict",

@@ -55,7 +55,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     check_channels(runtime, config.preprocessing.color_mode)
     calibration, count = _calibration(config, inputs, runtime)
     name = f"quantized_model{tool.suffix}"
-    with output_folder(out) as work:
+    with output_folder(out, "quantize", sources=inputs.values()) as work:
         content = tool.quantize(source, calibration, settings)
         write_atomic(work / name, content)
         written = open_model(work / name)

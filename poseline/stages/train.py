@@ -16,15 +16,15 @@ from poseline.data.keypoints import keypoint_set
 from poseline.data.pipeline import TrainingSet, evaluation_batches
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Sample, split
-from poseline.errors import ConfigError, Problem
+from poseline.errors import ConfigError, Problem, StoreError
 from poseline.log import get_logger
 from poseline.models.loading import load_keras
-from poseline.models.metadata import ModelMetadata
+from poseline.models.metadata import ModelMetadata, sidecar_path
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, remove_halves
-from poseline.training import checkpoint, history, keras_factory
-from poseline.training.checkpoint import BEST, LAST
+from poseline.training import checkpoint, folder, history, keras_factory
 from poseline.training.fast_model import make_twin
+from poseline.training.folder import BEST, HISTORY, LAST
 from poseline.training.initialization import Start, find_start
 from poseline.training.preemption import Termination
 from poseline.training.remote_checkpoint import Identity, Mirror
@@ -32,7 +32,7 @@ from poseline.training.tensorflow_setup import prepare
 from poseline.training.trainer import Trainer, log_line
 
 SIDECARS = (f"{BEST}.json", f"{LAST}.json")
-HISTORY, CURVES = "history.csv", "learning_curves.png"
+CURVES = "learning_curves.png"
 _log = get_logger(__name__)
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
@@ -68,14 +68,15 @@ def run(
         ConfigError: Something in `training` does not fit Keras or the model.
         DataError: The set cannot be read.
         ModelError: The model to start from does not fit.
-        StoreError: `checkpoint` cannot be read at the start.
+        StoreError: `checkpoint` cannot be read at the start; or another training, or a model of
+            somebody's, stands where this one writes.
         TrainingInterruptedError: SIGTERM came; the checkpoint of the last epoch is in `out`, and
             at `checkpoint` where its storage answered in time.
     """
     training = config.training
     if training is None or config.dataset.keypoints is None:
         raise ConfigError([Problem("training", "nothing", "a section, and dataset.keypoints")])
-    out.mkdir(parents=True, exist_ok=True)
+    _claim(config, inputs, out)
     remove_halves(out, (BEST, LAST, HISTORY, CURVES))
     prepare(config.general)
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
@@ -112,6 +113,27 @@ def run(
             writer.after_epoch,
         )
     return writer.finish(inputs)
+
+
+def _claim(config: Config, inputs: Inputs, out: Path) -> None:
+    """Make sure that no model is replaced but this training's own."""
+    hashes = {name: content_hash(path) for name, path in inputs.items() if name != "resume"}
+    resume = checkpoint.resumable(inputs["resume"]) if "resume" in inputs else None
+    folder.claim(out, config.slice("train"), hashes, resume)
+    exported = _exported(config, out)
+    if exported and exported.exists() and not sidecar_path(exported).is_file():
+        raise StoreError(
+            f"{exported} is there already, and poseline did not write it",
+            "choose another training.trained_model_path, or move it away",
+        )
+
+
+def _exported(config: Config, out: Path) -> Path | None:
+    """Return where the best model is copied to, if it is."""
+    path = config.training.trained_model_path if config.training else None
+    if not path or Path(path).resolve() == out.resolve():
+        return None
+    return Path(path) / BEST
 
 
 def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> Mirror:
@@ -236,12 +258,10 @@ class _Writer:
         self._termination.check(epoch + 1)
 
     def finish(self, inputs: Inputs) -> StageResult:
-        state, training = self._trainer.state, self._config.training
-        if training and training.trained_model_path:
-            target = Path(training.trained_model_path)
-            target.mkdir(parents=True, exist_ok=True)
-            checkpoint.save_model(load_keras(self._out / BEST), target / BEST)
-            self._metadata.write(target / BEST)
+        state = self._trainer.state
+        if exported := _exported(self._config, self._out):
+            self._metadata.write(exported)
+            checkpoint.save_model(load_keras(self._out / BEST), exported)
         history.plot_curves(state.history, self._out / CURVES)
         best = state.best_epoch or 0
         return finish(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,9 @@ from typing import Any
 from poseline.errors import StoreError
 
 MANIFEST = "manifest.json"
+ATTEMPT = ".resume-key"
+"""In a folder that is being made; says that what is there is ours."""
+_OF_FILE_MANAGERS = (".DS_Store", "Thumbs.db", "desktop.ini")
 _PACKAGES = ("poseline", "numpy", "tensorflow-cpu", "tensorflow", "keras", "ai-edge-litert", "onnx")
 
 
@@ -33,7 +37,7 @@ class Manifest:
     """What a stage left in its output folder.
 
     Attributes:
-        stage: Name of the stage.
+        stage: What made it: a stage, `pack`, `synthesize`, …; the kind of the folder.
         config_hash: sha256 of the slice of the config that the stage depends on.
         inputs: Name of each input to its content hash.
         files: Path of each file, relative to the folder, to its checksum and size.
@@ -68,11 +72,11 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
             data["files"] = {name: FileEntry(**entry) for name, entry in data["files"].items()}
             return cls(**data)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise StoreError(
                 f"{folder} has no {MANIFEST}", "the stage that writes it did not finish; run it"
             ) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path} is not a manifest: {error}") from None
 
     def write(self, folder: Path) -> None:
@@ -95,6 +99,38 @@ class Manifest:
                     "it was changed or damaged; run the stage that writes it again",
                 )
 
+    def changed(self, folder: Path) -> list[str]:
+        """Return the relative paths of what was added or changed since the manifest was written.
+
+        The checksum is compared where a file is younger than the manifest or of another size; what
+        is missing is no change.
+        """
+        written = (folder / MANIFEST).stat().st_mtime_ns
+        return [
+            name
+            for name in _names(folder)
+            if not (entry := self.files.get(name)) or _differs(folder / name, entry, written)
+        ]
+
+
+def _names(folder: Path) -> list[str]:
+    """Return all that is in a folder but folders, by relative path; links are not followed."""
+    found = []
+    for root, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(root, name).is_symlink()]
+        for name in [*files, *links]:
+            path = Path(root, name).relative_to(folder).as_posix()
+            if path not in (MANIFEST, ATTEMPT) and name not in _OF_FILE_MANAGERS:
+                found.append(path)
+    return sorted(found)
+
+
+def _differs(path: Path, entry: FileEntry, written: int) -> bool:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
+        return True
+    return status.st_mtime_ns > written and sha256_of(path) != entry.sha256
+
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file in hex."""
@@ -111,7 +147,8 @@ def entries(folder: Path, names: Iterable[str] | None = None) -> dict[str, FileE
     """
     if names is None:
         found = sorted(path for path in folder.rglob("*") if path.is_file())
-        names = [path.relative_to(folder).as_posix() for path in found if path.name != MANIFEST]
+        ours = (MANIFEST, ATTEMPT)
+        names = [path.relative_to(folder).as_posix() for path in found if path.name not in ours]
     return {
         name: FileEntry(sha256_of(folder / name), (folder / name).stat().st_size) for name in names
     }
@@ -120,15 +157,35 @@ def entries(folder: Path, names: Iterable[str] | None = None) -> dict[str, FileE
 def content_hash(path: Path) -> str:
     """Return a hash of an input, a file's or a folder's.
 
-    A folder with a manifest is known by it; any other by the names, sizes and times of its files,
-    since reading a data set of gigabytes to name it would cost more than most stages.
+    A folder with a manifest is known by it and by what was changed since; any other by the names,
+    sizes and times of its files, since reading a data set of gigabytes to name it would cost more
+    than most stages.
     """
     if path.is_file():
         return sha256_of(path)
     if (path / MANIFEST).is_file():
-        return sha256_of(path / MANIFEST)
-    digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        return _content_hash_by_manifest(path)
+    return _listing_hash(path, (p for p in path.rglob("*") if p.is_file()))
+
+
+def _content_hash_by_manifest(folder: Path) -> str:
+    known = sha256_of(folder / MANIFEST)
+    try:
+        manifest = Manifest.read(folder)
+    except StoreError:  # another program's manifest.json
+        return _listing_hash(folder, (p for p in folder.rglob("*") if p.is_file()))
+    missing = [name for name in manifest.files if not (folder / name).is_file()]
+    changed = [folder / name for name in manifest.changed(folder)] if manifest.files else []
+    if not missing and not changed:
+        return known
+    return _listing_hash(folder, changed, known, *missing)
+
+
+def _listing_hash(path: Path, files: Iterable[Path], *known: str) -> str:
+    digest = hashlib.sha256("".join(f"{name}\n" for name in known).encode())
+    for file in sorted(files):
+        if not file.exists():
+            continue
         status = file.stat()
         line = f"{file.relative_to(path).as_posix()} {status.st_size} {status.st_mtime_ns}\n"
         digest.update(line.encode())
@@ -168,7 +225,7 @@ def write_atomic(path: Path, content: str | bytes, *, durable: bool = True) -> N
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -67,6 +67,16 @@ def publish(path: Path, uri: str, *, progress: bool = True) -> None:
     elif place.scheme == "file":
         _copy(path, Path(place.path))
     else:
+        writable(uri)
+
+
+def writable(uri: str) -> None:
+    """Report that nothing can be put at a URI, before what is to be put is made.
+
+    Raises:
+        StoreError: Its scheme is read-only.
+    """
+    if parse(uri).scheme not in ("s3", "file"):
         raise StoreError(f"{uri}: nothing can be put there", "use a path or s3://bucket/key")
 
 

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 import stamina
 
 from poseline import log
-from poseline.errors import PoselineError, StoreAwayError, StoreError
+from poseline.errors import PoselineError, StoreAwayError, StoreError, storage_error
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,9 +35,10 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
             _log.error(error.message, remedy=error.remedy)
             sys.exit(error.exit_code)
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            remedy = "give the task more room: `scratch` of the platform" if full else ""
-            _log.error("the disk is full" if full else str(error), remedy=remedy)
+            refused = storage_error(error)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            more = "give the task more room: `scratch` of the platform"
+            _log.error(refused.message, remedy=more if full else refused.remedy)
             sys.exit(StoreError.exit_code)
 
     return call

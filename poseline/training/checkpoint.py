@@ -14,8 +14,9 @@ import keras
 import numpy as np
 
 from poseline.errors import ModelError
+from poseline.training.folder import BEST, LAST, checkpoints
 
-BEST, LAST = "best_model.h5", "last_trained_model.h5"
+__all__ = ["BEST", "LAST"]
 _GROUP, _STATE = "poseline", "state"
 
 
@@ -121,11 +122,7 @@ def resumable(path: Path) -> Path:
     Raises:
         ModelError: There is none.
     """
-    for candidate in (
-        path,
-        path / LAST,
-        path / "saved_models" / LAST,
-    ):
+    for candidate in checkpoints(path):
         if candidate.is_file():
             return candidate
     raise ModelError(

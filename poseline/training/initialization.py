@@ -54,7 +54,8 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
         out: Folder of the training, with its own checkpoint where it was interrupted.
 
     Raises:
-        ConfigError: The frozen layers or the dropout do not fit the model.
+        ConfigError: The frozen layers or the dropout do not fit the model, or a resumed training
+            has no epoch left.
         ModelError: The model or the checkpoint does not fit.
     """
     own, slice_hash = out / LAST, config_hash(config.slice("train"))
@@ -69,6 +70,7 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
                 f"{source} is a model without the state of its training",
                 "fine-tune it instead: set general.model_path",
             )
+        _check_epochs(training, state, source)
         state.config_hash, state.stopped = slice_hash, False
         _take_best(source, out, state)
         return Start(load_keras(source), _resumed(training, state), state, source)
@@ -92,6 +94,20 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
             seed=secrets.randbits(32) if seed is None else seed,
         ),
     )
+
+
+def _check_epochs(training: Training, state: TrainingState, source: Path) -> None:
+    if training.epochs <= state.epoch:
+        raise ConfigError(
+            [
+                Problem(
+                    "training.epochs",
+                    str(training.epochs),
+                    f"more than {state.epoch}, which {source} has done",
+                    "on a resume, too, it counts from the first epoch",
+                )
+            ]
+        )
 
 
 def _take_best(source: Path, out: Path, state: TrainingState) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from poseline.config.models.training import Training
 from poseline.errors import ConfigError, Problem
+from poseline.store.drawing import write_figure
 
 Schedule = Callable[[int], float]
 
@@ -160,7 +161,7 @@ def plot(training: Training, out: Path) -> None:
     axes.plot(range(training.epochs), [rate(epoch) for epoch in range(training.epochs)])
     axes.set(xlabel="epoch", ylabel="learning rate", title=named[0])
     axes.grid(alpha=0.3)
-    figure.savefig(out, dpi=120)
+    write_figure(out, figure, dpi=120)
 
 
 def _held(hold_steps: int, after: Callable[[int], float]) -> Schedule:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from poseline import stopping
 from poseline.errors import PoselineError
 
 GRACE_S = 30.0
@@ -68,6 +69,7 @@ class Termination:
             signal.signal(number, handle)
 
     def _stop(self, *_: object) -> None:
+        stopping.say("SIGTERM, after this epoch or within it")
         self._asked.set()
         self._end = time.monotonic() + GRACE_S - _RESERVE_S
         signal.setitimer(signal.ITIMER_REAL, GRACE_S / 2)

@@ -153,9 +153,9 @@ def test_any_bytes_are_an_index_or_refused(tmp_path_factory, content):
 
 
 def test_what_cannot_be_packed_is_told_and_leaves_nothing(yolo_set, tmp_path):
-    with pytest.raises(DataError):
-        shards.pack(tmp_path, tmp_path / "out")
     (tmp_path / "in").mkdir()
+    with pytest.raises(DataError):
+        shards.pack(tmp_path / "in", tmp_path / "out")
     (tmp_path / "in/a.jpg").write_bytes(b"x")
     (tmp_path / "in/a.txt").write_text("0 0.5 0.5 0.1 0.1 1 1 1\n")
     (tmp_path / "in/b.jpg").write_bytes(b"x")

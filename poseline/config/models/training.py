@@ -94,7 +94,8 @@ class Training(Section):
     batch_size: Annotated[Integer, Field(ge=1, le=65536), unit("pictures")] = 64
     """Pictures of one step. Mandatory in a training."""
     epochs: Annotated[Integer, Field(ge=1, le=1_000_000)] = 1000
-    """Passes over the training set. Mandatory in a training."""
+    """Passes over the training set, counted from the first one on a resume, too: a training of 8
+    epochs that is resumed with 10 has two to go. Mandatory in a training."""
     optimizer: Annotated[Named, Field(min_length=1, max_length=1)] = Field(default_factory=_adam)
     """A Keras optimizer by name, with its arguments: `Adam: {learning_rate: 0.001}`. Mandatory in
     a training."""

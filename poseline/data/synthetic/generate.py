@@ -21,9 +21,11 @@ from tqdm import tqdm
 from poseline.data.keypoints import PERSON_17
 from poseline.data.synthetic.scene import paint
 from poseline.errors import DataError
-from poseline.store.manifest import write_atomic
+from poseline.store.manifest import Manifest, entries, now, write_atomic
 from poseline.store.outputs import output_folder
 
+KIND = "synthesize"
+"""Of its manifest."""
 _SPLITS = ("train", "val")
 
 
@@ -36,6 +38,7 @@ def generate(
     persons: int = 1,
     seed: int = 0,
     jobs: int | None = None,
+    overwrite: bool | None = None,
 ) -> Path:
     """Make a set of drawn people in COCO's layout.
 
@@ -49,18 +52,20 @@ def generate(
         persons: Most people in a picture.
         seed: Seed of the set.
         jobs: Processes; None: one a core.
+        overwrite: As `store.ownership.check_folder` takes it.
 
     Returns:
         `out`.
 
     Raises:
         DataError: A count or size is out of range.
+        StoreError: Something else stands at `out`.
     """
     if min(train, val) < 0 or train + val < 1:
         raise DataError(f"{train} + {val} pictures cannot be made", "ask for at least one picture")
     if not 1 <= persons <= 20 or min(size) < 32:
         raise DataError("persons must be 1 to 20 and the size at least 32 px")
-    with output_folder(out) as work:
+    with output_folder(out, KIND, overwrite=overwrite) as work:
         context = get_context("spawn" if "tensorflow" in sys.modules else "fork")
         with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=context) as pool:
             for index, (split, count) in enumerate(zip(_SPLITS, (train, val), strict=True)):
@@ -78,6 +83,7 @@ def generate(
                     work / "annotations" / f"person_keypoints_{split}.json",
                     json.dumps(_coco(list(made))),
                 )
+        Manifest(KIND, "", files=entries(work), seed=seed, created=now()).write(work)
     return out
 
 

@@ -1,0 +1,110 @@
+"""What is checked before a chain begins, so that nothing costs time or a file in vain."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from poseline.config.models.config import Config
+from poseline.config.models.steps import Step, steps
+from poseline.errors import DataError, ModelError, PoselineError, StoreError
+from poseline.runner.inputs import Sources
+from poseline.store.ownership import check_kind
+from poseline.training import folder as training_folder
+
+_INPUTS: dict[str, tuple[str, type[PoselineError]]] = {
+    "source": ("conversion.path", DataError),
+    "training": ("dataset.training_path", DataError),
+    "validation": ("dataset.validation_path", DataError),
+    "test": ("dataset.test_path", DataError),
+    "calibration": ("dataset.quantization_path", DataError),
+    "images": ("prediction.test_files_path", DataError),
+    "model": ("general.model_path", ModelError),
+    "resume": ("training.resume_training_from", ModelError),
+    "weights": ("training.model.pretrained_weights", ModelError),
+}
+
+
+def check_inputs(config: Config) -> None:
+    """Report an input that is not there.
+
+    Raises:
+        DataError: Pictures are not there.
+        ModelError: A model is not there.
+    """
+    named = Sources.named(config)
+    planned = steps(config.operation_mode, gated=config.gated)
+    inputs = {name: uri for step in planned for name, uri in named.inputs(step).items()}
+    inputs |= {"source": config.conversion.path} if config.conversion else {}
+    for name, (key, error) in _INPUTS.items():
+        uri = inputs.get(name, "")
+        if uri and "://" not in uri and not Path(uri).exists():
+            raise error(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
+
+
+def check_outputs(config: Config, folder: Path, out: Callable[[Step], Path]) -> None:
+    """Report what stands where a step is to write.
+
+    Args:
+        config: The config of the chain.
+        folder: Its experiment directory.
+        out: Returns the output folder of a step.
+
+    Raises:
+        StoreError: A step would replace what is not its own.
+    """
+    convert = [Step("convert", "convert")] if config.conversion else []
+    planned = [*convert, *steps(config.operation_mode, gated=config.gated)]
+    places = {step.name: _real(out(step)) for step in planned}
+    for step in planned:
+        if step.stage == "train":
+            training_folder.check(out(step), config.slice("train"), resume=_resumed(config))
+            continue
+        others = [place for name, place in places.items() if name != step.name]
+        _check_apart(step, out(step), [_real(folder), *others])
+        check_kind(out(step), step.stage)
+
+
+def remove_unstarted(config: Config, folder: Path, *written: Path) -> None:
+    """Remove the directory of a chain whose first step made nothing, unless MLflow needs it.
+
+    Args:
+        config: The config of the chain.
+        folder: Its experiment directory, which it made.
+        written: What it wrote before the first step.
+    """
+    from poseline.tracking import outboxes
+    from poseline.tracking.outbox import Outbox
+
+    logs = folder / config.general.logs_dir
+    ours = (*written, folder / config.general.saved_models_dir / training_folder.SETTINGS)
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    if any(path not in ours and logs not in path.parents for path in files):
+        return
+    if not any(Outbox(box).pending() for box in outboxes(logs)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_apart(step: Step, out: Path, others: Iterable[Path]) -> None:
+    place = _real(out)
+    for other in others:
+        if place in (other, *other.parents):
+            raise StoreError(
+                f"{step.name} would replace the folder {out}, and {other} is to be kept",
+                "give each step a folder of its own: see quantization.export_dir, "
+                "general.saved_models_dir and conversion.outputdir",
+            )
+
+
+def _resumed(config: Config) -> Path | None:
+    """Return the checkpoint that `resume_training_from` names, where it is here."""
+    named = config.training.resume_training_from if config.training else None
+    if not named or "://" in named:
+        return None
+    return next((p for p in training_folder.checkpoints(Path(named)) if p.is_file()), None)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))

@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: said at once, with where the work is and how to go on with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_GOES_ON = "What was finished is kept; the same command goes on from there."
+_advice = [_GOES_ON]
+
+
+def advise(text: str) -> None:
+    """Set what is said of where the work is and how to go on with it."""
+    _advice[:] = [text]
+
+
+def say(reason: str) -> None:
+    """Say that the work stops; may be called by a handler of signals.
+
+    Args:
+        reason: What stops it.
+    """
+    # Not by print: a handler may come in between another print.
+    os.write(2, f"\nStopping: {reason}. {_advice[0]}\n".encode(errors="replace"))
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the block at once, by KeyboardInterrupt or exit code 143.
+
+    A second Ctrl-C breaks off what cleans up. A signal that is ignored stays so.
+    """
+    before: dict[signal.Signals, Any] = {}
+    process = os.getpid()
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if os.getpid() != process:  # a child that was forked
+            os._exit(128 + number)
+        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            say("interrupted")
+            raise KeyboardInterrupt
+        say("SIGTERM")
+        sys.exit(128 + number)
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                before[number] = signal.signal(number, stop)
+    except ValueError:  # not the main thread
+        pass
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        advise(_GOES_ON)
