@@ -125,11 +125,15 @@ def _convert(
             disable=not sys.stderr.isatty(),
             leave=False,
         )
-        for picture, count in bar:
-            total.update(count)
-            for reason in set(count) - {"kept"}:
-                if count[reason] and len(named := examples.setdefault(reason, [])) < _EXAMPLES:
-                    named.append(picture.name)
+        try:
+            for picture, count in bar:
+                total.update(count)
+                for reason in set(count) - {"kept"}:
+                    if count[reason] and len(named := examples.setdefault(reason, [])) < _EXAMPLES:
+                        named.append(picture.name)
+        except BaseException:  # Ctrl-C waits for no picture that is not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     _log.info("converted", split=part.split, **{k: v for k, v in total.items() if v})
     return {"kept": 0, **total}, examples
 
