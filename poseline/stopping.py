@@ -33,7 +33,8 @@ def say(reason: str) -> None:
 def heard() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the block at once, by KeyboardInterrupt or exit code 143.
 
-    A second Ctrl-C breaks off what cleans up. A signal that is ignored stays so.
+    A second Ctrl-C breaks off what cleans up. A signal that is ignored stays so. Python drops what
+    is raised while it runs a finalizer; then it is raised once more.
     """
     before: dict[signal.Signals, Any] = {}
     process = os.getpid()
@@ -46,12 +47,26 @@ def heard() -> Iterator[None]:
             say("interrupted")
             raise KeyboardInterrupt
         say("SIGTERM")
-        sys.exit(128 + number)
+        raise SystemExit(128 + number)
+
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        if not isinstance(dropped.exc_value, KeyboardInterrupt | SystemExit):
+            hook(dropped)
+            return
+
+        def stop_again(*_: object) -> None:
+            raise dropped.exc_value or KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, stop_again)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
 
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, stop)
+        sys.unraisablehook = again
     except ValueError:  # not the main thread
         pass
     try:
@@ -59,4 +74,8 @@ def heard() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if sys.unraisablehook is again:
+            sys.unraisablehook = hook
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, alarm)
         advise(_GOES_ON)

@@ -68,3 +68,23 @@ def test_who_stops_reading_hears_nothing():
     assert program.stderr.read() == b""
     program.stderr.close()
     assert program.wait() == 0
+
+
+@pytest.mark.parametrize("one", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_within_a_finalizer_is_not_dropped(one):
+    finalizer = (
+        "class Slow:\n"
+        "    def __del__(self):\n"
+        "        print('waits', flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    script = SCRIPT.replace("app = App()", f"{finalizer}app = App()", 1)
+    script = script.replace('    print("waits", flush=True)', "    Slow()")
+    program = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert program.stdout.readline() == "waits\n"
+    program.send_signal(one)
+    _, told = program.communicate(timeout=50)
+    assert program.returncode == 128 + one
+    assert "Traceback" not in told
