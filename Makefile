@@ -48,6 +48,11 @@ images: ## Build the images poseline-{ml,pipelines,operator} (IMAGE_PREFIX, TAG,
 	    --build-arg REVISION=$$(git rev-parse HEAD) -f images/$$world.Dockerfile \
 	    -t $(IMAGE_PREFIX)poseline-$$world:$(TAG) . || exit 1; done
 
+push: ## Push the images to a registry (IMAGE_PREFIX, TAG)
+	@test -n "$(IMAGE_PREFIX)" || { echo "IMAGE_PREFIX=registry.example.com/team/ is missing" >&2; exit 2; }
+	@for world in ml pipelines operator; do \
+	  $(DOCKER) push $(IMAGE_PREFIX)poseline-$$world:$(TAG) || exit 1; done
+
 test-images: .venv/.ready ## Start a Docker engine, build the images and test them (Debian, root)
 	@tests/images/engine.sh
 
@@ -97,4 +102,4 @@ lock: .venv/.ready ## Resolve the locks again
 clean: ## Remove .venv and every output
 	@rm -rf .venv .cache site demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test coverage test-slow control-plane test-cluster images test-images test-node test-kubeflow kind-up lint schema docs bench lock clean
+.PHONY: help setup demo test coverage test-slow control-plane test-cluster images push test-images test-node test-kubeflow kind-up lint schema docs bench lock clean

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 GATE_NOT_PASSED = 7
 """Exit code of a chain that did its work, and whose model is not good enough: no error."""
+EXIT_CODES: Mapping[int, str] = {
+    0: "done",
+    1: "failed",
+    2: "config or command line",
+    3: "data",
+    4: "model",
+    5: "storage",
+    6: "outside tool",
+    GATE_NOT_PASSED: "the model did not pass the gate",
+    8: "canceled",
+    130: "interrupted",
+    143: "stopped by SIGTERM",
+}
+"""Every exit code of the command line and of a task, and what it stands for."""
 
 
 class PoselineError(Exception):

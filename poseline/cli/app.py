@@ -10,18 +10,14 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from poseline import __version__, log, stopping
-from poseline.errors import PoselineError, storage_error
+from poseline.errors import EXIT_CODES, PoselineError, storage_error
 
-EXIT_CODES = """
-Exit codes: 0 done, 1 failed, 2 config or command line, 3 data, 4 model, 5 storage,
-6 outside tool, 7 the model did not pass the gate, 8 canceled, 130 interrupted,
-143 stopped by SIGTERM.
-"""
+_EPILOGUE = f"Exit codes: {', '.join(f'{code} {text}' for code, text in EXIT_CODES.items())}.\n"
 
 app = App(
     name="poseline",
     help="Train pose models for microcontrollers: convert, train, quantize, evaluate, benchmark.",
-    help_epilogue=EXIT_CODES,
+    help_epilogue=_EPILOGUE,
     version=__version__,
     exit_on_error=False,
     print_error=False,

@@ -58,10 +58,12 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
         root: The project's folder.
     """
     from poseline.chart import generate as chart
+    from poseline.cli import exit_codes
     from poseline.config.schema.generate import OUTPUTS, generate
     from poseline.operator.api import crd, rbac, reference
 
     outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS, **rbac.OUTPUTS, **reference.OUTPUTS}
+    outputs |= exit_codes.OUTPUTS
     for entry in entry_points(group="poseline.outputs"):  # of the rooms above this one
         outputs |= entry.load()
     stale = generate(root, check=check, outputs=outputs)

@@ -1,0 +1,113 @@
+"""The guides, followed from top to bottom in one folder, on sets and configs that are made small.
+
+Their commands for a cluster run in tests/cluster.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+
+import pytest
+from doc_blocks import blocks
+from support.samples import ROOT
+
+GUIDES = ROOT / "docs" / "guides"
+SET_UP = re.compile(r"^(git clone|cd poseline|source|make images|make push|tensorboard).*\n", re.M)
+FOR_A_CLUSTER = re.compile(r"^(kubectl|helm|key\(\)) ", re.MULTILINE)
+SMALLER = [
+    (r"--train \d+", "--train 24"),
+    (r"--val \d+", "--val 8"),
+    (r"\bepochs: \d+", "epochs: 1"),
+    (r"batch_size: \d+", "batch_size: 8"),
+    (r"input_shape: \(\d+, \d+, 3\)", "input_shape: (64, 64, 3)"),
+    (r"\(160, 160, 3\)", "(96, 96, 3)"),
+    (r"\bmake demo\b", "poseline demo"),
+]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+def smaller(text):
+    for pattern, replacement in SMALLER:
+        text = re.sub(pattern, replacement, text)
+    return SET_UP.sub("", text)
+
+
+class Reader:
+    """Follows the guides in a folder, as somebody would who has the repository there."""
+
+    def __init__(self, folder, server):
+        self.folder = folder
+        self.server = server
+        path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": path, "NO_PROXY": "127.0.0.1,localhost"}
+
+    def run(self, command):
+        command = command.replace("http://localhost:8888", self.server)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+    def follow(self, page):
+        for block in blocks(GUIDES / page):
+            if block.language == "yaml" and block.name:
+                (self.folder / block.name).write_text(smaller(block.text))
+            elif block.language == "bash" and not FOR_A_CLUSTER.search(block.text):
+                self.run(smaller(block.text))
+            elif block.language == "python":
+                (self.folder / "block.py").write_text(smaller(block.text))
+                self.run("python block.py")
+
+
+@pytest.fixture
+def server():
+    """A server that speaks Kubeflow's API."""
+    command = [sys.executable, str(ROOT / "tests" / "kubeflow" / "server.py"), "--pace", "0.3"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    yield json.loads(process.stdout.readline())["url"]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def reader(tmp_path, server):
+    (tmp_path / "examples").mkdir()
+    for path in (ROOT / "examples").glob("*.yaml"):
+        (tmp_path / "examples" / path.name).write_text(smaller(path.read_text()))
+    return Reader(tmp_path, server)
+
+
+def test_every_guide_can_be_followed(reader):
+    reader.run("poseline dataset synthesize demo/coco --train 24 --val 8 --size 96 96")
+    reader.follow("first-model.md")
+    found = reader.folder / "demo/predicted/predictions"
+    assert list((found / "pictures").iterdir())
+    assert (found / "predictions.json").is_file()
+    assert (reader.folder / "demo/comparison/compare.html").is_file()
+    reader.follow("your-pictures.md")
+    assert (reader.folder / "runs/first/report.html").is_file()
+    reader.follow("zoo.md")
+    made = reader.folder / "runs/first/saved_models/quantized_models/quantized_model.tflite"
+    shutil.copy(made, reader.folder / "model.tflite")
+    reader.follow("boards.md")
+    assert (reader.folder / "bench/benchmark/boards.png").is_file()
+    reader.follow("retraining.md")
+
+
+def test_pages_have_no_commands_that_nobody_runs():
+    followed = {"first-model.md", "your-pictures.md", "zoo.md", "boards.md", "retraining.md"}
+    with_commands = {
+        page.name
+        for page in GUIDES.glob("*.md")
+        if any(block.language == "bash" for block in blocks(page))
+    }
+    assert with_commands == followed | {"cluster.md"}
