@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.kfp_process import kubeflow_api  # noqa: F401
 from support.mlflow_server import chain_runs, server  # noqa: F401
 from support.samples import TINY
 from support.seaweed import proxy, storage, weed  # noqa: F401  fixtures for every room

@@ -3,13 +3,11 @@
 Those for a cluster run in tests/cluster/test_chart_readme.py.
 """
 
-import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
@@ -47,20 +45,9 @@ def test_settings_that_are_shown_are_settings():
             assert getattr(config, section).model_dump(include=keys) == keys
 
 
-@pytest.fixture
-def server():
-    """A server that speaks Kubeflow's API."""
-    command = [sys.executable, "-m", "support.kfp_double.server", "--pace", "0.3"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "tests")
-    yield json.loads(process.stdout.readline())["url"]
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_commands_run(people, server, tmp_path):
+def test_commands_run(people, kubeflow_api, tmp_path):
     shutil.copytree(people, tmp_path / "coco")
     sets = tmp_path / "sets" / "single" / "17kpts"
     text = TINY + f"mlflow: {{uri: {tmp_path}/mlruns}}\nhydra: {{run: {{dir: {tmp_path}/run}}}}\n"
@@ -69,7 +56,7 @@ def test_commands_run(people, server, tmp_path):
     scripts = Path(sysconfig.get_path("scripts"))
     environment = {**os.environ, "NO_PROXY": "127.0.0.1,localhost"}
     for command in COMMANDS:
-        program, *arguments = shlex.split(command.replace("http://localhost:8888", server))
+        program, *arguments = shlex.split(command.replace("http://localhost:8888", kubeflow_api))
         if program == "make":
             continue
         if program == "python":

@@ -8,8 +8,8 @@ import helm_python as helm
 import pytest
 import yaml
 from cyclopts.exceptions import MissingArgumentError
-from doc_blocks import GUIDES, blocks
 from support.api_server import checker
+from support.doc_blocks import GUIDES, blocks
 from support.samples import ROOT, TINY
 
 from poseline.chart import generate

@@ -3,16 +3,14 @@
 Their commands for a cluster run in tests/cluster.
 """
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 
 import pytest
-from doc_blocks import blocks
+from support.doc_blocks import blocks
 from support.samples import ROOT
 
 GUIDES = ROOT / "docs" / "guides"
@@ -68,22 +66,11 @@ class Reader:
 
 
 @pytest.fixture
-def server():
-    """A server that speaks Kubeflow's API."""
-    command = [sys.executable, str(ROOT / "tests" / "kubeflow" / "server.py"), "--pace", "0.3"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    yield json.loads(process.stdout.readline())["url"]
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-@pytest.fixture
-def reader(tmp_path, server):
+def reader(tmp_path, kubeflow_api):
     (tmp_path / "examples").mkdir()
     for path in (ROOT / "examples").glob("*.yaml"):
         (tmp_path / "examples" / path.name).write_text(smaller(path.read_text()))
-    return Reader(tmp_path, server)
+    return Reader(tmp_path, kubeflow_api)
 
 
 def test_every_guide_can_be_followed(reader):
