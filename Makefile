@@ -64,7 +64,7 @@ test-kubeflow: .venv/.ready ## Hold the client and the operator against a real K
 	@test -x /usr/sbin/mariadbd || ! command -v apt-get >/dev/null || (apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
 	  mariadb-server-core >/dev/null)
-	@$(BIN)/python tests/support/control_plane/programs.py --kubeflow
+	@$(BIN)/python tests/support/control_plane/programs.py
 	@$(BIN)/pytest -q -m kubeflow tests/cluster
 
 kind-up: images ## Make a kind cluster with KFP, load the images, install the chart

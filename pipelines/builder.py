@@ -1,6 +1,8 @@
 """The graph of a chain, from the one plan of every runner: `poseline.config.models.steps.steps`."""
 
+import ast
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,8 +62,34 @@ def package(pipeline: GraphComponent, platform: Platform | None = None) -> str:
         pipeline: A function under `dsl.pipeline`.
         platform: How its tasks run.
     """
-    spec = json_format.MessageToDict(pipeline.pipeline_spec)
+    spec = _lean(json_format.MessageToDict(pipeline.pipeline_spec))
     return configure(_HEADER + yaml.safe_dump(spec), platform or Platform())
+
+
+def _lean(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a pipeline without what only people read of a component: its README has that.
+
+    Kubeflow copies component and command into every node of a task's part of the workflow, and
+    loses sight of a workflow above 1 MiB.
+    """
+    for component in spec["components"].values():
+        for side in ("inputDefinitions", "outputDefinitions"):
+            for kind in component.get(side, {}).values():
+                for one in kind.values():
+                    one.pop("description", None)
+    for executor in spec["deploymentSpec"]["executors"].values():
+        *start, source = executor["container"]["command"]
+        command = [re.sub(r" {2,}", " ", re.sub(r"\n{2,}", "\n", part)) for part in start]
+        executor["container"]["command"] = [*command, _without_docstring(source)]
+    return spec
+
+
+def _without_docstring(source: str) -> str:
+    tree = ast.parse(source)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
+            del node.body[0]
+    return ast.unparse(tree)
 
 
 def chain(mode: OperationMode, **form: Any) -> None:

@@ -13,7 +13,7 @@ from poseline_kfp.pipelines import builder, command, form
 def pipeline(
     config: str = form.CONFIG,
     dataset: str = "",
-    variants: list = form.VARIANTS,
+    variants: list[dict] = form.VARIANTS,
     keypoints: int = 0,
     epochs: int = 0,
     batch_size: int = 0,

@@ -8,13 +8,13 @@ from poseline.kubeflow.platform import Images
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def benchmark(
-    config: dict,
-    run: dict,
+    config: str,
+    run: str,
     model: Input[Model],
     figures: Output[Artifact],
     metrics: Output[Metrics],
     page: Output[HTML],
-) -> dict:
+) -> str:
     """Measure a model in the pod, and estimate flash, RAM and latency on every board.
 
     Args:

@@ -8,9 +8,9 @@ from poseline.kubeflow.platform import Images
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def compare(
-    evaluate_float: list,
-    evaluate_int8: list,
-    benchmark: list,
+    evaluate_float: list[str],
+    evaluate_int8: list[str],
+    benchmark: list[str],
     table: Output[Markdown],
     page: Output[HTML],
 ):

@@ -10,12 +10,12 @@ from poseline.kubeflow.platform import Images
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def dataset_convert(
-    config: dict,
-    data: dict,
+    config: str,
+    data: str,
     dataset: Output[Dataset],
 ) -> NamedTuple(
     "Inputs",
-    [("train", dict), ("quantize", dict), ("evaluate", dict), ("predict", dict)],
+    [("train", str), ("quantize", str), ("evaluate", str), ("predict", str)],
 ):
     """Convert a COCO set and pack it into shards that training reads while they arrive.
 

@@ -9,14 +9,14 @@ from poseline.kubeflow.platform import Images
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def evaluate(
     step: str,
-    config: dict,
-    inputs: dict,
-    run: dict,
+    config: str,
+    inputs: str,
+    run: str,
     model: Input[Model],
     evaluation: Output[Artifact],
     metrics: Output[Metrics],
     page: Output[HTML],
-) -> dict:
+) -> str:
     """Measure the accuracy of a model.
 
     Args:

@@ -8,14 +8,14 @@ from poseline.kubeflow.platform import Images
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def gate(
-    config: dict,
-    inputs: dict,
-    run: dict,
+    config: str,
+    inputs: str,
+    run: str,
     model: Input[Model],
     verdict: Output[Markdown],
-    evaluate_float: dict = {},  # noqa: B006  KFP wants a default of the type
-    evaluate_int8: dict = {},  # noqa: B006
-    benchmark: dict = {},  # noqa: B006
+    evaluate_float: str = "",
+    evaluate_int8: str = "",
+    benchmark: str = "",
 ):
     """Register a model in MLflow where it reaches what `gate` of the config asks.
 

@@ -8,9 +8,9 @@ from poseline.kubeflow.platform import Images
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def predict(
-    config: dict,
-    inputs: dict,
-    run: dict,
+    config: str,
+    inputs: str,
+    run: str,
     model: Input[Model],
     poses: Output[Artifact],
     page: Output[HTML],

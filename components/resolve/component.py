@@ -25,15 +25,15 @@ def resolve(
 ) -> NamedTuple(
     "Resolved",
     [
-        ("convert", dict),
-        ("train", dict),
-        ("quantize", dict),
-        ("evaluate", dict),
-        ("predict", dict),
-        ("benchmark", dict),
-        ("gate", dict),
-        ("data", dict),
-        ("run", dict),
+        ("convert", str),
+        ("train", str),
+        ("quantize", str),
+        ("evaluate", str),
+        ("predict", str),
+        ("benchmark", str),
+        ("gate", str),
+        ("data", str),
+        ("run", str),
     ],
 ):
     """Check the config and the data sets before anything costs time; nothing is fetched.

@@ -8,9 +8,9 @@ from poseline.kubeflow.platform import Images
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
 def train(
-    config: dict,
-    inputs: dict,
-    run: dict,
+    config: str,
+    inputs: str,
+    run: str,
     model: Output[Model],
     metrics: Output[Metrics],
     page: Output[HTML],

@@ -55,7 +55,9 @@ def measure(model: Path, runs: int, threads: int) -> HostTiming:
     """
     command = [sys.executable, "-m", "poseline.boards.host", str(model), str(runs), str(threads)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_LIMIT_S, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LIMIT_S, check=False
+        )
     except subprocess.TimeoutExpired:
         raise BackendError(
             f"{runs} inferences took over {_LIMIT_S} s", "lower benchmarking.runs"

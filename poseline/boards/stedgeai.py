@@ -92,6 +92,7 @@ def _run(command: Sequence[str]) -> str:
     try:
         done = subprocess.run(
             command,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_LIMIT_S,
             check=False,

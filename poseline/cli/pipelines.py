@@ -16,7 +16,7 @@ from poseline.cli.kubeflow_options import (
     unschedule_package,
 )
 from poseline.cli.pipeline_catalog import describe, mode_of, names, package
-from poseline.cli.run_view import Output, as_json, follow, runs_table, say, say_json, show
+from poseline.cli.run_view import Output, as_json, figures, follow, runs_table, say, say_json, show
 from poseline.kubeflow import logs as pod_logs
 from poseline.kubeflow import submission
 from poseline.kubeflow.package import configure
@@ -144,13 +144,19 @@ def status(
         found = kubeflow.run(run)
         if wait:
             return follow(kubeflow, found, output)
-    show(found, output)
+    show(found, output, figures(found) if found.over else None)
     return 0
 
 
 @app.command
-def logs(run: str, *, server: Server | None = None, task: str | None = None) -> int:
-    """Print the logs of a run's tasks, as far as the server has them.
+def logs(
+    run: str,
+    *,
+    server: Server | None = None,
+    task: str | None = None,
+    artifacts: str | None = None,
+) -> int:
+    """Print the logs of a run's tasks: from the server, or else from the object storage.
 
     Example: `poseline pipelines logs 4b7c… --task train`
 
@@ -158,18 +164,25 @@ def logs(run: str, *, server: Server | None = None, task: str | None = None) -> 
         run: Id of the run.
         server: Where Kubeflow is.
         task: One task; without it all.
+        artifacts: Where Kubeflow keeps artifacts, and with them the logs of pods that are gone;
+            without it s3://mlpipeline/v2/artifacts where AWS_ENDPOINT_URL_S3 says which storage
+            is meant. Credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False)
+    artifacts = artifacts or pod_logs.default_artifacts()
     with (server or Server()).connect() as kubeflow:
         found, printed = kubeflow.run(run), 0
-        for log in pod_logs.logs(kubeflow, found, task):
+        for log in pod_logs.logs(kubeflow, found, task, artifacts):
             printed += 1
-            console.print(f"== {log.task} ({log.pod})", log.text.rstrip(), sep="\n")
+            console.print(f"== {log.task} ({log.place})", log.text.rstrip(), sep="\n")
         if printed:
             return 0
         for one in found.tasks:
-            console.print(f"{one.name}  {one.state}  {one.error}".rstrip())
-        say(f"The server hands out no logs. Try:\n{pod_logs.command(found, kubeflow.namespace)}")
+            console.print(f"{one.label}  {one.state}  {one.error}".rstrip())
+        where = f"Neither Kubeflow nor {artifacts} has" if artifacts else "Kubeflow hands out no"
+        command = pod_logs.command(found, kubeflow.namespace)
+        hint = "" if artifacts else "\nor give the storage: AWS_ENDPOINT_URL_S3, and --artifacts"
+        say(f"{where} logs of this run. Try:\n{command}{hint}")
     return 1
 
 

@@ -16,18 +16,21 @@ from rich.text import Text
 from poseline.errors import GATE_NOT_PASSED, BackendError
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.runs import Run, State
+from poseline.kubeflow.tasks import Task, TaskState
 from poseline.kubeflow.watch import watch
 from poseline.log import get_logger
 from poseline.tracking.results import Result, result
 
 Output = Literal["table", "json"]
 CANCELED = 8
-_STYLES: dict[State, str] = {
+_STYLES = {
     "SUCCEEDED": "green",
     "FAILED": "red",
     "RUNNING": "cyan",
     "CANCELING": "yellow",
     "CANCELED": "yellow",
+    "SKIPPED": "dim",
+    "UNKNOWN": "yellow",
 }
 _FIGURES = ("oks_float", "oks_int8", "fits", "latency_ms_estimate")
 _TAGS = ("gate", "model_name", "model_version", "model_uri")
@@ -59,7 +62,7 @@ def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: flo
     except KeyboardInterrupt:
         say(f"The run goes on. To end it: poseline pipelines cancel {run.id}")
         return 130
-    found = _figures(last)
+    found = figures(last)
     show(last, output, found)
     return exit_code(last, found)
 
@@ -87,7 +90,17 @@ def show(run: Run, output: Output = "table", found: Result | None = None) -> Non
         if task.error:
             console.print(f"{task.name}: {task.error}", markup=False, soft_wrap=True)
     if found:
-        console.print(result_table(found))
+        _show_result(run, found, console)
+
+
+def _show_result(run: Run, found: Result, console: Console) -> None:
+    """Print why a run failed, and its figures where there are any."""
+    if run.over and run.state != "SUCCEEDED" and (failure := found.failure):
+        console.print(Text(str(failure), "red"), soft_wrap=True)
+        console.print(f"exit code {failure.exit_code}", markup=False, highlight=False)
+    table = result_table(found)
+    if table.row_count:
+        console.print(table)
 
 
 def say_json(content: Any) -> None:
@@ -104,6 +117,7 @@ def as_json(run: Run, found: Result | None = None) -> dict[str, Any]:
                 part[key] = value.isoformat()
     if found:
         data["metrics"], data["tags"] = dict(found.metrics), dict(found.tags)
+        data["failure"] = asdict(found.failure) if found.failure and run.state == "FAILED" else None
     return data
 
 
@@ -114,11 +128,14 @@ def run_view(run: Run) -> Group:
     table = Table()
     table.add_column("task")
     table.add_column("state")
+    table.add_column("attempts", justify="right")
     table.add_column("time", justify="right")
     for task in run.tasks:
         end = task.ended or run.finished or datetime.now(UTC)
         spent = (end - task.started).total_seconds() if task.started else 0
-        table.add_row(task.name, _colored(task.state), f"{spent:,.0f} s" if spent > 0 else "–")
+        tried = str(task.attempts) if task.attempts > 1 else ""
+        time = f"{spent:,.0f} s" if spent > 0 else "–"
+        table.add_row(task.label, _colored(task.state), tried, time)
     return Group(head, table) if run.tasks else Group(head)
 
 
@@ -152,7 +169,7 @@ def _line_by_line(kubeflow: Kubeflow, run: Run, console: Console, interval: floa
     """Print each change of a state on a line of its own, for logs."""
     known: Mapping[str, str] = {}
     for now in watch(kubeflow, run.id, interval=interval):
-        states = {task.name: task.state for task in now.tasks} | {"run": now.state}
+        states = {task.name: _progress(task) for task in now.tasks} | {"run": now.state}
         for name, state in states.items():
             if known.get(name) != state:
                 moment = datetime.now(UTC).strftime("%H:%M:%SZ")
@@ -161,7 +178,15 @@ def _line_by_line(kubeflow: Kubeflow, run: Run, console: Console, interval: floa
     return run
 
 
-def _figures(run: Run) -> Result | None:
+def _progress(task: Task) -> str:
+    """Return a task's state, with what else changes while it goes on."""
+    done = f" {task.done}/{task.count}" if task.count > 1 else ""
+    tried = f" (attempt {task.attempts})" if task.attempts > 1 else ""
+    return f"{task.state}{done}{tried}"
+
+
+def figures(run: Run) -> Result | None:
+    """Return what MLflow knows of a run; None: nothing, or it cannot be reached."""
     try:
         return result(run.id)
     except BackendError as error:
@@ -169,7 +194,7 @@ def _figures(run: Run) -> Result | None:
         return None
 
 
-def _colored(state: State) -> Text:
+def _colored(state: State | TaskState) -> Text:
     return Text(state, _STYLES.get(state, ""))
 
 

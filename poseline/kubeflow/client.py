@@ -173,7 +173,7 @@ class Kubeflow:
         """
         path = f"/runs/{quote(run_id, safe='')}"
         run = Run.read(self.api.get(path))
-        if run.over and not (run.tasks and all(task.over for task in run.tasks)):
+        if run.over and not run.settled:
             time.sleep(_LAG_S)
             run = Run.read(self.api.get(path))
         return run
@@ -245,6 +245,18 @@ class Kubeflow:
     def pipelines(self) -> Iterator[dict[str, Any]]:
         """Yield the server's pipelines, as the API shows them."""
         return self.api.pages("/pipelines", "pipelines", {"namespace": self.namespace})
+
+    def version_spec(self, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the pipeline that a run is of, and its Kubernetes part.
+
+        Raises:
+            NotFoundError: The version is gone, or the run is of none.
+        """
+        if not (run.pipeline_id and run.version_id):
+            raise NotFoundError(f"run {run.id} is of no version of a pipeline")
+        parts = (quote(part, safe="") for part in (run.pipeline_id, run.version_id))
+        spec = self.api.get("/pipelines/{}/versions/{}".format(*parts)).get("pipeline_spec", {})
+        return spec.get("pipeline_spec", spec), spec.get("platform_spec", {})
 
     def _pipeline(self, name: str, description: str) -> str:
         check_name("pipeline", name)

@@ -1,36 +1,59 @@
-"""Logs of a run's pods, as far as the API hands them out."""
+"""Logs of a run's pods: from Kubeflow's API, or else from where its launcher stores them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
+from poseline import store
+from poseline.errors import BackendError, StoreError
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.errors import RefusedError
-from poseline.kubeflow.runs import Run, Task
+from poseline.kubeflow.runs import Run
+from poseline.kubeflow.tasks import Task
+from poseline.log import get_logger
 
+_ARTIFACTS = "s3://mlpipeline/v2/artifacts"  # unless KFP is told otherwise
+_STORED = "executor-logs"
 _TEMPLATE = "system-container-impl"
-"""What KFP calls the template of the pods that do the work."""
+"""What KFP calls the template of the pods that do the work, with what it is told of them before."""
+_MOST_BYTES = 64 * 2**20
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Log:
-    """The log of one pod."""
+    """The log of one pod.
+
+    Attributes:
+        task: The task.
+        place: The pod, or the URI that it was stored at.
+        text: The log.
+    """
 
     task: str
-    pod: str
+    place: str
     text: str
 
 
-def logs(kubeflow: Kubeflow, run: Run, task: str | None = None) -> Iterator[Log]:
-    """Yield the logs that the server still has: of pods that exist, or of its archive.
+def logs(
+    kubeflow: Kubeflow, run: Run, task: str | None = None, artifacts: str = ""
+) -> Iterator[Log]:
+    """Yield the logs of a run's tasks.
+
+    The server has those of pods that exist. KFP's launcher stores them beside the artifacts as
+    well, unless the installation turns that off, and there they stay.
 
     Args:
         kubeflow: The server.
         run: The run, with its tasks.
         task: Name of one task; None: all.
+        artifacts: URI below which KFP keeps artifacts; empty: only the server is asked.
 
     Raises:
         RefusedError: The run has no such task.
@@ -38,13 +61,19 @@ def logs(kubeflow: Kubeflow, run: Run, task: str | None = None) -> Iterator[Log]
     """
     tasks = [one for one in run.tasks if task in (None, one.name)]
     if task and not tasks:
-        known = ", ".join(dict.fromkeys(one.name for one in run.tasks)) or "none yet"
+        known = ", ".join(one.name for one in run.tasks) or "none yet"
         raise RefusedError(f"run {run.id} has no task {task}", f"its tasks: {known}")
+    spec = _version(kubeflow, run)
+    stored = f"{artifacts.rstrip('/')}/{spec.name}/{run.id}" if artifacts and spec.name else ""
     for one in tasks:
-        for pod in _pods(one):
-            text = _read(kubeflow, run.id, pod)
-            if text is not None:
-                yield Log(one.name, pod, text)
+        served = list(_served(kubeflow, run, one, spec.templates.get(one.name, _TEMPLATE)))
+        yield from served or (_stored(one.name, f"{stored}/{one.name}") if stored else ())
+
+
+def default_artifacts() -> str:
+    """Return where KFP keeps artifacts by default; empty where no storage of one's own is named."""
+    named = any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
+    return _ARTIFACTS if named else ""
 
 
 def command(run: Run, namespace: str | None) -> str:
@@ -53,15 +82,60 @@ def command(run: Run, namespace: str | None) -> str:
     return f"kubectl -n {where} logs -l pipeline/runid={run.id} -c main --prefix --tail=-1"
 
 
-def _pods(task: Task) -> Iterator[str]:
-    """Yield what a task's pod may be called.
+@dataclass(frozen=True)
+class _Version:
+    """What the names of pods depend on: the pipeline's name, and each task's template."""
 
-    The server notes ids of nodes; since 3.4 Argo puts the template between workflow and hash.
+    name: str
+    templates: Mapping[str, str]
+
+
+def _version(kubeflow: Kubeflow, run: Run) -> _Version:
+    """Return what is known of the pipeline that a run is of; nothing where it was deleted."""
+    try:
+        spec, platform = kubeflow.version_spec(run)
+    except BackendError as error:
+        _log.debug("the pipeline of the run is not known", run=run.id, why=error.message)
+        return _Version("", {})
+    components = spec.get("components", {})
+    graphs = [spec.get("root", {}), *components.values()]
+    executors = (
+        platform.get("platforms", {})
+        .get("kubernetes", {})
+        .get("deploymentSpec", {})
+        .get("executors", {})
+    )
+    templates = {}
+    for graph in graphs:
+        for name, task in graph.get("dag", {}).get("tasks", {}).items():
+            component = components.get(task.get("componentRef", {}).get("name"), {})
+            if label := component.get("executorLabel"):
+                templates[name] = template_of(task, executors.get(label, {}))
+    return _Version(str(spec.get("pipelineInfo", {}).get("name", "")), templates)
+
+
+def template_of(task: Mapping[str, Any], kubernetes: Mapping[str, Any]) -> str:
+    """Return the name of the template that KFP makes for the pod of a task.
+
+    Args:
+        task: The task in its pipeline.
+        kubernetes: What the platform says of its executor.
     """
+    retried = "retry-" if "retryPolicy" in task else ""
+    if (about := kubernetes.get("podMetadata")) is None:
+        return f"{retried}{_TEMPLATE}"
+    annotations, labels = (len(about.get(key) or {}) for key in ("annotations", "labels"))
+    return f"metadata-{annotations}-{labels}-{retried}{_TEMPLATE}"
+
+
+def _served(kubeflow: Kubeflow, run: Run, task: Task, template: str) -> Iterator[Log]:
+    """Yield what the server has: it takes the name of a pod, or in older versions a node's id."""
     for node in task.pods:
         flow, _, digest = node.rpartition("-")
-        yield f"{flow}-{_TEMPLATE}-{digest}"
-        yield node
+        for pod in (f"{flow}-{template}-{digest}", node):
+            if (text := _read(kubeflow, run.id, pod)) is not None:
+                yield Log(task.name, pod, text)
+                break
 
 
 def _read(kubeflow: Kubeflow, run_id: str, pod: str) -> str | None:
@@ -71,9 +145,21 @@ def _read(kubeflow: Kubeflow, run_id: str, pod: str) -> str | None:
         text = kubeflow.api.text(path)
     except RefusedError:
         return None
-    if text.startswith("{"):
-        try:
-            return None if "error_message" in json.loads(text) else text
-        except ValueError:
-            pass
+    # What was sent before the error was found precedes it.
+    with suppress(ValueError, TypeError):
+        if "error_message" in json.loads(text[text.rindex("{") :]):
+            return None
     return text
+
+
+def _stored(task: str, place: str) -> Iterator[Log]:
+    """Yield the logs that KFP's launcher stored, one for each attempt and pass of a loop."""
+    try:
+        names = sorted(n for n in store.listing(place) if _STORED in n.rpartition("/")[2])
+        for name in names:
+            path = store.fetch(f"{place}/{name}")
+            with path.open("rb") as file:
+                text = file.read(_MOST_BYTES).decode(errors="replace")
+            yield Log(task, f"{place}/{name}", text)
+    except StoreError as error:
+        _log.debug("no stored log", task=task, why=error.message)

@@ -147,10 +147,12 @@ class MlflowServer(KubernetesSection):
 
 
 class Retries(KubernetesSection):
-    """Attempts of a task whose pod failed or was preempted.
+    """Attempts of a task whose pod was lost: preempted, evicted, deleted, or its node is gone.
 
-    KFP repeats a task whatever the fault was. Faults that an attempt cannot mend are told by
-    `resolve` and by `gate`, which are never repeated.
+    With the settings that KFP 2.17 ships (`retryPolicy: OnError`) Argo starts no other pod for a
+    task that failed by itself, ran out of memory included: it would only fail again. Faults of the
+    storage are repeated within the task, for up to ten minutes. `resolve`, `gate` and `finish` get
+    no attempts but those that Argo gives every pod.
     """
 
     limit: Annotated[Integer, Field(ge=0, le=20)] = 2

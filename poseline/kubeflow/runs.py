@@ -1,52 +1,23 @@
-"""Runs and their tasks, as the API shows them."""
+"""Runs, as the API shows them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
 
+from poseline.kubeflow.tasks import Node, Task, read_tasks
+
 State = Literal[
     "PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CANCELING", "CANCELED", "PAUSED"
 ]
-"""States of runs and of tasks; a run that was only created is PENDING."""
+"""States of runs; a run that was only created is PENDING."""
 
 OVER: tuple[State, ...] = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 """States that nothing follows."""
 
-_NO_TASK = re.compile(
-    r"root|(.*-)?driver|(.*-)?executor|(iteration|condition|exit-handler|for-loop)\b.*"
-)
-"""Names of what Argo makes of a pipeline beside its tasks: graphs, drivers, launchers."""
-_ATTEMPT = re.compile(r"\(\d+\)$")
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task of a run.
-
-    Attributes:
-        name: Its name in the pipeline.
-        state: Its state.
-        started: When it began, UTC; None: not yet.
-        ended: When it ended, UTC.
-        error: Why it failed, where the server says so.
-        pods: Names of the pods that the server has noted.
-    """
-
-    name: str
-    state: State
-    started: datetime | None = None
-    ended: datetime | None = None
-    error: str = ""
-    pods: tuple[str, ...] = ()
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended, one way or another."""
-        return self.state in OVER
+_UNSETTLED = ("PENDING", "RUNNING", "CANCELING")
 
 
 @dataclass(frozen=True)
@@ -61,9 +32,12 @@ class Run:
         created: When it was created, UTC.
         finished: When it ended, UTC; None: not yet.
         tasks: Its tasks, by the time they began.
+        settled: Whether its tasks are shown as they ended; the server notes that after the end of
+            the run, and never where it lost track of the workflow.
         canceled: Whether somebody terminated it.
         experiment_id: The experiment that it is in.
-        version_id: The version of the pipeline that it runs.
+        pipeline_id: The pipeline that it runs.
+        version_id: The version of that pipeline.
         recurring_id: The schedule that made it; empty: none.
         parameters: What it was started with.
     """
@@ -75,8 +49,10 @@ class Run:
     created: datetime | None = None
     finished: datetime | None = None
     tasks: tuple[Task, ...] = ()
+    settled: bool = True
     canceled: bool = False
     experiment_id: str = ""
+    pipeline_id: str = ""
     version_id: str = ""
     recurring_id: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -96,8 +72,9 @@ class Run:
         """Read what the API says about a run."""
         state = _state(answer.get("state"))
         history = [entry.get("state") for entry in answer.get("state_history", [])]
+        canceled = state in ("CANCELING", "CANCELED") or "CANCELING" in history
         details = answer.get("run_details", {}).get("task_details", [])
-        tasks = sorted(map(_task, _tasks(details)), key=_order)
+        nodes = [_node(detail) for detail in details]
         reference = answer.get("pipeline_version_reference", {})
         return cls(
             id=answer["run_id"],
@@ -106,9 +83,11 @@ class Run:
             error=answer.get("error", {}).get("message", ""),
             created=read_time(answer.get("created_at")),
             finished=read_time(answer.get("finished_at")),
-            tasks=tuple(tasks),
-            canceled=state in ("CANCELING", "CANCELED") or "CANCELING" in history,
+            tasks=tuple(read_tasks(nodes, state, canceled=canceled)),
+            settled=bool(nodes) and not any(node.state in _UNSETTLED for node in nodes),
+            canceled=canceled,
             experiment_id=answer.get("experiment_id", ""),
+            pipeline_id=reference.get("pipeline_id", ""),
             version_id=reference.get("pipeline_version_id", ""),
             recurring_id=answer.get("recurring_run_id", ""),
             parameters=answer.get("runtime_config", {}).get("parameters", {}),
@@ -127,34 +106,13 @@ def _state(text: str | None) -> State:
     return cast(State, text) if text in get_args(State) else "PENDING"
 
 
-def _task(detail: Mapping[str, Any]) -> Task:
-    pods = [child["pod_name"] for child in detail.get("child_tasks", []) if child.get("pod_name")]
-    own = [detail["pod_name"]] if detail.get("pod_name") else []
-    return Task(
+def _node(detail: Mapping[str, Any]) -> Node:
+    children = (child.get("pod_name") for child in detail.get("child_tasks", []))
+    return Node(
         name=detail.get("display_name", ""),
-        state=_state(detail.get("state")),
+        state=detail.get("state"),
         started=read_time(detail.get("start_time")),
         ended=read_time(detail.get("end_time")),
         error=detail.get("error", {}).get("message", ""),
-        pods=(*own, *pods),
+        children=tuple(child for child in children if child),
     )
-
-
-def _tasks(details: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield the tasks of a pipeline among the nodes of its workflow.
-
-    The ids of nodes begin with the name of the workflow, by which its own node is known.
-    """
-    nodes = {child.get("pod_name", "") for d in details for child in d.get("child_tasks", [])}
-    for detail in details:
-        name = _ATTEMPT.sub("", detail.get("display_name", ""))
-        if (
-            name
-            and not _NO_TASK.fullmatch(name)
-            and not any(n.startswith(f"{name}-") for n in nodes)
-        ):
-            yield detail
-
-
-def _order(task: Task) -> tuple[datetime, str]:
-    return task.started or datetime.max.replace(tzinfo=UTC), task.name

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from poseline.errors import StoreError
 from poseline.stages.result import StageResult
 from poseline.store.manifest import write_atomic
-from poseline.tasks.wire import Json
+from poseline.tasks.parameters import Json
 
 if TYPE_CHECKING:
     from poseline.models.metadata import ModelMetadata

@@ -35,20 +35,36 @@ from poseline.tasks.artifacts import (
     uri_of,
 )
 from poseline.tasks.errors import patiently, told
+from poseline.tasks.final_status import FinalStatus
+from poseline.tasks.parameters import (
+    DataSources,
+    Figures,
+    RunReference,
+    StageInputs,
+    read_figures,
+    read_slice,
+    write_manifests,
+    written,
+)
 from poseline.tasks.resolve import STAGES
 from poseline.tasks.resolve import resolve as resolved
-from poseline.tasks.wire import Json, figures_of, manifest_of, received, sent, write_figures
+from poseline.tracking.failures import Failure, masked
 
 if TYPE_CHECKING:
     from poseline.tracking import Tracker
 
+_ENDS = {
+    FinalStatus.FINISHED: "Every task is done.",
+    FinalStatus.FAILED: "A task failed; its log says why.",
+    FinalStatus.KILLED: "The run was ended before its tasks were done.",
+}
 _PATIENCE_S = 300.0  # for MLflow: what is not delivered goes with the pod
 
 
 @told
 def resolve(
     chain: str, config: str, form: Mapping[str, Any], variant: Mapping[str, Any]
-) -> tuple[Json, ...]:
+) -> tuple[str, ...]:
     """Check what a run was started with.
 
     Args:
@@ -62,54 +78,55 @@ def resolve(
         `dataset-convert` gets; and what each task must know of its run.
     """
     found = patiently(resolved)(config, cast(OperationMode, chain), {**form, **variant})
-    run = {
-        "mlflow": found.config.mlflow.uri,
-        "project": found.config.general.project_name,
-        "output": found.config.general.output or "",
-        "variant": ", ".join(f"{k} {_short(v)}" for k, v in sorted(variant.items())),
-    }
-    return (*(sent(found.slices.get(stage, {})) for stage in STAGES), found.data, run)
+    run = RunReference(
+        mlflow=found.config.mlflow.uri,
+        project=found.config.general.project_name,
+        output=found.config.general.output or "",
+        variant=", ".join(f"{k} {_short(v)}" for k, v in sorted(variant.items())),
+    )
+    place = RunReference(mlflow=run.mlflow, project=run.project)
+    data = DataSources(run=place, **found.data)
+    slices = (written(found.slices.get(stage, {})) for stage in STAGES)
+    return (*slices, data.text(), run.text())
 
 
 @told
-def convert(config: Json, data: Json, dataset: Artifact) -> tuple[Json, ...]:
+def convert(config: str, data: str, dataset: Artifact) -> tuple[str, ...]:
     """Convert and pack a COCO set; any other set is passed on as it is.
 
     Returns:
-        The inputs of train, quantize, evaluate and predict: `inputs`, a name to a URI each, and
-        what their content is known by.
+        The inputs of train, quantize, evaluate and predict.
     """
-    sources, converted = Sources(**data["sources"]), {}
-    if data["source"]:
+    named, converted = DataSources.read(data), {}
+    if named.source:
         from poseline.tasks.conversion import convert_and_pack
 
         packed = patiently(convert_and_pack)(
-            _config(config), data["source"], data["content"]["source"], dataset.path
+            _config(config), named.source, named.content["source"], dataset.path
         )
         dataset.metadata.update(packed.shown)
         converted = {part: packed.uri(part, uri_of(dataset)) for part in packed.parts}
     else:
         Path(dataset.path).mkdir(parents=True, exist_ok=True)
-        dataset.metadata.update(data["sources"])
-    sources = sources.completed(converted)
-    part = {"part": sources.test_part} if sources.test_part else {}
+        dataset.metadata.update(named.sources)
+    sources = Sources(**named.sources).completed(converted)
     fed: tuple[Stage, ...] = ("train", "quantize", "evaluate", "predict")
     return tuple(
-        {
-            "inputs": sources.inputs(Step(stage, stage)),
-            "content": data["content"],
-            **(part if stage == "evaluate" else {}),
-        }
+        StageInputs(
+            inputs=sources.inputs(Step(stage, stage)),
+            content=named.content,
+            part=(sources.test_part or "") if stage == "evaluate" else "",
+        ).text()
         for stage in fed
     )
 
 
 @told
-def import_model(data: Json, model: Artifact) -> None:
+def import_model(data: str, model: Artifact) -> None:
     """Bring the model that a chain starts from, with its sidecar, among the artifacts."""
     import shutil
 
-    source = patiently(store.fetch)(data["sources"]["model"])
+    source = patiently(store.fetch)(DataSources.read(data).sources["model"])
     out = Path(model.path)
     out.mkdir(parents=True, exist_ok=True)
     for path in (source, source.with_name(f"{source.name}.json")):
@@ -121,11 +138,11 @@ def import_model(data: Json, model: Artifact) -> None:
 
 @told
 def train(
-    config: Json, inputs: Json, run: Json, model: Artifact, metrics: Artifact, page: Artifact
+    config: str, inputs: str, run: str, model: Artifact, metrics: Artifact, page: Artifact
 ) -> None:
     """Train; `model` becomes the folder of the best and the last model."""
     options = {"checkpoint": f"{uri_of(model)}.checkpoint"} if is_remote(model) else {}
-    result = _run("train", config, inputs["inputs"], run, model, page, **options)
+    result = _run("train", config, StageInputs.read(inputs).inputs, run, model, page, **options)
     model.metadata.update(model_shown(result.files["model"]))
     if (oks := result.metrics.get("val_oks")) is not None:
         model.metadata["oks"] = oks
@@ -134,16 +151,16 @@ def train(
 
 @told
 def quantize(
-    config: Json,
-    inputs: Json,
-    run: Json,
+    config: str,
+    inputs: str,
+    run: str,
     model: Artifact,
     quantized: Artifact,
     metrics: Artifact,
     page: Artifact,
 ) -> None:
     """Quantize a model."""
-    given = inputs["inputs"] | {"model": model_in(model)}
+    given, _ = _with_model(inputs, model)
     result = _run("quantize", config, given, run, quantized, page)
     settings = {k: str(result.summary[k]) for k in ("quantizer", "granularity")}
     quantized.metadata.update(model_shown(result.files["model"]), **settings)
@@ -153,79 +170,78 @@ def quantize(
 @told
 def evaluate(
     step: str,
-    config: Json,
-    inputs: Json,
-    run: Json,
+    config: str,
+    inputs: str,
+    run: str,
     model: Artifact,
     evaluation: Artifact,
     metrics: Artifact,
     page: Artifact,
-) -> Json:
+) -> str:
     """Evaluate a model, and return its figures."""
-    given = inputs["inputs"] | {"model": model_in(model)}
-    part = {"part": inputs["part"]} if "part" in inputs else {}
+    given, part = _with_model(inputs, model)
     result = _run("evaluate", config, given, run, evaluation, page, step=step, **part)
     evaluation.metadata["oks"] = result.metrics.get("oks", 0.0)
     show(metrics, result)
-    return figures_of(result, run)
+    return Figures.of(result, RunReference.read(run)).text()
 
 
 @told
 def predict(
-    config: Json, inputs: Json, run: Json, model: Artifact, poses: Artifact, page: Artifact
+    config: str, inputs: str, run: str, model: Artifact, poses: Artifact, page: Artifact
 ) -> None:
     """Draw the poses that a model sees."""
-    given = inputs["inputs"] | {"model": model_in(model)}
+    given, _ = _with_model(inputs, model)
     result = _run("predict", config, given, run, poses, page)
     poses.metadata.update({k: float(v) for k, v in result.metrics.items()})
 
 
 @told
 def benchmark(
-    config: Json,
-    run: Json,
+    config: str,
+    run: str,
     model: Artifact,
     benchmark: Artifact,
     metrics: Artifact,
     page: Artifact,
-) -> Json:
+) -> str:
     """Measure a model here and estimate it on the boards, and return its figures."""
     result = _run("benchmark", config, {"model": model_in(model)}, run, benchmark, page)
     benchmark.metadata["board"] = str(result.summary["board"])
     show(metrics, result)
-    return figures_of(result, run)
+    return Figures.of(result, RunReference.read(run)).text()
 
 
 @told
 def gate(
-    config: Json,
-    inputs: Json,
-    run: Json,
-    judged: Mapping[str, Json],
+    config: str,
+    inputs: str,
+    run: str,
+    judged: Mapping[str, str],
     model: Artifact,
     verdict: Artifact,
 ) -> None:
     """Decide whether a model is registered; `verdict` is Markdown that says why."""
-    if not config.get("gate"):
+    figures = read_figures(judged)
+    if not read_slice(config).get("gate"):
         from poseline.stages.gate import measured
 
-        known = {name: manifest_of(figures) for name, figures in judged.items() if figures}
-        with _tracker(run["mlflow"], run["project"], verdict) as tracker:
+        known = {name: each.as_manifest for name, each in figures.items()}
+        with _tracker(RunReference.read(run), verdict) as tracker:
             tracker.parent.metrics(measured(known))  # stages from KFP's cache told it nothing
         write_atomic(Path(verdict.path), "# No gate\n\nThe config has no `gate` section.\n")
         return
     with tempfile.TemporaryDirectory() as folder:
-        given = {name: str(path) for name, path in write_figures(judged, Path(folder)).items()}
-        given |= {"model": model_in(model)} | inputs["inputs"]
+        given, part = _with_model(inputs, model)
+        given |= {k: str(path) for k, path in write_manifests(figures, Path(folder)).items()}
         out = Place(f"{folder}/gate", uri_of(verdict))
-        part = {"part": inputs["part"]} if "part" in inputs else {}
         result = _run("gate", config, given, run, out, **part)
         write_atomic(Path(verdict.path), result.files["page"].read_text(encoding="utf-8"))
     verdict.metadata.update({k: float(v) for k, v in result.metrics.items()})
 
 
 @told
-def compare(judged: Mapping[str, Sequence[Json]], table: Artifact, page: Artifact) -> None:
+def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact) -> None:
     """Compare the models of a sweep.
 
     Args:
@@ -237,8 +253,8 @@ def compare(judged: Mapping[str, Sequence[Json]], table: Artifact, page: Artifac
 
     models: dict[str, list[Manifest]] = {}
     for results in judged.values():
-        for figures in results:
-            models.setdefault(figures["variant"], []).append(manifest_of(figures))
+        for figures in map(Figures.read, results):
+            models.setdefault(figures.variant, []).append(figures.as_manifest)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "compared"
         run(models, out)
@@ -253,26 +269,33 @@ def finish(
     """Write how a run ended to MLflow, whatever became of it."""
     from poseline.config.loading.run_form import read, salvaged
 
-    status = "FINISHED" if state == "SUCCEEDED" else "FAILED"
+    status, failure = FinalStatus.of(state), None
     try:
         found = read(config, cast(OperationMode, chain), form)
         params = found.model_dump(mode="json", exclude={"hydra"})
     except PoselineError as error:
         message, params = f"{message}\n{error}".strip(), {}
+        failure = Failure.of("resolve", error)
         found = salvaged(config)
-    with _tracker(found.mlflow.uri, found.general.project_name, summary) as tracker:
+    run = RunReference(mlflow=found.mlflow.uri, project=found.general.project_name)
+    with _tracker(run, summary) as tracker:
+        if status == FinalStatus.FAILED:
+            failure = failure or tracker.failure()
+            message = message or str(failure or "")
+            tracker.parent.tags(failure.tags if failure else {})
         tracker.parent.params(params)
+        message = masked(message)
         tracker.parent.tags({"poseline.state": state, "poseline.message": message[:500]})
         tracker.end(status)
-    text = f"# {chain}: {state.lower()}\n\n{message or 'Every task is done.'}\n"
+    text = f"# {chain}: {status.lower()}\n\n{message or _ENDS[status]}\n"
     write_atomic(Path(summary.path), text)
 
 
 def _run(
     stage: Stage,
-    data: Json,
+    data: str,
     inputs: Mapping[str, str | Path],
-    run: Json,
+    run: str,
     out: Artifact,
     page: Artifact | None = None,
     *,
@@ -280,13 +303,13 @@ def _run(
     **options: Any,
 ) -> StageResult:
     """Run a stage, track it, show it, and copy what it made to where models are wanted, too."""
-    config, name = _config(data), step or stage
+    config, name, where = _config(data), step or stage, RunReference.read(run)
     from poseline.runner.step import local_input
     from poseline.runner.tracked import run_tracked
 
-    tracked = f"{name} ({run['variant']})" if run["variant"] else name
+    tracked = f"{name} ({where.variant})" if where.variant else name
     left = Path(out.path) / "mlflow"
-    with _tracker(run["mlflow"], run["project"], out, left) as tracker:
+    with _tracker(where, out, left) as tracker:
         given = {name: patiently(local_input)(str(uri)) for name, uri in inputs.items()}
         result = run_tracked(
             tracker, Step(tracked, stage), config, given, Path(out.path), **options
@@ -294,26 +317,25 @@ def _run(
     if page:
         from poseline import report
 
-        report.write({name: result.out}, yaml.safe_dump(data), run["project"], Path(page.path))
-    if run["output"] and "model" in result.files:
-        place = "/".join((run["output"].rstrip("/"), chain_of(out), tracked.replace("/", "-")))
+        written_out = yaml.safe_dump(read_slice(data))
+        report.write({name: result.out}, written_out, where.project, Path(page.path))
+    if where.output and "model" in result.files:
+        place = "/".join((where.output.rstrip("/"), chain_of(out), tracked.replace("/", "-")))
         patiently(store.publish)(result.out, place)
         out.metadata["published"] = place
     return result
 
 
 @contextmanager
-def _tracker(
-    uri: str, project: str, artifact: Artifact, leave: Path | None = None
-) -> Iterator[Tracker]:
+def _tracker(run: RunReference, artifact: Artifact, leave: Path | None = None) -> Iterator[Tracker]:
     """Track the chain that an artifact is of."""
     from poseline.tracking import open_tracker
 
     with (
         tempfile.TemporaryDirectory() as folder,
         open_tracker(
-            uri,
-            project,
+            run.mlflow,
+            run.project,
             Path(folder),
             chain_id=chain_of(artifact),
             patience=_PATIENCE_S,
@@ -323,8 +345,15 @@ def _tracker(
         yield tracker
 
 
-def _config(data: Json) -> Config:
-    return load.from_slice(received(data))
+def _with_model(inputs: str, model: Artifact) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what a stage reads, with its model, and the part that its test set is."""
+    found = StageInputs.read(inputs)
+    part = {"part": found.part} if found.part else {}
+    return found.inputs | {"model": model_in(model)}, part
+
+
+def _config(text: str) -> Config:
+    return load.from_slice(read_slice(text))
 
 
 def _short(value: Any) -> str:

@@ -1,44 +1,109 @@
-"""What a task does about faults: it waits for what mends itself, and ends with its error's code."""
+"""What a task does about faults: it repeats what may mend itself, and reports what ended it."""
 
 from __future__ import annotations
 
 import errno
 import functools
 import sys
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import stamina
+from pydantic import ValidationError
 
 from poseline import log
 from poseline.errors import PoselineError, StoreAwayError, StoreError, storage_error
+from poseline.tasks.artifacts import chain_of
+from poseline.tasks.parameters import DataSources, RunReference
+from poseline.tracking.failures import Failure
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_PATIENCE_S = 60.0
+_STOPPED = 143
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NAMES = {"convert": "dataset-convert", "import_model": "import-model"}
 _log = log.get_logger(__name__)
 
 patiently = stamina.retry(
     on=StoreAwayError, attempts=8, timeout=600, wait_initial=2.0, wait_max=90.0
 )
-"""Where the fault is I/O that may mend itself, a pod tries again before KFP starts another."""
+"""Faults of the storage that may mend themselves are repeated here: Argo, as KFP sets it up, starts
+a new pod only where one was lost, and not where a task failed."""
 
 
 def told(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a task end with the exit code of its error, and with its remedy instead of a trace."""
+    """Let a task end with the exit code of its error, and with its remedy instead of a trace.
+
+    The error goes to the chain's run in MLflow as well, where `poseline pipelines status`, the
+    operator and the task `finish` find it: Kubeflow's API has neither message nor exit code.
+    """
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         log.configure()
+        given = (*args, *kwargs.values())
+        name = next((a for a in args if isinstance(a, str) and a.startswith("evaluate-")), "")
+        name = name or _NAMES.get(function.__name__, function.__name__)
         try:
             return function(*args, **kwargs)
-        except PoselineError as error:
+        except (PoselineError, OSError) as fault:
+            error = fault if isinstance(fault, PoselineError) else _of_storage(fault)
             _log.error(error.message, remedy=error.remedy)
+            if error.exit_code != _STOPPED:  # a pod that was told to end is started again
+                _record(Failure.of(name, error), given)
             sys.exit(error.exit_code)
-        except OSError as error:
-            refused = storage_error(error)
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            more = "give the task more room: `scratch` of the platform"
-            _log.error(refused.message, remedy=more if full else refused.remedy)
-            sys.exit(StoreError.exit_code)
+        except Exception as fault:
+            _record(Failure.of(name, fault), given)
+            raise
 
     return call
+
+
+def _of_storage(error: OSError) -> StoreError:
+    refused = storage_error(error)
+    if error.errno in _FULL:
+        refused.remedy = "give the task more room: `scratch` of the platform"
+    return refused
+
+
+def _record(failure: Failure, arguments: Iterable[Any]) -> None:
+    """Write a failure to the chain's run in MLflow; whatever that costs, the task ends as it would.
+
+    `resolve` has neither MLflow nor a run that it could name; what it refuses, `finish` finds again
+    when it reads the same config.
+    """
+    artifact = next((one for one in arguments if hasattr(one, "uri")), None)
+    run = next(filter(None, map(_run_in, arguments)), None)
+    if artifact is None or run is None:
+        return
+    try:
+        from poseline.tracking import open_tracker
+
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            open_tracker(
+                run.mlflow,
+                run.project,
+                Path(folder),
+                chain_id=chain_of(artifact),
+                patience=_PATIENCE_S,
+            ) as tracker,
+        ):
+            tracker.parent.tags(failure.tags)
+    except Exception as error:  # MLflow's own, OSError of a full disk
+        _log.warning("MLflow does not know why the task failed", reason=str(error))
+
+
+def _run_in(argument: Any) -> RunReference | None:
+    """Return what names the chain's run in MLflow: `run` of `resolve`, itself or within `data`."""
+    if not (isinstance(argument, str) and argument.startswith("{")):
+        return None
+    for kind in (RunReference, DataSources):
+        with suppress(ValidationError):
+            found = kind.read(argument)
+            return found.run if isinstance(found, DataSources) else found
+    return None

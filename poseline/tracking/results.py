@@ -12,6 +12,7 @@ import httpx
 
 from poseline.kubeflow.api import certificates
 from poseline.kubeflow.errors import DeniedError, RefusedError, UnreachableError
+from poseline.tracking.failures import Failure
 
 _ROOT = "/api/2.0/mlflow"
 _EXPERIMENTS = 1000
@@ -34,6 +35,11 @@ class Result:
     status: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why a task of the chain failed; None: nothing is known of that."""
+        return Failure.read(self.tags)
 
 
 def result(chain_id: str, uri: str | None = None, *, timeout: float = 15) -> Result | None:

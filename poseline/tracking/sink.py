@@ -150,6 +150,11 @@ class Sink:
                 return str(run.info.run_id)
         return None
 
+    def tags(self, name: str) -> dict[str, str]:
+        """Return the tags of a run; none where it is not there."""
+        found = self._search(name)
+        return dict(found[0].data.tags) if found else {}
+
     def _run(self, name: str, start: int) -> str:
         """Return the id of a run: found by its tags, or created once whoever else tries to."""
         if name not in self._runs:

@@ -15,6 +15,7 @@ from typing import Any
 from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
 from poseline.tracking import library
+from poseline.tracking.failures import Failure
 from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
 from poseline.tracking.sender import Sender, brief
 from poseline.tracking.sink import Sink
@@ -142,6 +143,16 @@ class Tracker:
                 "run it again when the server is back",
             )
         return f"runs:/{found}/{MODEL}"
+
+    def failure(self) -> Failure | None:
+        """Return why a task of the chain failed, as that task wrote it; None: nobody did."""
+        if self._sender.flush(self._patience):
+            return None
+        try:
+            return Failure.read(Sink(self.address).tags(CHAIN))
+        except Exception as error:  # MLflow's, requests', SQLAlchemy's
+            _log.warning("MLflow does not answer", reason=brief(error))
+            return None
 
     def end(self, status: str) -> None:
         """End the chain's run: `FINISHED`, `FAILED` or `KILLED`."""

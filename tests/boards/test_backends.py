@@ -1,8 +1,10 @@
+import ast
 import json
 import stat
 import sys
 
 import pytest
+from support.samples import ROOT
 from support.tiny_models import convolutional_onnx
 
 from poseline.boards.registry import backend_for
@@ -145,3 +147,15 @@ def test_the_cloud_is_refused_and_why(model):
     with pytest.raises(BackendError, match="developer cloud documents no API") as error:
         backend_for("cloud").measure(model, config("-"))
     assert "stedgeai, estimate and host" in error.value.remedy
+
+
+def test_no_program_that_is_started_reads_the_users_terminal():
+    calls = [
+        (path.name, node)
+        for path in (ROOT / "poseline").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("subprocess.")
+    ]
+    assert len(calls) >= 2
+    deaf = {"stdin", "input"}
+    assert [name for name, call in calls if not deaf & {k.arg for k in call.keywords}] == []

@@ -16,6 +16,9 @@ from support.kfp_double.package import PACKAGE
 
 from poseline.cli import main
 from poseline.kubeflow import watch
+from poseline.kubeflow.runs import Run
+from poseline.store.s3_client import client
+from poseline.tracking.failures import Failure
 from poseline.tracking.results import Result
 
 BIN = Path(sys.executable).with_name("poseline")
@@ -101,6 +104,18 @@ def test_figures_and_the_gate(run, package, server, monkeypatch):
     assert code == 7 and json.loads(out)["metrics"] == figures
 
 
+def test_why_a_run_failed(run, failed, monkeypatch):
+    tags = Failure("train", "a.jpg [b]is[/b] cut off", "convert it again", 3).tags
+    found = Result("r1", "FAILED", {}, tags)
+    monkeypatch.setattr("poseline.cli.run_view.result", lambda run_id: found)
+    run_id, _ = failed
+    code, out, _ = run("status", run_id)
+    assert code == 0 and "train: a.jpg [b]is[/b] cut off" in out and "→ convert it again" in out
+    assert "exit code 3" in out and "Result" not in out
+    code, out, _ = run("status", run_id, "--wait", "--output", "json")
+    assert code == 1 and json.loads(out)["failure"]["exit_code"] == 3
+
+
 def test_ctrl_c_leaves_the_run(run, package, server, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
@@ -182,18 +197,44 @@ def test_schedule_list_unschedule(run, package, server):
     assert code == 2 and "five fields" in err and server.count("POST", ".*") == posts
 
 
-def test_logs(run, package, server):
+@pytest.fixture
+def failed(run, package, server):
+    """A run whose training failed, and the id of its pod's node."""
     run("submit", package, "--name", "one")
     (run_id,) = server.objects.runs
     server.objects.settle(run_id, {"state": "FAILED", "tasks": {"train": "FAILED"}})
-    code, out, err = run("logs", run_id)
+    found = Run.read(server.objects.look(run_id))
+    return run_id, found.tasks[0].pods[0]
+
+
+def test_logs_of_the_server(run, failed, server):
+    run_id, node = failed
+    flow, _, digest = node.rpartition("-")
+    pod = f"{flow}-metadata-0-2-retry-system-container-impl-{digest}"
+    server.objects.logs[pod] = "epoch 1\n[error] no space\n"
+    code, out, _ = run("logs", run_id, "--task", "train")
+    assert code == 0 and "epoch 1\n[error] no space" in out and pod in out
+    code, _, err = run("logs", run_id, "--task", "nothing")
+    assert code == 6 and "its tasks: train" in err
+
+
+def test_logs_of_the_storage(run, failed, storage):
+    run_id, _ = failed
+    root = f"s3://{storage}/v2/artifacts"
+    for attempt, text in enumerate(("killed", "epoch 2")):
+        path = f"poseline-chain-tqe/{run_id}/train/5e3a/executor-logs-{attempt}"
+        client().put_object(Bucket=storage, Key=f"v2/artifacts/{path}", Body=text.encode())
+    code, out, _ = run("logs", run_id, "--artifacts", root)
+    assert code == 0 and out.index("killed") < out.index("executor-logs-1") < out.index("epoch 2")
+
+
+@pytest.mark.parametrize("more", [[], ["--artifacts", "nothing"]])
+def test_without_logs_kubectl_is_named(run, failed, monkeypatch, more):
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    run_id, _ = failed
+    code, out, err = run("logs", run_id, *more)
     assert code == 1 and "train  FAILED" in out
     assert f"kubectl -n kubeflow logs -l pipeline/runid={run_id}" in err
-    details = server.objects.look(run_id)["run_details"]["task_details"]
-    (node,) = (d["child_tasks"][0]["pod_name"] for d in details if d["display_name"] == "train")
-    server.objects.logs[node] = "epoch 1\n[error] no space\n"
-    code, out, _ = run("logs", run_id, "--task", "train")
-    assert code == 0 and "epoch 1\n[error] no space" in out and node in out
 
 
 def test_mistakes_exit_2_and_reach_no_server(run, package, server, monkeypatch, tmp_path):

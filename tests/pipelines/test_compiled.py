@@ -8,6 +8,7 @@ from google.protobuf import json_format
 from kfp import components
 from kfp.kubernetes import kubernetes_executor_config_pb2 as pb
 from support.samples import ROOT
+from support.workflow_size import LIMIT, workflow_size
 
 from poseline.config.loading import run_form
 from poseline.config.models.steps import steps
@@ -89,6 +90,38 @@ def test_a_package_has_neither_secrets_nor_places_of_this_machine(name):
     assert not re.search(r"(?i)secret_?access|password: |token: ", text)
 
 
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_driver_gets_parameters_of_the_types_that_it_wants(name):
+    """It takes each parameter for what is declared of its source, and a loop's item for STRING
+    where the list does not say what it holds."""
+    spec = read_package(compiled(name))
+    for graph in (spec["root"], *spec["components"].values()):
+        types = {
+            k: p["parameterType"]
+            for k, p in graph.get("inputDefinitions", {}).get("parameters", {}).items()
+        }
+        tasks = graph.get("dag", {}).get("tasks", {})
+        for task, entry in tasks.items():
+            component = spec["components"][entry["componentRef"]["name"]]
+            wanted = component.get("inputDefinitions", {}).get("parameters", {})
+            for key, source in entry.get("inputs", {}).get("parameters", {}).items():
+                given = given_type(spec, tasks, types, source)
+                assert given in (None, wanted[key]["parameterType"]), (task, key)
+            if loop := entry.get("parameterIterator"):
+                item = wanted[loop["itemInput"]]["parameterType"]
+                assert item == "STRUCT", (task, loop)
+
+
+def given_type(spec, tasks, types, source):
+    if "componentInputParameter" in source:
+        return types[source["componentInputParameter"]]
+    if output := source.get("taskOutputParameter"):
+        made = tasks[output["producerTask"]]["componentRef"]["name"]
+        made = spec["components"][made]["outputDefinitions"]["parameters"]
+        return made[output["outputParameterKey"]]["parameterType"]
+    return None
+
+
 @pytest.mark.parametrize("name", CHAINS_WITH_FIGURES)
 def test_the_default_config_is_whole_but_for_what_the_form_names(name):
     entered = {"dataset": "s3://bucket/set"}
@@ -115,3 +148,53 @@ def test_a_component_is_one_call(name):
 def test_a_chain_is_a_short_file():
     for name in PIPELINES:
         assert len((ROOT / "pipelines" / f"{name}.py").read_text().splitlines()) <= 40
+
+
+FULL = """\
+general: {project_name: a-project-with-a-long-name, global_seed: 7}
+mlflow: {uri: "http://mlflow.kubeflow:5000"}
+preprocessing: {rescaling: {scale: 1/127.5, offset: -1}, color_mode: rgb}
+data_augmentation:
+  random_contrast: {factor: 0.4}
+  random_brightness: {factor: 0.3}
+  random_flip: {mode: horizontal_and_vertical}
+  random_translation: {width_factor: 0.1, height_factor: 0.1}
+  random_rotation: {factor: "(-0.1, 0.1)"}
+  random_zoom: {width_factor: 0.25, height_factor: 0.25}
+  random_gaussian_noise: {stddev: "(0.0001, 0.005)"}
+gate: {min_oks: 0.6, max_oks_drop: 0.02, max_latency_ms: 40, registered_model_name: a-model}
+"""
+"""What makes each slice as long as it becomes; the rest is the default config."""
+
+
+def full_values():
+    """What each task is given, each setting written out and figures of every kind."""
+    data = yaml.safe_load(CONFIG) | yaml.safe_load(FULL)
+    text = yaml.safe_dump(data, sort_keys=False)
+    config = run_form.read(text, "chain_tqeb", {"dataset": "s3://bucket/a/data/set"}, look=False)
+    tasks = {"dataset-convert": "convert", "evaluate-float": "evaluate",
+             "evaluate-int8": "evaluate"}  # fmt: skip
+    names = ("dataset-convert", "train", "quantize", "evaluate-float", "evaluate-int8", "predict",
+             "benchmark", "gate")  # fmt: skip
+    values = {f"{name}.config": config.slice(tasks.get(name, name)) for name in names
+              if name != "predict"}  # fmt: skip
+    uri = "s3://mlpipeline/v2/artifacts/poseline-chain-tqeb/" + "0" * 100
+    inputs = {"inputs": {"training": uri, "validation": uri}, "content": {"source": "0" * 64}}
+    figures = {"variant": "", "manifest": {f"figure_{i:02}": 0.123456789 for i in range(60)}}
+    run = {"mlflow": "http://mlflow.kubeflow:5000", "project": "a-project-with-a-long-name",
+           "output": "s3://bucket/models", "variant": "alpha 0.35, input_size 192"}  # fmt: skip
+    return values | {"config": text, "run": run, "data": inputs, "inputs": inputs,
+                     "evaluate_float": figures, "evaluate_int8": figures,
+                     "benchmark": figures}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_kubeflow_keeps_sight_of_a_workflow_with_a_full_config(name, record_property):
+    """Above 1 MiB Argo compresses the nodes. A sweep is above that from its third model on: then
+    its tasks are shown by the end of the run."""
+    size = workflow_size(compiled(name), full_values(), passes=1)
+    record_property("bytes", size)
+    assert size < 0.75 * LIMIT, f"{size:,} bytes"
+    if name == "sweep":
+        more = workflow_size(compiled(name), full_values(), passes=2) - size
+        assert more < 0.45 * LIMIT, f"{more:,} bytes a model"

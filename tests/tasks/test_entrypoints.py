@@ -10,7 +10,6 @@ import types
 from pathlib import Path
 
 import pytest
-from google.protobuf import json_format, struct_pb2
 from support.samples import ROOT, TINY
 from support.seaweed import READER, free_ports
 
@@ -20,22 +19,17 @@ from poseline.config.models.config import CHAINS, config_hash
 from poseline.errors import StoreAwayError
 from poseline.tasks import entrypoints
 from poseline.tasks.artifacts import chain_of, show
+from poseline.tasks.parameters import DataSources, RunReference, StageInputs, written
 from poseline.tasks.resolve import STAGES
-from poseline.tasks.wire import sent
+from poseline.tracking.failures import Failure
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-RUN = {"mlflow": "mlruns", "project": "tiny", "output": "", "variant": ""}
+RUN = RunReference(mlflow="mlruns", project="tiny").text()
+NOTHING = StageInputs().text()
 
 
 def artifact(folder, name="artifact"):
     return types.SimpleNamespace(path=str(folder / name), uri=str(folder / name), metadata={})
-
-
-def through_kfp(value):
-    """Return JSON as KFP hands it on: numbers are floats."""
-    struct = struct_pb2.Struct()
-    struct.update(value)
-    return json_format.MessageToDict(struct)
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +63,7 @@ def test_a_slice_means_the_same_after_kfp_handed_it_on(example):
     config = load(example)
     for stage in CHAINS[config.operation_mode]:
         cut = config.slice(stage)
-        handed = entrypoints._config(through_kfp(sent(cut))).slice(stage)
+        handed = entrypoints._config(written(cut)).slice(stage)
         assert handed == cut
         assert config_hash(handed) == config_hash(cut)
 
@@ -81,7 +75,7 @@ def test_a_seed_that_is_set_to_nothing_stays_so():
         {"dataset": str(ROOT / "examples")},
         {},
     )
-    handed = entrypoints._config(through_kfp(slices[STAGES.index("train")]))
+    handed = entrypoints._config(slices[STAGES.index("train")])
     assert handed.general.global_seed is None
 
 
@@ -108,22 +102,25 @@ def test_a_chain_is_known_by_its_artifacts(uri, chain_id, monkeypatch):
 
 def test_a_set_of_ones_own_is_passed_on(yolo, tmp_path):
     (_, *_, data, _) = entrypoints.resolve("chain_tqeb", TINY, {"dataset": str(yolo)}, {})
-    assert data["source"] == ""
-    train, quantize, evaluate, _ = entrypoints.convert({}, data, artifact(tmp_path))
-    assert train["inputs"] == {"training": f"{yolo}/train", "validation": f"{yolo}/val"}
-    assert quantize["inputs"] == {"calibration": f"{yolo}/train"}
-    assert evaluate["inputs"] == {"test": f"{yolo}/val"}
-    assert set(train["content"]) == {"training", "validation"}
+    assert DataSources.read(data).source == ""
+    train, quantize, evaluate, _ = map(
+        StageInputs.read, entrypoints.convert("{}", data, artifact(tmp_path))
+    )
+    assert train.inputs == {"training": f"{yolo}/train", "validation": f"{yolo}/val"}
+    assert quantize.inputs == {"calibration": f"{yolo}/train"}
+    assert evaluate.inputs == {"test": f"{yolo}/val"}
+    assert set(train.content) == {"training", "validation"}
 
 
 def test_a_coco_set_on_s3_becomes_shards_on_s3_once(people, storage, tmp_path, capfd):
     store.publish(people, f"s3://{storage}/coco")
     text = f"{TINY}\nconversion: {{path: x, outputdir: 's3://{storage}/packed'}}"
     asked = entrypoints.resolve("chain_tqeb", text, {"dataset": f"s3://{storage}/coco"}, {})
-    config, data = through_kfp(asked[0]), through_kfp(asked[-2])
+    config, data = asked[0], asked[-2]
     made = artifact(tmp_path, "first")
     train, *_ = entrypoints.convert(config, data, made)
-    assert train["inputs"]["training"].startswith(f"s3://{storage}/packed/single/17kpts/")
+    training = StageInputs.read(train)
+    assert training.inputs["training"].startswith(f"s3://{storage}/packed/single/17kpts/")
     assert made.metadata["train_pictures"] == 24
     assert not list((tmp_path / "first").rglob("*.tar"))
     capfd.readouterr()
@@ -146,7 +143,7 @@ def test_another_content_is_another_key(storage, tmp_path):
 def test_a_slice_with_unknown_keys_is_told(tmp_path, capfd):
     made = [artifact(tmp_path, name) for name in ("model", "metrics", "page")]
     with ends(2, capfd) as ended:
-        entrypoints.train({"training": {"epohs": 3}}, {"inputs": {}}, RUN, *made)
+        entrypoints.train(written({"training": {"epohs": 3}}), NOTHING, RUN, *made)
     assert "did you mean `epochs`" in ended.text
     assert not list(tmp_path.glob("model*"))
 
@@ -207,7 +204,7 @@ def test_a_storage_that_is_away_for_a_moment(people, storage, weed, monkeypatch)
     back = threading.Timer(4, os.environ.__setitem__, ("AWS_ENDPOINT_URL_S3", here))
     back.start()
     *_, data, _ = entrypoints.resolve("chain_tqeb", TINY, {"dataset": f"s3://{storage}/away"}, {})
-    assert data["content"]["source"]
+    assert DataSources.read(data).content["source"]
     back.join()
 
 
@@ -235,7 +232,7 @@ def test_a_full_disk_leaves_nothing_half(people, tmp_path):
 
 def test_a_gate_that_nobody_asked_for_says_so(tmp_path):
     verdict = artifact(tmp_path, "verdict")
-    entrypoints.gate({}, {"inputs": {}}, RUN, {}, artifact(tmp_path), verdict)
+    entrypoints.gate("{}", NOTHING, RUN, {}, artifact(tmp_path), verdict)
     assert "no `gate` section" in (tmp_path / "verdict").read_text()
 
 
@@ -249,3 +246,37 @@ def test_a_run_whose_config_cannot_be_read_ends_as_failed(tmp_path, chain_runs, 
     assert chain.info.status == "FAILED"
     assert "task train failed" in chain.data.tags["poseline.message"]
     assert "chain_tqeb: failed" in (tmp_path / "summary").read_text()
+
+
+def test_why_a_task_failed_is_at_the_chains_run(tmp_path, chain_runs, monkeypatch):
+    monkeypatch.setenv("POSELINE_CHAIN_ID", "abc")
+    uri = str(tmp_path / "mlruns")
+    run = RunReference(mlflow=uri, project="told")
+    data = DataSources(sources={"model": "/nowhere/m.h5"}, content={}, run=run).text()
+    with pytest.raises(SystemExit) as end:
+        entrypoints.import_model(data, artifact(tmp_path, "model"))
+    text = f"general: {{project_name: told}}\nmlflow: {{uri: {uri}}}\n" + TINY
+    summary = artifact(tmp_path, "summary")
+    entrypoints.finish("chain_qb", text, {"model": "m.h5"}, "FAILED", "", summary)
+    (chain,) = chain_runs(uri, "told")["chain"]
+    failure = Failure.read(chain.data.tags)
+    assert chain.info.status == "FAILED"
+    assert failure.task == "import-model" and "/nowhere/m.h5" in failure.message
+    assert failure.exit_code == end.value.code == 5
+    assert "/nowhere/m.h5" in (tmp_path / "summary").read_text()
+
+
+@pytest.mark.parametrize(("state", "ends"), [("COMPLETE", "FINISHED"), ("RUNNING", "KILLED")])
+def test_the_end_of_a_run_is_that_in_mlflow(tmp_path, chain_runs, monkeypatch, state, ends):
+    monkeypatch.setenv("POSELINE_CHAIN_ID", "abc")
+    entrypoints.finish(
+        "chain_tqeb",
+        "general: {project_name: ended}\ntraning: {}",
+        {},
+        state,
+        "",
+        artifact(tmp_path, "summary"),
+    )
+    (chain,) = chain_runs(str(tmp_path / "mlruns"), "ended")["chain"]
+    assert chain.info.status == ends
+    assert ends.lower() in (tmp_path / "summary").read_text()

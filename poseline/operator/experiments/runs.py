@@ -118,11 +118,11 @@ def seen(run: kubeflow.Run) -> Run:
 
 def _stage(run: kubeflow.Run) -> str:
     """Return the task that failed first, or else runs, or else began last."""
-    begun = [task for task in run.tasks if task.started]
     for state in ("FAILED", "RUNNING"):
-        if found := [task.name for task in begun if task.state == state]:
+        if found := [task.label for task in run.tasks if task.state == state]:
             return found[0]
-    return begun[-1].name if begun else ""
+    begun = [task for task in run.tasks if task.started]
+    return begun[-1].label if begun else ""
 
 
 def _error(run: kubeflow.Run) -> str:

@@ -135,6 +135,8 @@ def measured(status: Status, result: Result, generation: int, now: datetime) -> 
     if "latency_ms_estimate" in metrics:
         found["latencyMs"] = round(metrics["latency_ms_estimate"], 2)
     made = {**status, **{key: value for key, value in found.items() if value not in ({}, None)}}
+    if made.get("phase") == "Failed" and (failure := result.failure):
+        made = _phase(made, "Failed", "RunFailed", str(failure), generation, now)
     text, ended = f"MLflow run {result.run_id}", str(result.status != "RUNNING")
     return condition(made, MEASURED, ended, result.status.capitalize(), text, generation, now)
 

@@ -7,6 +7,7 @@ from poseline.kubeflow import runs as kubeflow
 from poseline.operator.experiments import status
 from poseline.operator.experiments.runs import seen
 from poseline.operator.experiments.state import Run, Submission
+from poseline.tracking.failures import Failure
 from poseline.tracking.results import Result
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -118,3 +119,14 @@ def task(name, state, minute):
 def test_the_stage_is_what_runs_or_what_failed(tasks, stage, error):
     found = seen(kubeflow.Run("r", "n", "RUNNING", tasks=tasks))
     assert (found.stage, found.error) == (stage, error)
+
+
+def test_why_a_run_failed_is_in_conditions_and_event():
+    old = status.adopted(status.recorded({}, ASKED, 1, NOW), RUN, "", 1, NOW)
+    made = status.reported(old, "Failed", "RunFailed", "run r ended FAILED", RUN, 1, NOW)
+    tags = Failure("train", "a.jpg is cut off", "convert it again", 3).tags
+    made = status.measured(made, Result("m", "FAILED", {}, tags), 1, NOW)
+    text = "train: a.jpg is cut off\n  → convert it again"
+    found = status.conditions_of(made)
+    assert found["Failed"]["message"] == found["Succeeded"]["message"] == text
+    assert ("RunFailed", text) in status.story(old, made)

@@ -2,6 +2,15 @@
 
 Without images nothing runs its workflows: they stay as they are made, until `report` writes what
 Argo's controller would write into their status.
+
+The programs are not built here. KUBEFLOW_PROGRAMS names a folder with those of Kubeflow Pipelines
+2.17.0, static or linked to what this machine has:
+
+    apiserver           backend/src/apiserver
+    persistence         backend/src/agent/persistence
+    scheduledworkflow   backend/src/crd/controller/scheduledworkflow
+
+Without it, or without MariaDB, root or `unshare`, the tests are skipped and say what is missing.
 """
 
 import json
@@ -15,10 +24,11 @@ from pathlib import Path
 import httpx
 
 from poseline.kubeflow.client import Kubeflow
-from support.control_plane import programs
 from support.seaweed import ADMIN, free_ports
 
 NAMESPACE = "kubeflow"
+VERSION = "2.17.0"
+PROGRAMS = ("apiserver", "persistence", "scheduledworkflow")
 # What apt installs where make test-kubeflow runs.
 DATABASE = "/usr/sbin/mariadbd"
 DEFINITIONS = {
@@ -37,11 +47,18 @@ OWN_RUN = (
 
 def missing():
     """Why the server cannot be started here; empty: it can."""
-    if absent := programs.missing(programs.KUBEFLOW_PROGRAMS, programs.KUBEFLOW_FOLDER):
-        return f"not built: {', '.join(absent)}; `make test-kubeflow` builds them with Go"
+    if not os.environ.get("KUBEFLOW_PROGRAMS"):
+        return f"KUBEFLOW_PROGRAMS names no folder with the programs of Kubeflow {VERSION}"
+    if absent := [name for name in PROGRAMS if not os.access(program(name), os.X_OK)]:
+        return f"{program('')} has no {', '.join(absent)} of Kubeflow {VERSION}"
     if not Path(DATABASE).exists():
         return "MariaDB is not installed"
     return "" if shutil.which("unshare") and os.geteuid() == 0 else "not root"
+
+
+def program(name):
+    """The path of a program of Kubeflow."""
+    return Path(os.environ["KUBEFLOW_PROGRAMS"]).absolute() / name
 
 
 class KubeflowServer:
@@ -165,7 +182,7 @@ class KubeflowServer:
             "--user=root",
             "--innodb-flush-log-at-trx-commit=0",
         ]
-        self._run("mariadbd", *flags, program=DATABASE)
+        self._run("mariadbd", *flags, path=DATABASE)
 
     def _start_api_server(self, name, http, rpc, **environment):
         local = "127.0.0.1"
@@ -206,7 +223,7 @@ class KubeflowServer:
             f"-httpPortFlag=127.0.0.1:{http}",
             f"-rpcPortFlag=:{rpc}",
             "-logtostderr",
-            program=programs.KUBEFLOW_FOLDER / "apiserver",
+            path=program("apiserver"),
             **environment,
         )
         end = time.monotonic() + 120
@@ -217,19 +234,18 @@ class KubeflowServer:
                 raise RuntimeError(f"{culprit} does not run:\n{self.log(culprit)}")
             time.sleep(0.2)
 
-    def _run(self, name, *flags, program=None, before=(), **environment):
-        program = program or programs.KUBEFLOW_FOLDER / name
+    def _run(self, name, *flags, path=None, before=(), **environment):
         environment = {
             **self.plane.environment,
             "POD_NAMESPACE": NAMESPACE,
             "CRON_SCHEDULE_TIMEZONE": "UTC",
             "NO_PROXY": "127.0.0.1,localhost",
-            "TAG_NAME": programs.KUBEFLOW,
+            "TAG_NAME": VERSION,
             **environment,
         }
         with (self.folder / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
-                [*before, str(program), *flags],
+                [*before, str(path or program(name)), *flags],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,

@@ -97,10 +97,20 @@ class Node:
     def stop(self):
         """End every pod, then the programs."""
         try:
+            self._release_pods()
             self.plane.kubectl("delete", "pods", "-A", "--all", "--grace-period=1", timeout=120)
             _within(60, self._nothing_runs)
         finally:
             self._end()
+
+    def _release_pods(self):
+        """Take the finalizers off pods: Argo's controller, which does that, may be gone by now."""
+        for pod in self.plane.get("pods", "-A")["items"]:
+            about = pod["metadata"]
+            if about.get("finalizers"):
+                where = ["-n", about["namespace"], "--type=merge"]
+                patch = '--patch={"metadata": {"finalizers": null}}'
+                self.plane.kubectl("patch", "pod", about["name"], *where, patch)
 
     def _end(self):
         for name in ("kubelet", "kube-scheduler"):

@@ -2,8 +2,8 @@
 
 No module of Kubernetes can be built by `go install`: its go.mod points into its own source tree.
 So the build has a module of its own, which takes those parts from where they are published.
-Kubeflow Pipelines has no published module that can be built; it comes from its repository, or
-from the copy of it that KUBEFLOW_SOURCE names.
+Kubeflow Pipelines has no published module that can be built: its programs are taken as they are
+from the folder that KUBEFLOW_PROGRAMS names, see kubeflow_server.py.
 """
 
 import contextlib
@@ -22,8 +22,6 @@ ETCD = "3.6.5"
 HELM = "4.2.3"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "poseline"
 FOLDER = CACHE / f"kubernetes-{KUBERNETES}"
-KUBEFLOW = "2.17.0"
-KUBEFLOW_FOLDER = CACHE / f"kubeflow-{KUBEFLOW}"
 
 PROGRAMS = {
     "etcd": "go.etcd.io/etcd/server/v3",
@@ -35,11 +33,6 @@ PROGRAMS = {
 NODE_PROGRAMS = {
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
     "kubelet": "k8s.io/kubernetes/cmd/kubelet",
-}
-KUBEFLOW_PROGRAMS = {
-    "apiserver": "./backend/src/apiserver",
-    "persistence": "./backend/src/agent/persistence",
-    "scheduledworkflow": "./backend/src/crd/controller/scheduledworkflow",
 }
 
 
@@ -66,21 +59,6 @@ def build(programs=PROGRAMS):
             _compile(work, name, programs[name])
 
 
-def build_kubeflow():
-    """Build Kubeflow Pipelines' API server and what keeps it up to date; see `build`."""
-    with _building(KUBEFLOW_PROGRAMS, KUBEFLOW_FOLDER) as (work, todo):
-        if todo:
-            _write_source(work)
-        for name in todo:
-            sys.stderr.write(f"building {name} ...\n")
-            # It links SQLite, which is C.
-            environment = {**os.environ, "CGO_ENABLED": "1"}
-            command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", f"{name}.made"]
-            command.append(KUBEFLOW_PROGRAMS[name])
-            subprocess.run(command, cwd=work, env=environment, check=True)
-            (work / f"{name}.made").rename(KUBEFLOW_FOLDER / name)
-
-
 @contextlib.contextmanager
 def _building(programs, folder):
     """Give a folder to build in, and the names of what is missing."""
@@ -92,21 +70,6 @@ def _building(programs, folder):
             raise UnavailableError("Go is not installed")
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             yield Path(work), todo
-
-
-def _write_source(work):
-    source = os.environ.get("KUBEFLOW_SOURCE", "https://github.com/kubeflow/pipelines")
-    git = ["git", f"--git-dir={work / 'git'}"]
-    subprocess.run([*git, "init", "--quiet", "--bare"], check=True)
-    wanted = [*git, "fetch", "--quiet", "--depth=1", source, f"refs/tags/{KUBEFLOW}"]
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-    done = subprocess.run(wanted, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise UnavailableError(f"{source} does not give {KUBEFLOW}: {done.stderr.strip()}")
-    parts = ["go.mod", "go.sum", "api", "backend", "kubernetes_platform"]
-    packed = work / "source.tar"
-    subprocess.run([*git, "archive", f"--output={packed}", "FETCH_HEAD", *parts], check=True)
-    shutil.unpack_archive(packed, work, filter="data")
 
 
 def _write_module(work):
@@ -151,7 +114,5 @@ if __name__ == "__main__":
     os.nice(19)
     try:
         build({**PROGRAMS, **NODE_PROGRAMS} if "--node" in sys.argv else PROGRAMS)
-        if "--kubeflow" in sys.argv:
-            build_kubeflow()
     except UnavailableError as reason:
         sys.stderr.write(f"not built: {reason}\n")

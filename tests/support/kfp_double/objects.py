@@ -9,7 +9,6 @@ test_double.py. Runs progress by the clock, their tasks in the order of the pipe
 import re
 import time
 import uuid
-from datetime import UTC, datetime
 
 from support.kfp_double.facts import (
     EXISTS,
@@ -17,12 +16,12 @@ from support.kfp_double.facts import (
     INTERNAL,
     INVALID,
     NEVER,
-    NO_TIME,
     ApiError,
     checked,
     missing,
     now,
 )
+from support.kfp_double.nodes import Nodes
 from support.kfp_double.specs import check_parameters, order
 
 
@@ -214,38 +213,19 @@ class Objects:
         if not plan["set"] and (run["state"] == "PENDING" or len(run["state_history"]) == 1):
             return {}  # nothing was reported of it
         flow = f"{re.sub('[^a-z0-9]+', '-', run['display_name'].lower())[:40]}-{run['run_id'][:5]}"
-        nodes = [
-            (flow, run["state"], 0, ["root"]),
-            ("root-driver", "SUCCEEDED", 1, []),
-            ("root", run["state"], 2, []),
-        ]
+        nodes = Nodes(flow, plan["born"], self.pace or 1)
+        nodes.add(flow, run["state"], 0)
+        nodes.add(f"{flow}(0).root-driver", "SUCCEEDED", 1)
+        nodes.add(f"{flow}(0).root", run["state"], 2)
         for index, step in enumerate(plan["steps"]):
             state = self._step_state(run, plan, index)
             if state == "PENDING":
                 continue
-            nodes += [
-                (f"{step}-driver", "SUCCEEDED", index, []),
-                (step, state, index, [step]),
-                ("executor", state, index, []),
-            ]
-        born, pace = plan["born"], self.pace or 1
-        details = []
-        for name, state, index, children in nodes:
-            start = born + (index + 1) * pace
-            over = state in FINAL
-            details.append(
-                {
-                    "run_id": run["run_id"],
-                    "task_id": f"{flow}-{_hash(name + str(index))}",
-                    "display_name": name,
-                    "create_time": _stamp(born),
-                    "start_time": _stamp(start),
-                    "end_time": _stamp(start + pace) if over else NO_TIME,
-                    "state": state,
-                    "child_tasks": [{"pod_name": f"{flow}-{_hash(child)}"} for child in children],
-                }
-            )
-        return {"run_details": {"task_details": details}}
+            at = f"{flow}(0).root(0).{step}"
+            nodes.add(f"{at}-driver", "SUCCEEDED", index)
+            nodes.add(at, state, index)
+            nodes.add(f"{at}(0).executor", state, index)
+        return {"run_details": {"task_details": nodes.details(run["run_id"])}}
 
     def _step_state(self, run, plan, index):
         step = plan["steps"][index]
@@ -365,11 +345,3 @@ class Objects:
 
     def _no(self, kind, name):
         raise missing(kind, name)
-
-
-def _stamp(seconds):
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _hash(name):
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, name).int)[:10]

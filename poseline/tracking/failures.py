@@ -1,0 +1,88 @@
+"""Why a chain failed, kept at its run: Kubeflow's API knows that a task failed, and no more."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from poseline.errors import PoselineError
+
+_TASK, _MESSAGE, _REMEDY, _CODE = (
+    "poseline.failed_task",
+    "poseline.error",
+    "poseline.remedy",
+    "poseline.exit_code",
+)
+_LONGEST = 2000
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_SECRETS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The error that a task ended with.
+
+    Attributes:
+        task: Name of the task.
+        message: What is wrong and where.
+        remedy: What can be done about it; may be empty.
+        exit_code: The exit code of the error, as of the command line; Kubeflow shows 1 for all.
+    """
+
+    task: str
+    message: str
+    remedy: str = ""
+    exit_code: int = 1
+
+    @classmethod
+    def of(cls, task: str, error: BaseException) -> Failure:
+        """Return the failure that an error is, without secrets."""
+        if isinstance(error, PoselineError):
+            return cls(task, masked(error.message), masked(error.remedy), error.exit_code)
+        return cls(task, masked(f"{type(error).__name__}: {error}"))
+
+    @classmethod
+    def read(cls, tags: Mapping[str, str]) -> Failure | None:
+        """Return the failure that the tags of a chain's run describe; None: there is none."""
+        if not (message := tags.get(_MESSAGE)):
+            return None
+        code = tags.get(_CODE, "")
+        return cls(
+            tags.get(_TASK, ""),
+            message,
+            tags.get(_REMEDY, ""),
+            int(code) if re.fullmatch(r"[0-9]{1,3}", code) else 1,
+        )
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """It, as tags of the chain's run in MLflow."""
+        return {
+            _TASK: self.task,
+            _MESSAGE: self.message,
+            _REMEDY: self.remedy,
+            _CODE: str(self.exit_code),
+        }
+
+    def __str__(self) -> str:
+        text = f"{self.task}: {self.message}" if self.task else self.message
+        return f"{text}\n  → {self.remedy}" if self.remedy else text
+
+
+def masked(text: str) -> str:
+    """Return a text without user names and passwords in URLs and without secrets of this process.
+
+    Args:
+        text: Any text; what is longer than MLflow takes is cut.
+    """
+    for name in _SECRETS:
+        if len(secret := os.environ.get(name, "")) > 3:
+            text = text.replace(secret, "***")
+    return _USERINFO.sub("***", text)[:_LONGEST]
