@@ -20,7 +20,7 @@ from poseline.config.loading import load
 from poseline.config.models.config import Config, Stage
 from poseline.config.models.general import OperationMode
 from poseline.config.models.steps import Step
-from poseline.errors import PoselineError
+from poseline.errors import PoselineError, StoreError
 from poseline.runner.inputs import Sources
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest, entries, write_atomic
@@ -126,7 +126,10 @@ def import_model(data: str, model: Artifact) -> None:
     """Bring the model that a chain starts from, with its sidecar, among the artifacts."""
     import shutil
 
-    source = patiently(store.fetch)(DataSources.read(data).sources["model"])
+    uri = DataSources.read(data).sources["model"]
+    source = patiently(store.fetch)(uri)
+    if not source.is_file():
+        raise StoreError(f"{uri} is no file", "check general.model_path")
     out = Path(model.path)
     out.mkdir(parents=True, exist_ok=True)
     for path in (source, source.with_name(f"{source.name}.json")):

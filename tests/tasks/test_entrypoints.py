@@ -248,17 +248,15 @@ def test_a_run_whose_config_cannot_be_read_ends_as_failed(tmp_path, chain_runs, 
     assert "chain_tqeb: failed" in (tmp_path / "summary").read_text()
 
 
-def test_why_a_task_failed_is_at_the_chains_run(tmp_path, chain_runs, monkeypatch):
+def test_why_a_task_failed_is_at_the_chains_run(people, tmp_path, chain_runs, monkeypatch):
     monkeypatch.setenv("POSELINE_CHAIN_ID", "abc")
-    uri = str(tmp_path / "mlruns")
-    run = RunReference(mlflow=uri, project="told")
+    run = RunReference.read(RUN)
     data = DataSources(sources={"model": "/nowhere/m.h5"}, content={}, run=run).text()
     with pytest.raises(SystemExit) as end:
         entrypoints.import_model(data, artifact(tmp_path, "model"))
-    text = f"general: {{project_name: told}}\nmlflow: {{uri: {uri}}}\n" + TINY
-    summary = artifact(tmp_path, "summary")
-    entrypoints.finish("chain_qb", text, {"model": "m.h5"}, "FAILED", "", summary)
-    (chain,) = chain_runs(uri, "told")["chain"]
+    form, summary = {"dataset": str(people)}, artifact(tmp_path, "summary")
+    entrypoints.finish("chain_tqeb", TINY, form, "FAILED", "", summary)
+    (chain,) = chain_runs(str(tmp_path / "mlruns"), "tiny")["chain"]
     failure = Failure.read(chain.data.tags)
     assert chain.info.status == "FAILED"
     assert failure.task == "import-model" and "/nowhere/m.h5" in failure.message
