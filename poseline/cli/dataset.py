@@ -19,24 +19,46 @@ def convert(
     path: Path,
     pose: Literal["single", "multi"] = "single",
     keypoints: Literal[13, 17] = 17,
-    outputdir: Path = Path("output"),
+    category: str | None = None,
+    min_keypoints: int = 0,
+    min_size: float = 0.0,
+    fraction: float = 1.0,
+    verify: bool = False,
+    outputdir: Path = Path("datasets"),
     overwrite: bool = False,
 ) -> None:
-    """Convert a COCO set to YOLO Darknet format.
+    """Convert a set in COCO keypoint format to YOLO Darknet format.
+
+    Sets are read as COCO, CVAT, Roboflow and Label Studio lay them out, or as one JSON above its
+    pictures. Keypoints are matched by the names that the category gives them.
 
     Example: `poseline dataset convert --path coco --pose single --keypoints 13 --outputdir sets`
 
     Args:
-        path: Folder with train*/, val*/ and annotations/, as COCO is unzipped.
+        path: Folder of pictures and annotations.
         pose: `single` keeps pictures of exactly one person.
         keypoints: 17, or 13 with one point for the head.
+        category: Name or id of the category; needed where several have keypoints.
+        min_keypoints: Leave out persons with fewer labelled keypoints.
+        min_size: Leave out smaller persons: square root of the box's share of the picture, 0 to 1.
+        fraction: Share of the pictures with persons to convert, for a quick try.
+        verify: Decode each picture to find damage within it.
         outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`.
         overwrite: Replace a set that poseline made, with what was added or changed in it.
     """
     from poseline.config.loading.load import from_slice
     from poseline.stages import convert as stage
 
-    settings = {"path": str(path), "pose": pose, "outputdir": str(outputdir)}
+    settings = {
+        "path": str(path),
+        "pose": pose,
+        "outputdir": str(outputdir),
+        "category": category,
+        "min_keypoints": min_keypoints,
+        "min_size": min_size,
+        "fraction": fraction,
+        "verify": verify,
+    }
     config = from_slice({"dataset": {"keypoints": keypoints}, "conversion": settings})
     out = outputdir / pose / f"{keypoints}kpts"
     result = stage.run(config, {"source": path}, out, overwrite=overwrite)

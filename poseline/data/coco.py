@@ -1,213 +1,248 @@
-"""COCO person_keypoints sets: finding their parts, and reading their annotations."""
+"""COCO keypoint files: reading them, whatever tool wrote them, into checked values."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
-from poseline.data.keypoints import PERSON_17
-from poseline.data.yolo import Poses
+from poseline.data.keypoint_names import KeypointOrder, order_of
+from poseline.data.regular_file import LARGEST_ANNOTATIONS, read_regular
 from poseline.errors import DataError
 
-Array = np.ndarray[Any, Any]
-
-SPLITS = ("train", "val")
-_HEAD = [
-    PERSON_17.names.index(n) for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-]
-_BODY = slice(5, 17)
-
-
-@dataclass(frozen=True)
-class Part:
-    """One split of a set: its annotation file and the folder of its pictures."""
-
-    split: str
-    annotations: Path
-    pictures: Path
+_PARTS_REMEDY = (
+    "it needs `images` (id, file_name, width, height) and `annotations` (image_id, bbox, keypoints)"
+)
+_LONGEST_NAME = 4096
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of an annotation file, with its persons' annotations as COCO has them."""
+    """A picture of an annotation file, with its persons' annotations as they were written.
+
+    Attributes:
+        name: Its path, relative and with `/`.
+        width: Width in px that the annotations are made for; 0: not known.
+        height: Height in px; 0: not known.
+        persons: Annotations of the chosen category.
+    """
 
     name: str
-    width: int
-    height: int
+    width: float
+    height: float
     persons: tuple[dict[str, Any], ...]
 
 
 @dataclass
 class Annotations:
-    """What was read of an annotation file, and what was left out of it, counted by reason."""
+    """What was read of an annotation file.
+
+    Attributes:
+        pictures: Each once, sorted by name.
+        order: Which of a person's keypoints is which of the set's.
+        dropped: What was left out, by reason.
+    """
 
     pictures: list[Picture]
+    order: KeypointOrder
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def find_parts(folder: Path) -> list[Part]:
-    """Find the splits of a COCO set.
+def read_annotations(path: Path, keypoints: int, category: str | None = None) -> Annotations:
+    """Read an annotation file.
 
-    Either as COCO is unzipped (train*/, val*/ and annotations/), or one person_keypoints*.json
-    beside its pictures.
-
-    Raises:
-        DataError: There is no annotation file, or its pictures are not there.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder", "give the folder that COCO was unzipped in")
-    parts = []
-    for split in SPLITS:
-        files = sorted((folder / "annotations").glob(f"person_keypoints_{split}*.json"))
-        folders = sorted(p for p in folder.glob(f"{split}*") if p.is_dir())
-        if files and folders:
-            parts.append(Part(split, files[0], folders[0]))
-        elif files:
-            raise DataError(
-                f"{folder} has {files[0].name} and no folder {split}*",
-                f"unzip the {split} pictures beside annotations/",
-            )
-    if parts:
-        return parts
-    flat = sorted(folder.glob("person_keypoints*.json"))
-    parts = [Part("val" if "val" in file.stem else "train", file, folder) for file in flat]
-    if not parts or len({part.split for part in parts}) < len(parts):
-        raise DataError(
-            f"{folder} holds {len(flat)} files person_keypoints*.json and no annotations/ folder",
-            "expected train*/, val*/ and annotations/person_keypoints_*.json, "
-            "or one person_keypoints*.json beside its pictures",
-        )
-    return parts
-
-
-def read_annotations(path: Path) -> Annotations:
-    """Read an annotation file; each picture once, in the order of its file name.
+    Args:
+        path: The file.
+        keypoints: Keypoints of the set to be made: 13 or 17.
+        category: Name or id of the category to read; needed where several have keypoints.
 
     Raises:
-        DataError: The file is no person_keypoints JSON, or a file name leaves its folder.
+        DataError: The file is not a COCO keypoints JSON, a file name leaves its folder, the
+            category is not there, or its keypoints do not hold those of the set.
     """
-    try:
-        data = json.loads(path.read_bytes())
-        images, annotations = data["images"], data["annotations"]
-        found = Annotations([])
-        persons: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-        for annotation in annotations:
-            persons[annotation["image_id"]].append(annotation)
-        seen: set[Any] = set()
-        known = {image["id"] for image in images}
-        for image in images:
-            name = _safe_name(str(image["file_name"]), path)
-            if name in seen or ("id", image["id"]) in seen:
-                found.dropped["duplicate"] += 1
-                continue
-            seen |= {name, ("id", image["id"])}
-            found.pictures.append(
-                Picture(
-                    name, int(image["width"]), int(image["height"]), tuple(persons[image["id"]])
-                )
-            )
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}",
-            "the file is cut off or no JSON; unzip it again",
-        ) from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path} is no person_keypoints file: {type(error).__name__} {error}",
-            "it needs `images` (id, file_name, width, height) and `annotations` "
-            "(image_id, bbox, keypoints)",
-        ) from None
-    found.dropped["unknown_image"] += sum(len(persons[i]) for i in set(persons) - known)
+    data = _json(path)
+    if not isinstance(data, dict):
+        raise _not_coco(path, f"it holds {_kind(data)}")
+    images, annotations = _list(data, "images", path), _list(data, "annotations", path)
+    chosen = _category(path, data.get("categories"), annotations, category)
+    found = Annotations([], order_of(_names(chosen), keypoints, str(path)))
+    persons = _by_image(annotations, chosen, found.dropped)
+    _check_number(path, persons, _names(chosen), found.order.count)
+    seen: set[str] = set()
+    known: set[str] = set()
+    for image in images:
+        key = _key(image.get("id")) if isinstance(image, dict) else None
+        if key is None or not isinstance(image.get("file_name"), str):
+            found.dropped["malformed_picture"] += 1
+            continue
+        name = _safe_name(image["file_name"], path)
+        known.add(key)
+        if name is None or name in seen or f"id {key}" in seen:
+            found.dropped["duplicate" if name else "malformed_picture"] += 1
+            continue
+        seen |= {name, f"id {key}"}
+        size = _side(image.get("width")), _side(image.get("height"))
+        found.pictures.append(Picture(name, *size, tuple(persons.get(key, ()))))
+    found.dropped["unknown_image"] += sum(len(persons[key]) for key in persons.keys() - known)
     found.pictures.sort(key=lambda picture: picture.name)
     return found
 
 
-def _safe_name(name: str, source: Path) -> str:
-    parts = PurePosixPath(name.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or not parts.name:
-        raise DataError(
-            f"{source}: file_name {name!r} leaves the folder of the pictures",
-            "file names are relative and have no `..`",
-        )
-    return str(parts)
-
-
-def to_poses(
-    persons: tuple[dict[str, Any], ...],
-    width: int,
-    height: int,
-    keypoints: int,
-    dropped: Counter[str],
-) -> Poses:
-    """Turn a picture's annotations into YOLO's shares.
-
-    Crowds, annotations that are none, and boxes without area inside of the picture are dropped,
-    and counted in `dropped`. Boxes are cut at the border; keypoints outside of it become
-    unlabelled; both are counted, too.
-
-    Args:
-        persons: Annotations of one picture.
-        width: Width of the picture in px, as the annotations know it.
-        height: Height of the picture in px, as the annotations know it.
-        keypoints: 13 or 17.
-        dropped: Counts by reason; changed in place.
-    """
-    boxes, points = [], []
-    for person in persons:
-        if person.get("iscrowd"):
-            dropped["crowd"] += 1
-            continue
+def _json(path: Path) -> Any:
+    content = read_regular(path, LARGEST_ANNOTATIONS)
+    try:
         try:
-            x, y, w, h = (float(v) for v in person["bbox"])
-            joints = np.asarray(person["keypoints"], np.float64).reshape(17, 3)
-        except (KeyError, TypeError, ValueError):
+            return json.loads(content)
+        except json.JSONDecodeError:
+            raise
+        except UnicodeDecodeError:
+            raise
+        except ValueError:  # an integer of thousands of digits
+            return json.loads(content, parse_int=float)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}",
+            "the file is cut off or not JSON; unzip or export it again",
+        ) from None
+    except RecursionError:
+        raise _not_coco(path, "it is nested too deeply") from None
+    except (ValueError, OverflowError) as error:
+        raise _not_coco(path, str(error)) from None
+
+
+def _not_coco(path: Path, reason: str) -> DataError:
+    return DataError(f"{path} is not a COCO keypoints file: {reason}", _PARTS_REMEDY)
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", dict: "an object", str: "text", type(None): "null", bool: "a boolean"}
+    return names.get(type(value), "a number")
+
+
+def _list(data: dict[str, Any], key: str, path: Path) -> list[Any]:
+    if key not in data:
+        raise _not_coco(path, f"it has no `{key}`")
+    value = data[key]
+    if not isinstance(value, list):
+        raise _not_coco(path, f"`{key}` is {_kind(value)}, not a list")
+    return value
+
+
+def _key(value: Any) -> str | None:
+    """Return an id as text, since tools write 7, 7.0 and "7" for the same one; None: no id."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else None
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return str(value)
+    except ValueError:  # thousands of digits
+        return None
+
+
+def _side(value: Any) -> float:
+    """Return a side in px; 0 where it is missing or not a number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return number if 0 < number < 1e9 else 0.0
+
+
+def _by_image(
+    annotations: Iterable[Any], chosen: dict[str, Any] | None, dropped: Counter[str]
+) -> dict[str, list[dict[str, Any]]]:
+    wanted = _key(chosen.get("id")) if chosen else None
+    persons: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for annotation in annotations:
+        image = _key(annotation.get("image_id")) if isinstance(annotation, dict) else None
+        if image is None:
             dropped["malformed"] += 1
-            continue
-        if not np.isfinite([x, y, w, h]).all() or not np.isfinite(joints).all():
-            dropped["malformed"] += 1
-            continue
-        left, top = max(x, 0.0), max(y, 0.0)
-        right, bottom = min(x + w, width), min(y + h, height)
-        if right <= left or bottom <= top:
-            dropped["no_area"] += 1
-            continue
-        if (left, top, right, bottom) != (x, y, x + w, y + h):
-            dropped["box_cut"] += 1
-        boxes.append(
-            [
-                (left + right) / 2 / width,
-                (top + bottom) / 2 / height,
-                (right - left) / width,
-                (bottom - top) / height,
-            ]
-        )
-        shares = _shares(joints, width, height)
-        dropped["keypoint_outside"] += int(((joints[:, 2] >= 1) & (shares[:, 2] == 0)).sum())
-        points.append(shares if keypoints == 17 else _with_head(shares))
-    return Poses(
-        np.asarray(boxes, np.float32).reshape(-1, 4),
-        np.asarray(points, np.float32).reshape(-1, keypoints, 3),
+        elif wanted is not None and _key(annotation.get("category_id")) not in (wanted, None):
+            dropped["other_category"] += 1
+        else:
+            persons[image].append(annotation)
+    return persons
+
+
+def _check_number(
+    path: Path, persons: Mapping[str, list[dict[str, Any]]], names: list[str] | None, count: int
+) -> None:
+    """Refuse a file none of whose persons has the keypoints that the category names."""
+    lengths = Counter(
+        len(person["keypoints"]) // 3
+        for group in persons.values()
+        for person in group
+        if isinstance(person.get("keypoints"), list)
+        and len(person["keypoints"]) % 3 == 0
+        and len(person["keypoints"]) > 0
+        and not isinstance(person["keypoints"][0], list)
+    )
+    if not lengths or count in lengths:
+        return
+    ((commonest, _),) = lengths.most_common(1)
+    listed = f"names {count}: {', '.join(names)}"[:1000] if names else "names none"
+    raise DataError(
+        f"{path}: persons have {commonest} keypoints, and the category {listed}",
+        f"write the names of the {commonest} keypoints, in their order, into the category's "
+        "`keypoints`",
     )
 
 
-def _shares(joints: Array, width: int, height: int) -> Array:
-    """Return (17, 3) shares; an unlabelled keypoint is all zero."""
-    shares = joints / (width, height, 1)
-    inside = ((shares[:, :2] >= 0) & (shares[:, :2] <= 1)).all(axis=1)
-    shares[:, 2] = (joints[:, 2] >= 1) & inside
-    shares[shares[:, 2] == 0] = 0
-    return shares
+def _names(category: dict[str, Any] | None) -> list[str] | None:
+    names = category.get("keypoints") if category else None
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        return None
+    return names
 
 
-def _with_head(shares: Array) -> Array:
-    """Return (13, 3): the mean of the visible points of the face, and the body."""
-    face = shares[_HEAD]
-    head = face[face[:, 2] > 0].mean(axis=0) if face[:, 2].any() else np.zeros(3)
-    return np.concatenate([head[None], shares[_BODY]])
+def _category(
+    path: Path, categories: Any, annotations: list[Any], wanted: str | None
+) -> dict[str, Any] | None:
+    """Choose the category of the persons; None where the file names none."""
+    every = [c for c in categories if isinstance(c, dict)] if isinstance(categories, list) else []
+    listed = ", ".join(f"{_title(c)} ({c.get('id')})" for c in every[:20])
+    if wanted is not None:
+        for category in every:
+            if wanted.lower() in (_title(category).lower(), _key(category.get("id"))):
+                return category
+        raise DataError(
+            f"{path} has no category {wanted!r}; it has {listed or 'none'}",
+            "name one of these with --category (of a command) or conversion.category (of a config)",
+        )
+    used = {
+        _key(a.get("category_id"))
+        for a in annotations
+        if isinstance(a, dict) and a.get("keypoints")
+    }
+    with_points = [c for c in every if _names(c)] or every
+    candidates = [c for c in with_points if _key(c.get("id")) in used] or with_points
+    if len(candidates) > 1:
+        persons = [c for c in candidates if _title(c).lower() in ("person", "human", "people")]
+        candidates = persons if len(persons) == 1 else candidates
+    if len(candidates) > 1:
+        raise DataError(
+            f"{path} has several categories with keypoints: {listed}",
+            "choose one with --category (of a command) or conversion.category (of a config)",
+        )
+    return candidates[0] if candidates else None
+
+
+def _title(category: dict[str, Any]) -> str:
+    return str(category.get("name", ""))[:60]
+
+
+def _safe_name(name: str, source: Path) -> str | None:
+    """Return a relative path with `/`; None where it cannot be the name of a file."""
+    if len(name) > _LONGEST_NAME or "\0" in name:
+        return None
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or not parts.name:
+        raise DataError(
+            f"{source}: file_name {name[:200]!r} leaves the folder of the pictures",
+            "file names are relative and have no `..`",
+        )
+    return str(parts)

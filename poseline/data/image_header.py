@@ -12,11 +12,17 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from poseline.data.picture_header import check_pixels, other_size
+from poseline.data.regular_file import open_regular, read_regular, shown
+from poseline.errors import DataError
+
 Array = np.ndarray[Any, Any]
 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _APP1 = 0xE1
-_TAIL = 64
+_END = b"\xff\xd9"
+_SCAN = 0xDA
+_HEAD, _TAIL = 4096, 64
 
 
 @dataclass(frozen=True)
@@ -29,24 +35,32 @@ class JpegInfo:
     is_jpeg: bool = True
 
 
-def probe(path: Path) -> JpegInfo | None:
-    """Read a picture's header and check that it is whole; None where it is not.
+def probe(path: Path) -> JpegInfo:
+    """Read a picture's header and check that it is whole, from its two ends alone.
 
-    A JPEG must have a frame header, and an end marker in its last bytes: a cut-off file has none.
-    Other formats are decoded.
+    A JPEG must have a frame header and an end marker: a cut-off file has none. What follows the
+    marker, as phones write it, does no harm. Of other formats the header is read.
+
+    Raises:
+        DataError: It is not a picture, it is cut off, or it has too many pixels.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(65536)
-            if head[:2] != b"\xff\xd8":
-                return _decoded(path)
-            file.seek(0, 2)
-            file.seek(max(file.tell() - _TAIL, 0))
-            if b"\xff\xd9" not in file.read():
-                return None
-            return _header(head) or _header(path.read_bytes())
-    except OSError:
-        return None
+    with open_regular(path) as (file, size):
+        head = file.read(_HEAD)
+        if not head.startswith(b"\xff\xd8"):
+            return JpegInfo(*other_size(file, path), is_jpeg=False)
+        info = _header(head)
+        tail = head[-_TAIL:]
+        if size > len(head):
+            file.seek(size - _TAIL)
+            tail = file.read()
+        if info is None or _END not in tail:
+            file.seek(0)
+            data = file.read()
+            info = info or _header(data)
+            if info is None or data.find(_END, _start_of_scan(data)) < 0:
+                raise DataError(f"{shown(path)} is cut off", "replace or remove it")
+    check_pixels(info.width, info.height, path)
+    return info
 
 
 def upright(path: Path) -> Array:
@@ -69,7 +83,7 @@ def stored(path: Path) -> Array:
 
 def without_orientation(path: Path) -> bytes:
     """Return a JPEG with its orientation tag set to 1; every other byte is the same."""
-    data = bytearray(path.read_bytes())
+    data = bytearray(read_regular(path))
     if tag := _orientation_tag(data):
         struct.pack_into(f"{tag[0]}H", data, tag[1], 1)
     return bytes(data)
@@ -81,22 +95,20 @@ def decodes(path: Path) -> bool:
     All of it is parsed, and drawn at an eighth of its size, which takes two thirds of the time.
     """
     try:
-        simplejpeg.decode_jpeg(path.read_bytes(), colorspace="GRAY", min_height=1, min_width=1)
-    except (ValueError, OSError):
+        simplejpeg.decode_jpeg(read_regular(path), colorspace="GRAY", min_height=1, min_width=1)
+    except (ValueError, DataError):
         return False
     return True
 
 
 def _read(path: Path, flags: int) -> Array:
-    image = cv2.imread(str(path), flags)
+    try:
+        image = cv2.imread(str(path), flags)
+    except cv2.error:
+        image = None
     if image is None:
         raise OSError(f"{path} cannot be decoded")
     return np.asarray(image)
-
-
-def _decoded(path: Path) -> JpegInfo | None:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return None if image is None else JpegInfo(image.shape[1], image.shape[0], is_jpeg=False)
 
 
 def _segments(data: bytes | bytearray) -> Iterator[int]:
@@ -111,6 +123,14 @@ def _segments(data: bytes | bytearray) -> Iterator[int]:
         if marker in _FRAMES:
             return
         place += 2 + int(struct.unpack_from(">H", data, place + 2)[0])
+
+
+def _start_of_scan(data: bytes) -> int:
+    """Return where the pixels begin; a thumbnail before has an end marker of its own."""
+    place = max(_segments(data), default=len(data))
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != _SCAN:
+        place += 2 + int(struct.unpack_from(">H", data, place + 2)[0])
+    return place
 
 
 def _header(data: bytes) -> JpegInfo | None:

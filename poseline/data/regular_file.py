@@ -17,6 +17,8 @@ from poseline.errors import DataError
 
 LARGEST_PICTURE = 512 << 20
 """Bytes of the largest picture file that is read."""
+LARGEST_ANNOTATIONS = 8 << 30
+"""Bytes of the largest annotation file of a whole set that is read."""
 LARGEST_LABEL = 16 << 20
 """Bytes of the largest label file that is read."""
 _KINDS = {

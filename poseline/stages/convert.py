@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
+import random
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import cv2
 from tqdm import tqdm
 
 from poseline.config.models.config import Config, config_hash
-from poseline.config.models.dataset import Pose
-from poseline.data.coco import Part, Picture, find_parts, read_annotations, to_poses
-from poseline.data.image_header import (
-    JpegInfo,
-    decodes,
-    probe,
-    stored,
-    upright,
-    without_orientation,
-)
-from poseline.data.yolo import format_label
-from poseline.errors import ConfigError, DataError, Problem
+from poseline.config.models.dataset import Conversion
+from poseline.data.coco import Picture, read_annotations
+from poseline.data.coco_layout import Part, find_parts
+from poseline.data.conversion_report import nothing_left
+from poseline.data.picture_conversion import PictureConverter
+from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
 from poseline.stages.result import Inputs, StageResult, finish
-from poseline.store.manifest import content_hash, write_atomic
+from poseline.store.manifest import content_hash
 from poseline.store.outputs import output_folder
 
 _EXAMPLES = 5
@@ -66,7 +57,7 @@ def run(
     keypoints = config.dataset.keypoints
     if keypoints not in (13, 17):
         raise ConfigError([Problem("dataset.keypoints", str(keypoints), "13 or 17 with COCO")])
-    pose: Pose = config.conversion.pose if config.conversion else "single"
+    settings = config.conversion or Conversion(path=str(inputs["source"]))
     source = inputs["source"]
     parts = find_parts(source)
     key = config_hash(config.slice("convert")) + content_hash(source)
@@ -77,14 +68,10 @@ def run(
     ) as work:
         for part in parts:
             counts[part.split], examples[part.split] = _convert(
-                part, work / part.split, pose, keypoints, jobs
+                part, work / part.split, settings, keypoints, jobs
             )
         if not any(count["kept"] for count in counts.values()):
-            reasons = {split: {k: v for k, v in c.items() if v} for split, c in counts.items()}
-            raise DataError(
-                f"nothing in {source} can be used: {reasons}",
-                "`pose: multi` keeps pictures of several persons" if pose == "single" else "",
-            )
+            raise nothing_left(parts, counts, examples, settings)
         finish(
             "convert",
             config,
@@ -95,7 +82,7 @@ def run(
             summary={
                 "counts": counts,
                 "examples": examples,
-                "pose": pose,
+                "pose": settings.pose,
                 "keypoints": keypoints,
             },
         )
@@ -103,22 +90,24 @@ def run(
 
 
 def _convert(
-    part: Part, folder: Path, pose: Pose, keypoints: int, jobs: int | None
+    part: Part, folder: Path, settings: Conversion, keypoints: int, jobs: int | None
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Convert one split and return what was kept and dropped, by reason."""
-    annotations = read_annotations(part.annotations)
+    annotations = read_annotations(part.annotations, keypoints, settings.category)
     folder.mkdir(exist_ok=True)
     for leftover in folder.glob(".*"):  # what an attempt that was killed was writing
         leftover.unlink()
-    names = _flat_names(picture.name for picture in annotations.pictures)
-    one = partial(_convert_picture, part.pictures, folder, pose, keypoints)
-    threads = jobs or 2 * (os.cpu_count() or 1)
     total: Counter[str] = Counter(kept=0) + annotations.dropped
+    pictures = _share_of(annotations.pictures, settings.fraction)
+    total["not_in_fraction"] += len(annotations.pictures) - len(pictures)
+    names = _flat_names(picture.name for picture in pictures)
+    one = PictureConverter(part, folder, settings, annotations.order).convert
+    threads = jobs or 2 * (os.cpu_count() or 1)
     examples: dict[str, list[str]] = {}
     with ThreadPoolExecutor(threads) as pool:
-        work = pool.map(one, annotations.pictures, names, chunksize=64)
+        work = pool.map(one, pictures, names, chunksize=64)
         bar = tqdm(
-            zip(annotations.pictures, work, strict=True),
+            zip(pictures, work, strict=True),
             total=len(names),
             desc=part.split,
             unit="pictures",
@@ -138,6 +127,16 @@ def _convert(
     return {"kept": 0, **total}, examples
 
 
+def _share_of(pictures: list[Picture], fraction: float) -> list[Picture]:
+    """Return a part of the pictures that have a person, the same each time, in their order."""
+    if fraction == 1:
+        return pictures
+    places = [place for place, picture in enumerate(pictures) if picture.persons]
+    count = min(max(round(len(places) * fraction), 1), len(places))
+    chosen = sorted(random.Random(0).sample(places, count))  # noqa: S311  reproducible, not secret
+    return [pictures[place] for place in chosen]
+
+
 def _flat_names(names: Iterable[str]) -> list[str]:
     """Return a file stem for each picture; equal stems of two folders get the folder's name."""
     taken: Counter[str] = Counter()
@@ -151,97 +150,3 @@ def _flat_names(names: Iterable[str]) -> list[str]:
         taken[stem] += 1
         stems.append(stem)
     return stems
-
-
-def _convert_picture(
-    pictures: Path, folder: Path, pose: Pose, keypoints: int, picture: Picture, stem: str
-) -> Counter[str]:
-    """Convert one picture; its label is written last and tells a resumed run that it is done."""
-    count: Counter[str] = Counter()
-    people = [p for p in picture.persons if not p.get("iscrowd")]
-    if not people:
-        return Counter(no_person=1, crowd=len(picture.persons))
-    if pose == "single" and len(people) != 1:
-        return Counter(several_persons=1)
-    source = pictures / picture.name
-    if not source.is_file():
-        return Counter(missing=1)
-    info = probe(source)
-    if info is None:
-        return Counter(corrupt=1)
-    turned, size = _as_labelled(info, picture, count)
-    if size is None:
-        return count
-    poses = to_poses(picture.persons, *size, keypoints, count)
-    if not len(poses):
-        return count
-    if not poses.keypoints[..., 2].any():
-        count["no_visible_keypoints"] += 1
-        return count
-    label = folder / f"{stem}.txt"
-    if not label.is_file():
-        if info.is_jpeg and not decodes(source):
-            return Counter(corrupt=1)
-        _place(source, folder / f"{stem}.jpg", info, turned=turned)
-        write_atomic(label, format_label(poses), durable=False)
-    count["kept"] += 1
-    return count
-
-
-def _as_labelled(
-    info: JpegInfo, picture: Picture, count: Counter[str]
-) -> tuple[bool, tuple[int, int] | None]:
-    """Compare a picture with the size that its annotations were made for.
-
-    COCO's annotations refer to the stored pixels. Tools that show pictures upright write the size
-    that EXIF's rotation gives; then the labels refer to that. A picture that was scaled since has
-    its labels in the old size.
-
-    Returns:
-        Whether the labels refer to the upright picture, and width and height that they are in;
-        None where the picture has another shape and so is another one.
-    """
-    annotated, size = (picture.width, picture.height), (info.width, info.height)
-    turned = info.orientation > 4 and annotated == size[::-1] != size
-    if turned:
-        size = size[::-1]
-    if info.orientation > 1:
-        count["turned" if turned else "rotation_ignored"] += 1
-    if 0 in annotated or annotated == size:
-        return turned, size
-    scale = max(annotated[0] / size[0], annotated[1] / size[1])
-    if any(abs(a - scale * s) > max(scale, 1) for a, s in zip(annotated, size, strict=True)):
-        count["another_size"] += 1
-        return turned, None
-    count["scaled"] += 1
-    return turned, annotated
-
-
-def _place(source: Path, target: Path, info: JpegInfo, *, turned: bool) -> None:
-    """Put a picture beside its label, without a tag by which a reader would turn it.
-
-    A JPEG is linked or copied; its pixels are written anew only where they are to be turned.
-    """
-    target.unlink(missing_ok=True)
-    try:
-        if turned or not info.is_jpeg:
-            _write(target, (upright if turned else stored)(source))
-        elif info.orientation > 1:
-            target.write_bytes(without_orientation(source))
-        else:
-            try:
-                os.link(source.resolve(), target)
-            except OSError:
-                shutil.copyfile(source, target)
-    except OSError as error:
-        raise DataError(
-            f"{target} cannot be written: {error.strerror or error}",
-            "check the room on the disk and who may write there",
-        ) from None
-
-
-def _write(target: Path, image: Any) -> None:
-    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    if not ok:
-        raise OSError("the picture cannot be encoded")
-    target.write_bytes(data.tobytes())

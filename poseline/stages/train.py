@@ -148,10 +148,15 @@ def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> Mirror:
 
 
 def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    data = config.dataset
     samples = samples_of(inputs["training"])
     if "validation" in inputs:
-        return samples, samples_of(inputs["validation"])
-    return split(samples, config.dataset.validation_split, config.dataset.seed)
+        held_out = samples_of(inputs["validation"])
+    else:
+        samples, held_out = split(samples, data.validation_split, data.seed)
+    if data.fraction < 1 and len(samples) > 1:
+        _, samples = split(samples, data.fraction, data.seed)
+    return samples, held_out
 
 
 def _trainer(config: Config, start: Start, steps: int) -> Trainer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -10,25 +9,9 @@ from typing import Any
 import keras
 
 from poseline.config.models.training import Training
+from poseline.config.requirements.keras_arguments import BUILT_IN, problems
 from poseline.errors import ConfigError, Problem
 from poseline.training.learning_rate import SCHEDULES, Schedule, schedule
-
-_BUILT_IN = ("ModelCheckpoint", "TensorBoard")
-_CHECKPOINTS = (
-    "checkpoints, which are built in",
-    "any other callback of Keras",
-    "last_trained_model.h5 is written after each epoch",
-)
-_REFUSED: dict[str, tuple[str, str, str]] = {
-    "LearningRateScheduler": (
-        "a schedule written as code, which is not run",
-        ", ".join(SCHEDULES),
-        "LRPiecewiseConstantDecay holds any list of rates",
-    ),
-    "LambdaCallback": ("code, which is not run", "any other callback of Keras", ""),
-    "BackupAndRestore": _CHECKPOINTS,
-    "OrbaxCheckpoint": _CHECKPOINTS,
-}
 
 
 def optimizer(training: Training) -> keras.optimizers.Optimizer:
@@ -37,6 +20,7 @@ def optimizer(training: Training) -> keras.optimizers.Optimizer:
     Raises:
         ConfigError: Keras has no optimizer of that name, or it refuses a setting.
     """
+    _check(training)
     ((name, settings),) = training.optimizer.items()
     known = _classes(keras.optimizers, keras.optimizers.Optimizer)
     return _make(f"training.optimizer.{name}", known, name, settings)
@@ -48,21 +32,28 @@ def callbacks(training: Training) -> list[keras.callbacks.Callback]:
     Raises:
         ConfigError: A callback is unknown, or it refuses a setting.
     """
+    _check(training)
     known = _classes(keras.callbacks, keras.callbacks.Callback)
     found: list[keras.callbacks.Callback] = []
     for name, settings in training.callbacks.items():
         path = f"training.callbacks.{name}"
-        if name in _BUILT_IN:
+        if name in BUILT_IN:
             continue
         if name in SCHEDULES:
             found.append(_follow(schedule(name, settings)))
-        elif name in _REFUSED:
-            raise ConfigError([Problem(path, *_REFUSED[name])])
-        else:
-            if name == "SwapEMAWeights":  # so that what is saved is what was measured
-                settings = {"swap_on_epoch": True, **settings}
-            found.append(_make(path, {**known, **dict.fromkeys(SCHEDULES)}, name, settings))
+            continue
+        if name == "SwapEMAWeights":  # so that what is saved is what was measured
+            settings = {"swap_on_epoch": True, **settings}
+        if settings.get("monitor") == "val_oks" and settings.get("mode", "auto") == "auto":
+            settings = {**settings, "mode": "max"}  # Keras does not know which way it is better
+        found.append(_make(path, known, name, settings))
     return found
+
+
+def _check(training: Training) -> None:
+    """Check a config that did not come through `load`, such as a stage's slice."""
+    if found := problems(training):
+        raise ConfigError(found)
 
 
 def _follow(rate: Schedule) -> keras.callbacks.Callback:
@@ -78,10 +69,6 @@ def _classes(module: Any, base: type) -> dict[str, Any]:
 
 
 def _make(path: str, known: Mapping[str, Any], name: str, settings: Mapping[str, Any]) -> Any:
-    if known.get(name) is None:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else ""
-        raise ConfigError([Problem(path, "an unknown name", ", ".join(sorted(known)), hint)])
     try:
         return known[name](**settings)
     except (TypeError, ValueError) as error:

@@ -123,6 +123,7 @@ _SLICES: dict[Stage, tuple[str, ...]] = {
         "dataset.keypoints",
         "dataset.validation_split",
         "dataset.seed",
+        "dataset.fraction",
         "preprocessing",
         "data_augmentation",
         "training",

@@ -10,6 +10,7 @@ from poseline.config.models.base import Integer, Number, Section, whole
 
 Keypoints = Annotated[Literal[13, 17, 21], BeforeValidator(whole)]
 Pose = Literal["single", "multi"]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
 Split = Annotated[Number, Field(gt=0, lt=1)]
 
 
@@ -35,18 +36,32 @@ class Dataset(Section):
     """Share of the calibration set that is used; not set: all of it."""
     seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 123
     """Seed of the shuffle before a set is split."""
+    fraction: Fraction = 1.0
+    """Share of the training set that is trained on, for a quick try; chosen by `seed`."""
 
 
 class Conversion(Section):
-    """A COCO set (person_keypoints JSON) to convert first.
+    """A set in COCO keypoint format to convert first.
 
     Its result becomes the training and validation path where these are not set.
     """
 
     path: str
-    """Folder or URI with train and val pictures and their annotations, as COCO is unzipped; or
-    with one person_keypoints JSON beside its pictures."""
+    """Folder or URI with pictures and COCO keypoint annotations, as COCO is unzipped, or as CVAT,
+    Roboflow, Label Studio and others export them."""
     pose: Pose = "single"
     """`single` keeps pictures of exactly one person, `multi` all with at least one."""
+    category: str | None = None
+    """Name or id of the category to convert; needed where several categories have keypoints."""
+    min_keypoints: Annotated[Integer, Field(ge=0, le=133)] = 0
+    """Persons with fewer labelled keypoints are left out."""
+    min_size: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """Persons whose box is smaller are left out; the square root of the box's share of the
+    picture."""
+    fraction: Fraction = 1.0
+    """Share of the pictures with persons that is converted, for a quick try."""
+    verify: bool = False
+    """Decode each picture to find damage within it. Otherwise its header and its end are
+    looked at."""
     outputdir: str = "./datasets"
     """Where the converted set is written: `<outputdir>/<pose>/<N>kpts/<train|val>/`."""

@@ -10,6 +10,7 @@ import re
 from string import Template
 
 from poseline.config.models.config import Config, Stage
+from poseline.config.requirements import keras_arguments
 from poseline.config.requirements.cel import get, has, matches, modes
 from poseline.config.requirements.measurements import MEASURES
 from poseline.config.requirements.requirement import Requirement, needed
@@ -24,11 +25,14 @@ _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
 def missing(config: Config) -> list[Problem]:
     """List what the config's mode needs and does not have, and what contradicts it."""
-    return [
+    problems = [
         Problem(requirement.path, found, requirement.message)
         for requirement in REQUIREMENTS
         if (found := requirement.found(config)) is not None
     ]
+    if config.training and _trains(config):
+        problems += keras_arguments.problems(config.training)
+    return problems
 
 
 def cel_rules(config: str = "self", mode: str | None = None) -> list[dict[str, str]]:
@@ -101,10 +105,25 @@ def _model_file(config: Config, pattern: str, *, quantized: bool) -> str | None:
 
 
 def _onnx(config: Config) -> str | None:
-    path, settings = config.general.model_path, config.quantization
-    if not path or not settings or "quantize" not in config.stages or not re.search(_ONNX, path):
+    settings, path = config.quantization, config.general.model_path
+    if not settings or "quantize" not in config.stages or not (_trains(config) or path):
         return None
-    return None if settings.quantizer == "onnx_quantizer" else settings.quantizer
+    onnx = not _trains(config) and bool(re.search(_ONNX, path or ""))
+    return None if onnx == (settings.quantizer == "onnx_quantizer") else settings.quantizer
+
+
+def _qdq(config: Config) -> str | None:
+    settings = config.quantization
+    if not settings or "quantize" not in config.stages:
+        return None
+    types = settings.quantization_input_type, settings.quantization_output_type
+    if settings.quantizer != "onnx_quantizer" or (
+        types == ("float",) * 2 and not settings.optimize
+    ):
+        return None
+    return f"onnx_quantizer with {types[0]} input, {types[1]} output" + (
+        " and optimize" if settings.optimize else ""
+    )
 
 
 def _hand(config: Config) -> str | None:
@@ -196,11 +215,25 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     Requirement(
         "quantization.quantizer",
-        "onnx_quantizer for an .onnx model",
+        "onnx_quantizer for an .onnx model, and for no other; what a training makes is a Keras "
+        "model",
         _onnx,
         f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
-        f"!{has('general.model_path')} || !{matches('general.model_path', _ONNX)} || "
-        f"{get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer'",
+        f"!({_TRAINING}) && !{has('general.model_path')} || "
+        f"(!({_TRAINING}) && {has('general.model_path')} && "
+        f"{matches('general.model_path', _ONNX)}) == "
+        f"({get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer')",
+    ),
+    Requirement(
+        "quantization.quantizer",
+        "with onnx_quantizer: quantization_input_type and quantization_output_type float (a QDQ "
+        "model has no other), and optimize False",
+        _qdq,
+        f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
+        f"{get('quantization.quantizer', 'TFlite_converter')} != 'onnx_quantizer' || "
+        f"{get('quantization.quantization_input_type', 'uint8')} == 'float' && "
+        f"{get('quantization.quantization_output_type', 'float')} == 'float' && "
+        f"!({has('quantization.optimize')} && $config.quantization.optimize)",
     ),
     Requirement(
         "dataset.keypoints",

@@ -1,0 +1,182 @@
+"""Where the annotation files and the pictures of a COCO set are, as different tools lay them out.
+
+COCO has annotations/person_keypoints_<split>*.json beside <split>*/ or images/<split>*/; CVAT has
+annotations/person_keypoints_default.json and images/<subset>/; Roboflow puts
+<split>/_annotations.coco.json beside its pictures; Label Studio and others write one JSON above
+them.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from poseline.data.regular_file import LARGEST_ANNOTATIONS, read_regular
+from poseline.errors import DataError
+
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+"""How tools call the splits; anything else is a training set."""
+_DEEPEST = 8  # folders in folders; more are a loop of links
+_LAYOUTS = (
+    "expected annotations/person_keypoints_*.json with train*/ and val*/ as COCO is unzipped, or "
+    "one COCO keypoints .json for each split, in or above the folder of its pictures"
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split of a set.
+
+    Attributes:
+        split: `train`, `val` or `test`.
+        annotations: Its annotation file.
+        root: Folder of the set.
+        roots: Folders that its file names may be relative to, relative to `root`, the likeliest
+            first.
+        files: Every file of the set by its relative path in Unicode's composed form.
+    """
+
+    split: str
+    annotations: Path
+    root: Path
+    roots: tuple[str, ...]
+    files: Mapping[str, str] = field(repr=False)
+
+    def locate(self, name: str) -> str | None:
+        """Return the path of a picture relative to the set; None where there is no such file.
+
+        Args:
+            name: The `file_name` of the annotation file. Folders in front of the name that are not
+                there (the prefix of a server, a folder of another machine) are left out.
+        """
+        plain = unicodedata.normalize("NFC", name)
+        for candidate in dict.fromkeys((plain, unicodedata.normalize("NFC", unquote(name)))):
+            parts = PurePosixPath(candidate).parts
+            for start in range(len(parts)):
+                tail = "/".join(parts[start:])
+                for root in self.roots:
+                    if found := self.files.get(f"{root}/{tail}" if root else tail):
+                        return found
+        return None
+
+
+def find_parts(folder: Path) -> list[Part]:
+    """Find the splits of a set, by the names of files alone.
+
+    Raises:
+        DataError: There is no annotation file, or two of one split.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder} is not a folder", "give the folder that holds pictures and annotations"
+        )
+    files = _annotation_files(folder)
+    if not files:
+        raise DataError(f"{folder} holds no annotation file (.json)", _LAYOUTS)
+    pictures = {unicodedata.normalize("NFC", name): name for name in _files_below(folder)}
+    parts = [_part(folder, file, pictures, alone=len(files) == 1) for file in files]
+    for part in parts:
+        same = [p.annotations for p in parts if p.split == part.split]
+        if len(same) > 1:
+            names = ", ".join(str(p.relative_to(folder)) for p in same[:5])
+            raise DataError(
+                f"{folder} holds {len(same)} annotation files of the split {part.split}: {names}",
+                "keep one of them, or convert a folder with one of them and its pictures",
+            )
+    return sorted(parts, key=lambda part: ("train", "val", "test").index(part.split))
+
+
+def _annotation_files(folder: Path) -> list[Path]:
+    """Return the annotation files: those named for keypoints, else whatever JSON there is."""
+    found = sorted(
+        path
+        for pattern in ("*.json", "*/*.json", "*/*/*.json")
+        for path in folder.glob(pattern)
+        if not path.name.startswith(".") and path.name != "manifest.json"
+    )
+    for named in ("person_keypoints", "keypoints", "_annotations.coco"):
+        if chosen := [path for path in found if named in path.name.lower()]:
+            return chosen
+    return [path for path in found if _mentions_keypoints(path)] or found
+
+
+def _mentions_keypoints(path: Path) -> bool:
+    try:
+        return b'"keypoints"' in read_regular(path, LARGEST_ANNOTATIONS)
+    except DataError:
+        return False
+
+
+def _part(folder: Path, file: Path, pictures: Mapping[str, str], *, alone: bool) -> Part:
+    split = _split_of(file, folder)
+    relative = file.parent.relative_to(folder).as_posix()
+    own = "" if relative == "." else relative
+    subset = file.stem.rpartition("_")[2]  # CVAT: person_keypoints_<subset>.json
+    folders = _folders(folder)
+    exact = [name for name in folders if _last(name) == subset]
+    alike = [name for name in folders if _SPLITS.get(_word(_last(name))) == split]
+    matching = exact + alike
+    roots = list(matching)
+    if own != "annotations":
+        roots.append(own)
+    if alone or not matching:
+        roots += ["", "images", "data", *folders]
+    return Part(split, file, folder, tuple(dict.fromkeys(roots)), pictures)
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _split_of(file: Path, folder: Path) -> str:
+    """Return the split that a file's name, or else its folder's, speaks of."""
+    for text in (file.stem, "" if file.parent == folder else file.parent.name):
+        words = text.lower().replace("-", "_").replace(".", "_").split("_")
+        for word in words:
+            if split := _SPLITS.get(_word(word)):
+                return split
+    return "train"
+
+
+def _word(text: str) -> str:
+    """Return a word without the year behind it: train2017 → train."""
+    return text.lower().rstrip("0123456789")
+
+
+def _folders(folder: Path) -> list[str]:
+    """Return the folders of a set, and those within them, relative to it."""
+    names = []
+    for pattern in ("*/", "*/*/"):
+        names += [
+            path.relative_to(folder).as_posix()
+            for path in sorted(folder.glob(pattern))
+            if path.name != "annotations" and not path.name.startswith(".")
+        ]
+    return names
+
+
+def _files_below(root: Path) -> Iterator[str]:
+    waiting = [("", 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if not _is_folder(entry):
+                        yield name
+                    elif depth < _DEEPEST and not entry.name.startswith("."):
+                        waiting.append((name, depth + 1))
+        except OSError:
+            continue  # its pictures are counted as missing
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
