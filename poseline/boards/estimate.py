@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,22 @@ from poseline.boards.graph import Graph, read_graph
 from poseline.boards.onnx_graph import read_onnx
 from poseline.boards.published import Work
 from poseline.boards.table import BOARDS, BoardFacts
+from poseline.boards.tflm import inspect
 from poseline.config.models.config import Config
+from poseline.runtime.tflm import Arena
 
 RUNTIME_FLASH_KB, RUNTIME_RAM_KB = 108, 30
 """What ST's inference library and its tables add: published for MobileNetV2 on an STM32H7, with
 58 to 193 KB and 14 to 70 KB for other networks."""
+CHANNEL_SCALE_BYTES = 5
+"""What a channel with a scale of its own adds to the C model: a float and an int8 zero point."""
 RAM_ERROR = 1.31
 """Largest factor, up and down, between the activations by this plan and the ones that ST publishes
 for 15 models (tests/boards/test_estimate.py); ST's tool computes some operations in place."""
+FLASH_NOTE = (
+    "ST's tool puts the weights and their scales into flash, not the file with its names, graph "
+    "and 64-bit zero points: flash may be below the file's size. TFLM keeps the file whole."
+)
 FLOAT_SLOWDOWN, FLOAT_ERROR = 3.0, 2.0
 """Time of a float model against its int8 twin, and the further error of that: a rating. Nothing
 was published to calibrate it on."""
@@ -84,12 +92,17 @@ class Estimate:
             raise ValueError("the config has no benchmarking")
         read = read_onnx if model.suffix.lower() == ".onnx" else read_graph
         found = cost(read(model.read_bytes()))
+        planned_kb = found.ram_kb
+        arena = inspect(model) if "tflm" in config.benchmarking.backends else None
+        if isinstance(arena, Arena):
+            found = replace(found, ram_kb=arena.total / 1024)
         verdicts = fits(found)
         mine = next(v for v in verdicts if v.board == config.benchmarking.board)
         metrics = {
             "macc": found.macc,
             "flash_kb": found.flash_kb,
             "ram_kb": found.ram_kb,
+            "ram_kb_estimate": planned_kb,
             "latency_ms_estimate": mine.latency_ms,
             "fits": float(mine.verdict != "no"),
         }
@@ -100,10 +113,28 @@ class Estimate:
             f"of a {mine.core}" + (" and a rating for float" if found.is_float else ""),
             "latency_low_ms": mine.latency_low_ms,
             "latency_high_ms": mine.latency_high_ms,
-            "ram_error": f"within a factor of {RAM_ERROR}",
+            **_ram(planned_kb, arena),
+            "flash_note": FLASH_NOTE,
             "boards": [verdict.as_dict() for verdict in verdicts],
         }
         return Finding(metrics, summary)
+
+
+def _ram(planned_kb: float, arena: Arena | str | None) -> dict[str, str]:
+    """Return where the figure of the RAM comes from, and how right the estimate of it is."""
+    if not isinstance(arena, Arena):
+        return {
+            "ram_source": "estimate",
+            "ram_error": f"right within a factor of {RAM_ERROR} of ST's published activations",
+        }
+    measured = arena.total / 1024
+    error = f"{planned_kb / measured - 1:+.1%}"
+    head = planned_kb - RUNTIME_RAM_KB - arena.head / 1024
+    return {
+        "ram_source": "measured in TFLM",
+        "ram_error": f"{planned_kb:,.1f} KB before the measurement: {error}; "
+        f"its plan of the activations: {head:+,.1f} KB",
+    }
 
 
 def cost(graph: Graph) -> Cost:
@@ -114,7 +145,8 @@ def cost(graph: Graph) -> Cost:
     weights = graph.weight_bytes // (4 if is_float else 1)
     return Cost(
         macc=graph.macc,
-        flash_kb=graph.weight_bytes / 1024 + RUNTIME_FLASH_KB,
+        flash_kb=(graph.weight_bytes + CHANNEL_SCALE_BYTES * graph.channel_scales) / 1024
+        + RUNTIME_FLASH_KB,
         ram_kb=arena_bytes(graph) / 1024 + RUNTIME_RAM_KB,
         work=Work(graph.macc, graph.elements, weights),
         is_float=is_float,

@@ -28,7 +28,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation: LiteRT's name, multiply-accumulates, indices of its tensors."""
+    """An operation: its name, multiply-accumulates, indices of its tensors."""
 
     kind: str
     macc: int
@@ -59,6 +59,11 @@ class Graph:
     def weight_bytes(self) -> int:
         """Bytes of the constants, which go to flash."""
         return sum(tensor.size for tensor in self.tensors if tensor.constant)
+
+    @property
+    def channel_scales(self) -> int:
+        """Scales of the weights that have one for each of their channels."""
+        return sum(kernel.scales for kernel in self.kernels if kernel.scales > 1)
 
     @property
     def kernels(self) -> list[Tensor]:
@@ -103,6 +108,8 @@ def read_graph(content: bytes) -> Graph:
     for entry in main.operators:
         code = model.operatorCodes[entry.opcodeIndex]
         kind = _KINDS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
+        if kind == "CUSTOM" and code.customCode:
+            kind = code.customCode.decode(errors="replace")
         inputs, outputs = tuple(map(int, entry.inputs)), tuple(map(int, entry.outputs))
         used = tuple(index for index in inputs if index >= 0)
         operations.append(Operation(kind, _macc(kind, inputs, outputs, tensors), used, outputs))

@@ -34,10 +34,12 @@ def backend_for(name: BackendName) -> Backend:
     from poseline.boards.estimate import Estimate
     from poseline.boards.host import Host
     from poseline.boards.stedgeai import StEdgeAi
+    from poseline.boards.tflm import Tflm
 
     known: dict[BackendName, Callable[[], Backend]] = {
         "host": Host,
         "estimate": Estimate,
+        "tflm": Tflm,
         "stedgeai": StEdgeAi,
         "cloud": Cloud,
     }

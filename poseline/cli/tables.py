@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from poseline.boards import figures
 from poseline.boards.calibration import calibration
 from poseline.boards.table import BoardFacts
 from poseline.runner.chain import Experiment
@@ -25,8 +26,15 @@ def accuracy_table(results: dict[str, StageResult]) -> Table | None:
         table.add_column(label, justify="right")
     table.add_column("file", justify="right")
     for name, result in evaluations.items():
-        figures = [_figure(result.metrics.get(key)) for _, key in _ACCURACY]
-        table.add_row(name.removeprefix("evaluate-"), *figures, _size(results, name))
+        model, size = name.removeprefix("evaluate-"), _size(results, name)
+        found = [_figure(result.metrics.get(key)) for _, key in _ACCURACY]
+        if "host_oks" in result.metrics:
+            rest = [_figure(None)] * (len(found) - 1)
+            table.add_row(f"{model} in LiteRT", _figure(result.metrics["host_oks"]), *rest, size)
+            model = f"{model} in TFLM"
+            difference = result.metrics["largest_difference"]
+            table.caption = f"largest difference of an output, TFLM and LiteRT: {difference:.3g}"
+        table.add_row(model, *found, size)
     return table
 
 
@@ -35,25 +43,10 @@ def benchmark_table(result: StageResult) -> Table:
     table = Table(title="Benchmark", title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
-    labels = {
-        "macc": ("MACC", "{:,.0f}"),
-        "flash_kb": ("flash, runtime included (estimate)", "{:,.0f} KB"),
-        "ram_kb": ("RAM, runtime included (estimate)", "{:,.0f} KB"),
-        "latency_ms_estimate": ("latency on the board (estimate)", "{:,.1f} ms"),
-        "host_ms_median": ("latency on this host, median", "{:,.2f} ms"),
-        "host_ms_p95": ("latency on this host, p95", "{:,.2f} ms"),
-        "host_peak_mb": ("peak memory on this host", "{:,.0f} MB"),
-        "stedgeai_weights_kb": ("weights by ST Edge AI Core", "{:,.0f} KB"),
-        "stedgeai_activations_kb": ("activations by ST Edge AI Core", "{:,.0f} KB"),
-        "stedgeai_macc": ("MACC by ST Edge AI Core", "{:,.0f}"),
-    }
-    for key, (label, form) in labels.items():
-        if key in result.metrics:
-            table.add_row(label, form.format(result.metrics[key]))
-    if error := result.summary.get("latency_error"):
-        table.add_row("latency estimate is right", str(error))
-    if verdict := result.summary.get("verdict"):
-        table.add_row("fit", str(verdict))
+    for label, value in figures.labelled(result.metrics, result.summary).items():
+        table.add_row(label, value)
+    for subject, words in figures.remarks(result.summary).items():
+        table.add_row(subject, words)
     return table
 
 

@@ -13,7 +13,6 @@ from poseline.config.models.preprocessing import AspectRatio, Rescaling, Resizin
 Array = np.ndarray[Any, Any]
 
 _CV2 = {
-    "nearest": cv2.INTER_NEAREST_EXACT,
     "bilinear": cv2.INTER_LINEAR,
     "area": cv2.INTER_AREA,
 }
@@ -97,6 +96,9 @@ def resize(image: Array, input_shape: tuple[int, ...], resizing: Resizing) -> Ar
 def _resample(image: Array, height: int, width: int, interpolation: str) -> Array:
     if image.shape[:2] == (height, width):
         return image
+    if interpolation == "nearest":
+        rows, columns = _nearest(image.shape[0], height), _nearest(image.shape[1], width)
+        return image.take(rows, axis=0).take(columns, axis=1)
     shrinks = height <= image.shape[0] and width <= image.shape[1]
     if interpolation in _CV2 and (shrinks or interpolation != "area"):
         resized = cv2.resize(image, (width, height), interpolation=_CV2[interpolation])
@@ -105,6 +107,15 @@ def _resample(image: Array, height: int, width: int, interpolation: str) -> Arra
 
     floats = tf.image.resize(image, (height, width), method=interpolation).numpy()
     return np.asarray(np.clip(np.rint(floats), 0, 255).astype(np.uint8))
+
+
+def _nearest(size: int, wanted: int) -> Array:
+    """Return the pixel that the centre of each resized one lies in.
+
+    In whole numbers, so that every machine and the exported C code choose the same one: OpenCV's
+    choice between two pixels whose edge is hit depends on its build.
+    """
+    return (2 * np.arange(wanted) + 1) * size // (2 * wanted)
 
 
 def rescale(image: Array, rescaling: Rescaling, out: Array | None = None) -> Array:

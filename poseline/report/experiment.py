@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from poseline.boards import figures
 from poseline.data.keypoints import keypoint_set
 from poseline.report import overlay
 from poseline.report.page import Page
@@ -14,6 +15,8 @@ from poseline.store.manifest import Manifest, write_atomic
 
 _ACCURACY = {
     "oks": "OKS",
+    "host_oks": "OKS in LiteRT",
+    "largest_difference": "largest difference, TFLM and LiteRT",
     "ap": "AP",
     "ap50": "AP at OKS 0.50",
     "ap75": "AP at OKS 0.75",
@@ -25,20 +28,6 @@ _ACCURACY = {
     "ar_medium": "AR, medium persons",
     "ar_large": "AR, large persons",
     "pck": "PCK at 0.1",
-}
-_COST = {
-    "macc": "multiply-accumulates",
-    "flash_kb": "flash, KB (estimate)",
-    "ram_kb": "RAM, KB (estimate)",
-    "latency_ms_estimate": "latency on the board, ms (estimate)",
-    "host_ms_median": "latency on this host, median ms (measured)",
-    "host_ms_p95": "latency on this host, p95 ms (measured)",
-    "host_peak_mb": "peak memory on this host, MB (measured)",
-    "stedgeai_macc": "multiply-accumulates by ST Edge AI Core",
-    "stedgeai_weights_kb": "weights, KB, by ST Edge AI Core",
-    "stedgeai_activations_kb": "activations, KB, by ST Edge AI Core",
-    "stedgeai_flash_kb": "flash, KB, by ST Edge AI Core",
-    "stedgeai_ram_kb": "RAM, KB, by ST Edge AI Core",
 }
 
 
@@ -105,21 +94,22 @@ def render(folders: Mapping[str, Path], config: str, title: str, test: Path | No
 def _key_figures(
     page: Page, manifests: Mapping[str, Manifest], evaluations: Mapping[str, Manifest]
 ) -> None:
-    figures = {
-        f"OKS {_model(name)}".strip(): f"{manifest.metrics['oks']:.3f}"
-        for name, manifest in evaluations.items()
-        if "oks" in manifest.metrics
-    }
+    shown = {}
+    for name, manifest in evaluations.items():
+        for key, label in (("host_oks", _model(name)), ("oks", _labelled(name, manifest))):
+            if key in manifest.metrics:
+                shown[f"OKS {label}".strip()] = f"{manifest.metrics[key]:.3f}"
     if quantize := manifests.get("quantize"):
-        figures["int8 file"] = f"{quantize.metrics['size_kb']:,.0f} KB"
+        shown["int8 file"] = f"{quantize.metrics['size_kb']:,.0f} KB"
     if benchmark := manifests.get("benchmark"):
-        labels = {"flash_kb": "flash, estimate", "ram_kb": "RAM, estimate"}
+        source = benchmark.summary.get("ram_source", "estimate")
+        labels = {"flash_kb": "flash, estimate", "ram_kb": f"RAM, {source}"}
         for key, label in labels.items():
             if key in benchmark.metrics:
-                figures[label] = f"{benchmark.metrics[key]:,.0f} KB"
+                shown[label] = f"{benchmark.metrics[key]:,.0f} KB"
         if "latency_ms_estimate" in benchmark.metrics:
-            figures["latency, estimate"] = f"{benchmark.metrics['latency_ms_estimate']:,.1f} ms"
-    page.figures(figures)
+            shown["latency, estimate"] = f"{benchmark.metrics['latency_ms_estimate']:,.1f} ms"
+    page.figures(shown)
     if benchmark and (verdict := benchmark.summary.get("verdict")):
         page.text(f"Fit: {verdict}")
     if any(m.summary.get("accuracy_known") is False for m in evaluations.values()):
@@ -130,9 +120,15 @@ def _model(step: str) -> str:
     return step.removeprefix("evaluate").strip("-")
 
 
+def _labelled(step: str, manifest: Manifest) -> str:
+    """Return what a model is called beside others: `int8`, `int8 in TFLM`."""
+    inside = "in TFLM" if manifest.summary.get("format") == "tflm" else ""
+    return f"{_model(step)} {inside}".strip()
+
+
 def _accuracy(page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest]) -> None:
     page.heading("Accuracy")
-    columns = [_model(name) or "model" for name in found]
+    columns = [_labelled(name, m) or "model" for name, m in found.items()]
     rows = [
         [label, *(m.metrics.get(key, float("nan")) for m in found.values())]
         for key, label in _ACCURACY.items()
@@ -193,16 +189,12 @@ def _cost(
         ]
         page.table(["model", "file, KB", "pictures/s here, in batches"], rows, "Files")
     if benchmark:
-        rows = [
-            [label, benchmark.metrics[key]]
-            for key, label in _COST.items()
-            if key in benchmark.metrics
-        ]
+        labels = figures.labelled(benchmark.metrics, benchmark.summary)
         board = benchmark.summary.get("board", "")
+        rows = [list(row) for row in labels.items()]
         page.table(["figure", "value"], rows, f"Cost of the deployed model, for {board}")
-        for key, what in (("latency_error", "latency"), ("ram_error", "activation RAM")):
-            if error := benchmark.summary.get(key):
-                page.text(f"The estimate of the {what} is right {error}.", muted=True)
+        for subject, words in figures.remarks(benchmark.summary).items():
+            page.text(f"{subject[0].upper()}{subject[1:]}: {words}", muted=True)
 
 
 def _quantization(page: Page, manifest: Manifest) -> None:

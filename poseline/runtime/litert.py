@@ -16,7 +16,13 @@ Array = np.ndarray[Any, Any]
 
 
 class LiteRTRuntime:
-    """A LiteRT model; in batches where its operations allow it, else picture by picture."""
+    """A LiteRT model; in batches where its operations allow it, else picture by picture.
+
+    Attributes:
+        output_dtypes: Type of each output tensor.
+        input_quantization: Scale and zero point of the input: real = scale · (value − zero point).
+        output_quantizations: The same of each output.
+    """
 
     format = "tflite"
 
@@ -35,11 +41,14 @@ class LiteRTRuntime:
         self.input_dtype = np.dtype(self._input["dtype"]).name
         self.output_dtype = np.dtype(self._outputs[0]["dtype"]).name
         self.output_shapes = [tuple(map(int, o["shape"][1:])) for o in self._outputs]
+        self.output_dtypes = [np.dtype(o["dtype"]).name for o in self._outputs]
+        self.input_quantization = _quantization(self._input)
+        self.output_quantizations = [_quantization(o) for o in self._outputs]
         self._batch, self._batches = 1, True
 
     def predict(self, images: Array) -> list[Array]:
         """See `Runtime.predict`."""
-        ready = self._quantize(images)
+        ready = self.quantize(images)
         step = self._allocate(max(len(images), 1))
         found = [np.empty((len(images), *shape), np.float32) for shape in self.output_shapes]
         for index in range(0, len(images), step):
@@ -47,7 +56,7 @@ class LiteRTRuntime:
             self._interpreter.invoke()
             for output, place in zip(self._outputs, found, strict=True):
                 values = self._interpreter.get_tensor(output["index"])
-                place[index : index + step] = _dequantize(values, output)
+                place[index : index + step] = dequantize(values, output)
         return found
 
     def _allocate(self, batch: int) -> int:
@@ -69,7 +78,12 @@ class LiteRTRuntime:
         shapes = [tuple(map(int, o["shape"])) for o in self._interpreter.get_output_details()]
         return shapes == [(batch, *shape) for shape in self.output_shapes]
 
-    def _quantize(self, images: Array) -> Array:
+    def quantize(self, images: Array) -> Array:
+        """Return pictures as the input tensor has them.
+
+        Args:
+            images: (N, H, W, C) float32, rescaled.
+        """
         dtype = np.dtype(self._input["dtype"])
         if dtype.kind == "f":
             return np.ascontiguousarray(images, dtype)
@@ -78,7 +92,19 @@ class LiteRTRuntime:
         return np.asarray(np.clip(np.rint(images / scale) + zero, limits.min, limits.max), dtype)
 
 
-def _dequantize(values: Array, details: Any) -> Array:
+def _quantization(details: Any) -> tuple[float, int]:
+    """Return the scale and the zero point of a tensor; 1 and 0 of a float one."""
+    scale, zero = details["quantization"]
+    return (float(scale), int(zero)) if scale else (1.0, 0)
+
+
+def dequantize(values: Array, details: Any) -> Array:
+    """Return an output tensor's values as real numbers.
+
+    Args:
+        values: As the tensor has them.
+        details: `quantization`: the tensor's scale and zero point.
+    """
     if values.dtype.kind == "f":
         return values
     scale, zero = details["quantization"]

@@ -71,6 +71,11 @@ class Decoder:
                 "set general.model_type and dataset.keypoints to what the model is",
             )
 
+    @property
+    def output(self) -> int:
+        """Place of the output that is read; of a hand's, the first that may be in pixels."""
+        return self._fitting[0]
+
     def see(self, images: Array) -> list[Found]:
         """Return the persons of each picture of a batch.
 

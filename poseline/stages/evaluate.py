@@ -24,7 +24,9 @@ from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
 from poseline.runtime import Runtime, check_channels, open_model
+from poseline.runtime.compared import ComparedRuntime
 from poseline.runtime.pose_decoder import Decoder, Found
+from poseline.runtime.tflm import TFLMRuntime
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -44,6 +46,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     COCO's, with all persons. PCK counts keypoints within 0.1 of the box's larger side. The rate in
     pictures/s is the model's alone, in batches of 16; reading the pictures is not in it.
 
+    With `evaluation.target: tflm`, the figures of a .tflite model are those of TFLM's kernels;
+    `host_oks` is LiteRT's, and `largest_difference` the largest one between their outputs.
+
     Args:
         config: The evaluate slice or the whole config.
         inputs: `model` and `test`.
@@ -58,10 +63,11 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     samples = samples_of(inputs["test"])
     if part == "validation":
         _, samples = split(samples, config.dataset.validation_split, config.dataset.seed)
-    runtime = open_model(inputs["model"], config.general.num_threads_tflite)
+    host = open_model(inputs["model"], config.general.num_threads_tflite)
+    runtime = _targeted(config, inputs["model"], host)
     check_channels(runtime, config.preprocessing.color_mode)
     seen = _look(config, runtime, inputs["test"], samples, points)
-    similarity = keypoint_similarity(seen.predicted, seen.truth, seen.areas, points.sigmas)
+    similarity = _similarity(seen, points)
     scores = nanmean(similarity, axis=1)
     distances = normalized_distance(seen.predicted, seen.truth, seen.boxes)
     per_keypoint = dict(zip(points.names, map(float, nanmean(similarity, axis=0)), strict=True))
@@ -69,6 +75,10 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     precision = coco.evaluate(seen.coco, seen.results, points)
     metrics |= precision.figures
     times = {"pictures_per_s": len(samples) / max(seen.seconds, 1e-9)}
+    if isinstance(runtime, ComparedRuntime):
+        on_host = _look(config, host, inputs["test"], samples, points)
+        metrics["host_oks"] = float(nanmean(nanmean(_similarity(on_host, points), axis=1)))
+        metrics["largest_difference"] = runtime.largest_difference
     calibrated = runtime.metadata.calibrated if runtime.metadata else None
     summary: dict[str, Any] = {
         "pictures": len(samples),
@@ -107,6 +117,21 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
         )
     _log.info("evaluated", model=inputs["model"].name, oks=f"{metrics['oks']:.4f}")
     return StageResult.load(out)
+
+
+def _targeted(config: Config, model: Path, host: Runtime) -> Runtime:
+    """Return the model in the runtime that `evaluation.target` names, where it takes the file."""
+    if config.evaluation.target == "host":
+        return host
+    if host.format != "tflite":
+        _log.info("TFLM runs .tflite models; evaluated in its own runtime", model=model.name)
+        return host
+    return ComparedRuntime(TFLMRuntime(model), host)
+
+
+def _similarity(seen: _Seen, points: KeypointSet) -> Any:
+    """Return the similarity of each keypoint of each picture: (N, K)."""
+    return keypoint_similarity(seen.predicted, seen.truth, seen.areas, points.sigmas)
 
 
 @dataclass

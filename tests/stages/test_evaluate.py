@@ -167,3 +167,30 @@ def test_a_damaged_picture_is_reported_by_its_name(tmp_path):
         evaluate.run(config("spe"), {"model": model, "test": test}, tmp_path / "out")
     assert caught.value.remedy
     assert not (tmp_path / "out").exists()
+
+
+def test_the_chips_arithmetic_is_evaluated_beside_litert(yolo, tmp_path):
+    settings = config()
+    settings = settings.model_copy(
+        update={"evaluation": settings.evaluation.model_copy(update={"target": "tflm"})}
+    )
+    model = save(convolutional(), tmp_path / "m.tflite")
+    given = {"model": model, "test": yolo / "val"}
+    host = evaluate.run(config(), given, tmp_path / "host")
+    chip = evaluate.run(settings, given, tmp_path / "chip")
+    assert chip.summary["format"] == "tflm"
+    assert chip.metrics["host_oks"] == pytest.approx(host.metrics["oks"], abs=1e-9)
+    assert chip.metrics["oks"] == pytest.approx(host.metrics["oks"], abs=1e-3)
+    assert 0 < chip.metrics["largest_difference"] < 1e-5
+    assert "host_oks" not in host.metrics
+
+
+def test_a_model_that_tflm_does_not_take_is_evaluated_in_its_own_runtime(yolo, tmp_path):
+    """A chain has its float model beside the int8 one, under the same settings."""
+    settings = Config.model_validate(
+        config().model_dump(mode="json") | {"evaluation": {"target": "tflm"}}
+    )
+    model = save(convolutional(), tmp_path / "m.keras")
+    found = evaluate.run(settings, {"model": model, "test": yolo / "val"}, tmp_path / "out")
+    assert found.summary["format"] == "keras"
+    assert "host_oks" not in found.metrics

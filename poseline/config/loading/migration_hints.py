@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 _STOPS = "poseline stops at the benchmark: nothing is flashed to a board"
-_HOST = "models run on this machine; flash, RAM and time on the board come from benchmarking"
+_HOST = (
+    "models run on this machine, with evaluation.target tflm by the arithmetic of the chip; flash, "
+    "RAM and time on the board come from benchmarking"
+)
 _DUMPS = "tensors are not dumped; predict writes predictions.json"
 _VERSION_4 = "the layout of the zoo's version 4"
 _GREY = "what a picture does not cover is filled with grey"

@@ -26,7 +26,7 @@ Board = Literal[
     "STM32MP157F-DK2",
     "STM32MP135F-DK",
 ]
-Backend = Literal["host", "estimate", "stedgeai", "cloud"]
+Backend = Literal["host", "estimate", "tflm", "stedgeai", "cloud"]
 NO_CLOUD = (
     "cloud is not available; ST's developer cloud documents no API, and its sign-in is a web page "
     "made for people"
@@ -70,8 +70,9 @@ class Benchmarking(Section):
 
     board: Board
     """The board that the model is meant for."""
-    backends: Annotated[tuple[Backend, ...], Field(max_length=4)] = ("host", "estimate")
+    backends: Annotated[tuple[Backend, ...], Field(max_length=5)] = ("host", "estimate", "tflm")
     """`host` runs the model here, `estimate` computes flash, RAM and latency for every board,
+    `tflm` runs it in TensorFlow Lite Micro's interpreter and measures the arena,
     `stedgeai` asks ST's local tool; `cloud`, ST's developer cloud, documents no API and is
     refused."""
     runs: Annotated[Integer, Field(ge=1, le=100_000), unit("inferences")] = 50

@@ -9,18 +9,19 @@ from pydantic import Field
 from poseline.config.models.base import Integer, Section
 
 
-class _OnHost(Section):
-    target: Literal["host"] = "host"
-    """Where the model runs. Evaluation on a connected board is not done by poseline."""
-
-
-class Evaluation(_OnHost):
+class Evaluation(Section):
     """Settings of an evaluation."""
 
+    target: Literal["host", "tflm"] = "host"
+    """What runs the model: `host`, the runtime of its kind; `tflm`, TensorFlow Lite Micro's
+    reference kernels, for a .tflite model, beside LiteRT. A connected board is not used."""
 
-class Prediction(_OnHost):
+
+class Prediction(Section):
     """Pictures to annotate."""
 
+    target: Literal["host"] = "host"
+    """What runs the model."""
     test_files_path: str
     """A picture, a folder of pictures, or a URI of either."""
     seed: Annotated[Integer, Field(ge=0, lt=2**32)] | None = None
