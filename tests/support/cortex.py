@@ -46,8 +46,20 @@ def footprint(core: Core, sources: list[Path], folder: Path) -> Footprint:
     code = constants = 0
     for source in sources:
         made = folder / f"{source.stem}.o"
-        run([gcc, *core.flags, "-mthumb", *STRICT, "-Os", "-fstack-usage", "-c", str(source),
-             "-o", str(made)])  # fmt: skip
+        run(
+            [
+                gcc,
+                *core.flags,
+                "-mthumb",
+                *STRICT,
+                "-Os",
+                "-fstack-usage",
+                "-c",
+                str(source),
+                "-o",
+                str(made),
+            ]
+        )
         for name, count in re.findall(r"^(\S+)\s+(\d+)", run([size, "-A", str(made)]).stdout, re.M):
             code += int(count) if name.startswith(".text") else 0
             constants += int(count) if name.startswith((".rodata", ".data")) else 0
@@ -61,12 +73,39 @@ def emulate(core: Core, sources: list[Path], given: bytes, folder: Path) -> byte
     folder.mkdir(parents=True, exist_ok=True)
     gcc, qemu = compiler("arm-none-eabi-gcc"), compiler("qemu-system-arm")
     program = folder / "decode.elf"
-    run([gcc, *core.flags, "-mthumb", "-std=c99", "-ffp-contract=off", "-O2",
-         "--specs=rdimon.specs", "-nostartfiles", "-T", str(_HERE / "cortex_m.ld"), f"-I{sources[0].parent}",
-         *map(str, [*sources, _HERE / "startup.c", _HERE / "decode.c"]), "-lm",
-         "-o", str(program)])  # fmt: skip
+    run(
+        [
+            gcc,
+            *core.flags,
+            "-mthumb",
+            "-std=c99",
+            "-ffp-contract=off",
+            "-O2",
+            "--specs=rdimon.specs",
+            "-nostartfiles",
+            "-T",
+            str(_HERE / "cortex_m.ld"),
+            f"-I{sources[0].parent}",
+            *map(str, [*sources, _HERE / "startup.c", _HERE / "decode.c"]),
+            "-lm",
+            "-o",
+            str(program),
+        ]
+    )
     (folder / "in.bin").write_bytes(given)
-    run([qemu, "-machine", core.machine, "-nographic", "-semihosting-config",
-         "enable=on,target=native", "-kernel", str(program)],
-        cwd=folder, timeout=240, stdin=subprocess.DEVNULL)  # fmt: skip
+    run(
+        [
+            qemu,
+            "-machine",
+            core.machine,
+            "-nographic",
+            "-semihosting-config",
+            "enable=on,target=native",
+            "-kernel",
+            str(program),
+        ],
+        cwd=folder,
+        timeout=240,
+        stdin=subprocess.DEVNULL,
+    )
     return (folder / "out.bin").read_bytes()
