@@ -147,7 +147,7 @@ TEXTS = {
         "without end",
     ),
     "too deep": ("a: " + "[" * 200 + "]" * 200, "<top>", "without end"),
-    "far too deep": ("a: " + "[" * 5000 + "]" * 5000, "<top>", "deep"),
+    "far too deep": ("a: " + "[" * 5000 + "]" * 5000, "<top>", "depth"),
     "too long": ("#" * 1_000_001, "<top>", "1 MB"),
     "number keys": ("1: x", "1", "unknown key"),
     "tab": ("general:\n\tglobal_seed: 1", "line 2, column 1", "YAML"),

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import difflib
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from poseline.config.loading import overrides as changes
-from poseline.config.loading.validation_errors import problems_of, without_pieces
-from poseline.config.loading.yaml_source import Source, read_file, read_text
+from poseline.config.loading.interpolation import UnresolvedError, readable
+from poseline.config.loading.interpolation import resolve as resolve_references
+from poseline.config.loading.validation_errors import MOST_PROBLEMS, problems_of, without_pieces
+from poseline.config.loading.yaml_source import Source, plain, read_file, read_text
 from poseline.config.models.base import Section
 from poseline.config.models.config import Config
 from poseline.config.models.general import HydraRun, OperationMode
 from poseline.config.requirements.checks import missing
 from poseline.errors import ConfigError, Problem
 
+_MOST_FILES = 1000  # that are looked through for a name that is near
 _ATTEMPTS = 5  # to read the rest of a config without what is wrong, so as to check that, too
 _PLACEHOLDER = re.compile(r"<(?!unnamed>)[^<>]+>|\?\?\?")
 
@@ -45,10 +47,10 @@ def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | Non
     Raises:
         ConfigError: Anything is wrong with the file or the overrides; lists all of it.
     """
-    if not path.is_file():
-        raise ConfigError(
-            [Problem(str(path), "no such file", "a YAML file", _near(path))], "the command line"
-        )
+    with suppress(OSError, ValueError):  # what else is wrong with it is found when it is read
+        if not path.exists():
+            problem = Problem(str(path), "no such file", "a YAML file", _near(path))
+            raise ConfigError([problem], "the command line")
     return parse(read_file(path), overrides, mode=mode, source=str(path))
 
 
@@ -78,7 +80,7 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
     Raises:
         ConfigError: Lists every problem with its dotted path.
     """
-    problems = list(_unfit(data, ""))
+    problems = list(islice(_unfit(data, ""), MOST_PROBLEMS))
     read = data
     for _ in range(_ATTEMPTS):
         try:
@@ -88,6 +90,8 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
             problems += [p for p in found if not _told(p.path, problems)]
             for problem in found:
                 read = _without(read, problem.path.split("."))
+            if error.error_count() > MOST_PROBLEMS:
+                break
             continue
         if not _told("operation_mode", problems):  # of an unknown mode nothing is known
             problems += [p for p in missing(config) if not _told(p.path, problems)]
@@ -121,8 +125,9 @@ def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config")
 def find_config(folder: Path, name: str) -> Path:
     """Return the file that `--config-path` and `--config-name` mean; the suffix may be missing."""
     for candidate in (folder / name, folder / f"{name}.yaml", folder / f"{name}.yml"):
-        if candidate.is_file():
-            return candidate
+        with suppress(OSError):  # a name that is too long
+            if candidate.is_file():
+                return candidate
     return folder / name
 
 
@@ -148,33 +153,26 @@ def _set_alone(section: Section) -> dict[str, Any]:
 
 
 def _resolved(written: Source, overrides: Sequence[str], source: str) -> dict[str, Any]:
-    _register_resolvers()
-    # Hydra's default has a ${now:…} of its own to resolve.
-    default = {"run": {"dir": HydraRun().dir}}
-    hydra = OmegaConf.select(written.data, "hydra", throw_on_resolution_failure=False)
-    loaded = written.data
-    if hydra is None:
-        loaded["hydra"] = default
-    elif OmegaConf.is_dict(hydra) and not OmegaConf.select(hydra, "run.dir"):
-        loaded = OmegaConf.merge({"hydra": default}, written.data)  # type: ignore[assignment]
-    wrong = [problem for one in overrides if (problem := changes.apply(loaded, one))]
-    if wrong:
-        raise ConfigError(wrong, "the overrides")
     try:
-        plain = OmegaConf.to_container(loaded, resolve=True)
-    except (OmegaConfBaseException, RecursionError) as error:
-        key = getattr(error, "full_key", None) or "<top>"
-        found = "references without end" if isinstance(error, RecursionError) else str(error)
-        accepted = "an existing key, ${now:…} or ${env:NAME,default}"
-        problem = Problem(key, found.splitlines()[0], accepted, line=written.line(key))
-        raise ConfigError([problem], source) from None
-    return {str(key): _text_keys(value) for key, value in dict(plain).items()}  # type: ignore[arg-type]
+        with readable():
+            loaded = OmegaConf.create(_with_hydra(written.data))
+        changes.apply_all(loaded, overrides)
+        return {key: plain(value) for key, value in resolve_references(loaded).items()}
+    except UnresolvedError as error:
+        raise ConfigError(
+            [replace(error.problem, line=written.line(error.problem.path))], source
+        ) from None
 
 
-def _text_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _text_keys(item) for key, item in value.items()}
-    return [_text_keys(item) for item in value] if isinstance(value, list) else value
+def _with_hydra(data: dict[str, Any]) -> dict[str, Any]:
+    """Return data with Hydra's directory of a run, which has a `${now:…}` of its own."""
+    hydra, default = data.get("hydra"), {"dir": HydraRun().dir}
+    if hydra is None:
+        return data | {"hydra": {"run": default}}
+    run = hydra.get("run") if isinstance(hydra, dict) else default
+    if run is None or (isinstance(run, dict) and not run.get("dir")):
+        return data | {"hydra": hydra | {"run": (run or {}) | default}}
+    return data
 
 
 def _unfit(value: Any, path: str) -> Iterator[Problem]:
@@ -217,26 +215,10 @@ def _placed(problem: Problem, written: Source, overridden: Iterable[str]) -> Pro
     return replace(problem, line=written.line(problem.path))
 
 
-def _register_resolvers() -> None:
-    """Register `${now:…}` and `${env:…}`; every `now` of one config is the same moment."""
-    moment = datetime.now()
-
-    def now(pattern: str = "%Y_%m_%d_%H_%M_%S") -> str:
-        return moment.strftime(pattern)
-
-    def env(name: str, default: Any = None) -> Any:
-        value = os.environ.get(name, default)
-        if value is None:
-            raise ValueError(f"environment variable {name} is not set")
-        return value
-
-    OmegaConf.register_resolver("now", now, replace=True)
-    OmegaConf.register_resolver("env", env, replace=True)
-
-
 def _near(path: Path) -> str:
-    names: Iterable[str] = ()
-    if path.parent.is_dir():
-        names = [p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml")]
-    close = difflib.get_close_matches(path.name, list(names), n=1)
+    names: list[str] = []
+    with suppress(OSError, ValueError):
+        files = islice(path.parent.iterdir(), _MOST_FILES)
+        names = [p.name for p in files if p.suffix in (".yaml", ".yml")]
+    close = difflib.get_close_matches(path.name, names, n=1)
     return f"did you mean {path.parent / close[0]}?" if close else ""

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from poseline.errors import Problem
+from poseline.config.loading.bounded_yaml import (
+    DEEPEST,
+    LONGEST_KEY,
+    MOST_BYTES,
+    MOST_REFERENCES,
+    LimitError,
+)
+from poseline.config.loading.yaml_source import read_value as read_yaml
+from poseline.errors import ConfigError, Problem
 
 _ACCEPTED = "key=value, +key=value or ~key"
+_SOURCE = "the overrides"
+_MOST, _SHOWN = 1000, 80
+
+
+def apply_all(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """Apply overrides in their order.
+
+    Raises:
+        ConfigError: One or more of them are wrong, or they are more than any command line has.
+    """
+    length = sum(map(len, overrides))
+    references = sum(one.count("${") for one in overrides)
+    if len(overrides) > _MOST or length > MOST_BYTES or references > MOST_REFERENCES:
+        found = f"{len(overrides):,} of {length:,} characters with {references:,} references"
+        accepted = f"at most {_MOST} of {MOST_BYTES / 1e6:g} MB, {MOST_REFERENCES} references"
+        raise ConfigError([Problem("overrides", found, accepted)], _SOURCE)
+    wrong = [problem for one in overrides if (problem := apply(config, one))]
+    if wrong:
+        raise ConfigError(wrong, _SOURCE)
+    return config
 
 
 def apply(config: DictConfig, override: str) -> Problem | None:
@@ -22,40 +51,47 @@ def apply(config: DictConfig, override: str) -> Problem | None:
     Returns:
         What is wrong with it, or None.
     """
-    if override.startswith("~"):
-        return _delete(config, override)
-    key, equals, value = override.lstrip("+").partition("=")
-    key = key.strip()
-    if not equals or not all(part.strip() for part in key.split(".")):
-        return Problem(override, "no key=value", _ACCEPTED)
+    shown = override if len(override) <= _SHOWN else f"{override[:_SHOWN]}…"
+    name, equals, value = override.partition("=")
+    deletes = name.startswith("~")
+    key = (name[1:] if deletes else name.lstrip("+")).strip()
+    parts = key.split(".")
+    if not (equals or deletes) or not all(part.strip() for part in parts):
+        return Problem(shown, "no key=value", _ACCEPTED)
+    if len(parts) > DEEPEST or len(max(parts, key=len)) > LONGEST_KEY:
+        return Problem(shown, "a key that no config has", _ACCEPTED)
+    try:
+        return _delete(config, key, shown) if deletes else _set(config, key, value, shown)
+    except yaml.YAMLError as error:
+        return Problem(shown, str(getattr(error, "problem", None) or error), "a YAML value")
+    except (OmegaConfBaseException, TypeError, AttributeError, ValueError, LookupError) as error:
+        return Problem(shown, (str(error).splitlines() or [""])[0], _ACCEPTED)
+
+
+def _set(config: DictConfig, key: str, value: str, shown: str) -> Problem | None:
     parent, _, _ = key.rpartition(".")
     while parent:
         node = OmegaConf.select(config, parent, throw_on_resolution_failure=False)
         if node is not None and not OmegaConf.is_config(node):
-            return Problem(override, f"{parent} is a value, not a section", "a key of a section")
+            return Problem(shown, f"{parent} is a value, not a section", "a key of a section")
         parent = parent.rpartition(".")[0]
-    try:
-        OmegaConf.update(config, key, read_value(value), merge=False, force_add=True)
-    except yaml.YAMLError as error:
-        return Problem(override, str(getattr(error, "problem", error)), "a YAML value")
-    except (OmegaConfBaseException, TypeError, AttributeError, ValueError) as error:
-        return Problem(override, str(error).splitlines()[0], _ACCEPTED)
+    OmegaConf.update(config, key, read_value(value), merge=False, force_add=True)
     return None
 
 
 def read_value(text: str) -> Any:
     """Read the right side of an override: YAML, with `{a:1, b:(1,2)}` as Hydra takes it."""
     stripped = text.strip()
-    return yaml.safe_load(_as_yaml(stripped) if stripped[:1] in ("{", "[") else stripped)
+    return read_yaml(_as_yaml(stripped) if stripped[:1] in ("{", "[") else stripped)
 
 
-def _delete(config: DictConfig, override: str) -> Problem | None:
-    parent, _, key = override[1:].partition("=")[0].rpartition(".")
+def _delete(config: DictConfig, path: str, shown: str) -> Problem | None:
+    parent, _, key = path.rpartition(".")
     node = OmegaConf.select(config, parent, throw_on_resolution_failure=False) if parent else config
     if isinstance(node, DictConfig) and key in node:
         del node[key]
         return None
-    return Problem(override, "no such key in the file", _ACCEPTED)
+    return Problem(shown, "no such key in the file", _ACCEPTED)
 
 
 def _as_yaml(text: str) -> str:
@@ -71,6 +107,8 @@ def _as_yaml(text: str) -> str:
             quote = char
         elif char in "{[(":
             stack, awaits_key = stack + char, char == "{"
+            if len(stack) > DEEPEST:
+                raise LimitError(problem=f"nesting without end, deeper than {DEEPEST}")
         elif char in "}])":
             stack, awaits_key = stack[:-1], False
             made += '"' if char == ")" and "(" not in stack else ""

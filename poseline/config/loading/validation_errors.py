@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from poseline.config.loading.migration_hints import KEYS, VALUES
 from poseline.errors import Problem
 
+MOST_PROBLEMS = 100
+"""How many are listed: more are the same mistake again."""
 _CUT = "within braces YAML cuts a tuple at its comma: quote it"
 
 
@@ -27,10 +29,12 @@ def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> lis
         One problem per fault, in the order of the fields, none twice.
     """
     problems: dict[str, Problem] = {}
-    for item in error.errors(include_url=False):
+    for item in error.errors(include_url=False)[:MOST_PROBLEMS]:
         path = _path(item["loc"], data)
         problem = _problem(path, dict(item), root)
         problems.setdefault(f"{path}|{problem.found}", problem)
+    if (more := error.error_count() - MOST_PROBLEMS) > 0:
+        problems["more"] = Problem("<top>", f"{more:,} more problems", "a config")
     return list(problems.values())
 
 

@@ -11,6 +11,7 @@ Accepted beside plain YAML values:
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ Value = None | bool | int | float | str | tuple["Value", ...]
 
 _LONGEST = 4096
 _DEEPEST = 16
+_MOST_DIGITS = 40
 _NUMBER = re.compile(r"[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})([eE][+-]?\d{1,5})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _RANGE = re.compile(r"(-?\d{1,6})?\s*(:)?\s*(-?\d{1,6})?", re.ASCII)
@@ -70,7 +72,7 @@ def parse_number(text: str) -> int | float | None:
     """Read a number or a fraction of two numbers.
 
     Returns:
-        The number, or None where the text is none.
+        The number, or None where the text is none, or one beyond any config.
 
     Raises:
         ValueError: The fraction's denominator is zero.
@@ -83,8 +85,14 @@ def parse_number(text: str) -> int | float | None:
     if len(parts) == 2:
         if float(parts[1]) == 0:
             raise ValueError("a fraction must not have a zero denominator")
-        return float(parts[0]) / float(parts[1])
-    return int(parts[0]) if _INTEGER.fullmatch(parts[0]) else float(parts[0])
+        return _finite(float(parts[0]) / float(parts[1]))
+    if not _INTEGER.fullmatch(parts[0]):
+        return _finite(float(parts[0]))
+    return int(parts[0]) if len(parts[0].lstrip("+-0")) <= _MOST_DIGITS else None
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def parse_layers(text: str) -> LayerSelection | None:
