@@ -13,11 +13,14 @@ from urllib.parse import quote
 
 import httpx
 
+from poseline.answers import AnswerError, BoundedClient, read_as, read_json
 from poseline.errors import BackendError, ConfigError, Problem
+from poseline.kubeflow.answers import KINDS, Body, Page
 from poseline.kubeflow.auth import Bearer
 from poseline.kubeflow.errors import (
     ConflictError,
     DeniedError,
+    GarbledError,
     NotFoundError,
     RefusedError,
     UnreachableError,
@@ -27,6 +30,8 @@ from poseline.log import get_logger
 ROOT = "/apis/v2beta1"
 _PAGE = 100
 _MOST_PAGES = 1000
+_MOST_S, _MOST_LIST_S = 60.0, 300.0
+_LONGEST_MESSAGE = 2000
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 _GRPC_NOT_FOUND, _GRPC_DENIED = 5, 7
 _INTERNAL = "Internal Server Error"
@@ -38,6 +43,7 @@ _LOGIN = (
     "(audience pipelines.kubeflow.org); an address that asks for a login in a browser is that of "
     "the dashboard: use the one of ml-pipeline"
 )
+_OTHER = "see what is between here and the server, and whether its version is one of KFP 2"
 _RIGHTS = "give the caller a role of Kubeflow in that namespace, such as kubeflow-edit"
 
 
@@ -67,7 +73,8 @@ class Api:
     ) -> None:
         self.host = _url(host)
         self._patience = patience
-        self._http = httpx.Client(
+        self._http = BoundedClient(
+            most_s=max(_MOST_S, timeout),
             base_url=self.host,
             auth=auth,
             # Without TLS nothing is to be checked, and certificates take 0.1 s to load.
@@ -80,7 +87,9 @@ class Api:
         """Close its connections."""
         self._http.close()
 
-    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def get(
+        self, path: str, parameters: Mapping[str, Any] | None = None, kind: type[Body] = Body
+    ) -> dict[str, Any]:
         """Read an object; tried again while the server is away, for as long as is allowed.
 
         Raises:
@@ -90,7 +99,9 @@ class Api:
         end, pauses = time.monotonic() + self._patience, iter(_PAUSES_S)
         while True:
             try:
-                return self.send("GET", path, parameters)
+                return self.send("GET", path, parameters, kind=kind)
+            except GarbledError:
+                raise
             except UnreachableError as error:
                 pause = next(pauses, self._patience)
                 if time.monotonic() + pause >= end:
@@ -108,15 +119,24 @@ class Api:
             key: What the answer calls the items.
             parameters: Further ones of the query.
         """
-        query = {"page_size": _PAGE, **(parameters or {})}
-        for _ in range(_MOST_PAGES):
-            answer = self.get(path, query)
-            yield from answer.get(key, [])
-            token = answer.get("next_page_token")
+        query, seen = {"page_size": _PAGE, **(parameters or {})}, set[str]()
+        end, place = time.monotonic() + _MOST_LIST_S, f"{self.host}{path}"
+        while True:
+            answer = self.get(path, query, Page)
+            items = answer.get(key) or []
+            if not isinstance(items, list):
+                raise GarbledError(f"{place}: {key} is no list")
+            for item in items:
+                yield _checked(KINDS[key], item, place)
+            token = answer["next_page_token"]
             if not token:
                 return
+            seen.add(token)
+            if token == query.get("page_token") or len(seen) > _MOST_PAGES:
+                raise GarbledError(f"{place} has no last page")
+            if time.monotonic() > end:
+                raise GarbledError(f"{place} has no last page within {_MOST_LIST_S:.0f} s")
             query["page_token"] = token
-        raise RefusedError(f"{self.host}{path} has no last page")
 
     def send(
         self,
@@ -126,6 +146,7 @@ class Api:
         *,
         body: Mapping[str, Any] | None = None,
         file: tuple[str, bytes] | None = None,
+        kind: type[Body] = Body,
     ) -> dict[str, Any]:
         """Send a request once. After `UnreachableError` nobody knows whether it had its effect.
 
@@ -135,6 +156,7 @@ class Api:
             parameters: Of the query; those that are None or empty are left out.
             body: Sent as JSON.
             file: Name and content of an upload.
+            kind: What the answer must be.
         """
         query = {name: value for name, value in (parameters or {}).items() if value}
         try:
@@ -146,30 +168,39 @@ class Api:
                 files={"uploadfile": (file[0], file[1], "application/yaml")} if file else None,
             )
         except httpx.RequestError as error:
-            raise UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER) from None
+            raise self._no_answer(error) from None
         except httpx.InvalidURL as error:
             raise RefusedError(f"{self.host}{path} is no URL: {error}") from None
         if answer.is_success:
-            return self._content(answer)
+            return _checked(kind, self._content(answer), f"{self.host}{path}")
         raise _error(self.host, answer)
 
     def text(self, path: str) -> str:
         """Read what is no JSON, by its whole path; see `send`."""
         try:
-            answer = self._http.get(path)
+            answer = self._http.request("GET", path)
         except httpx.RequestError as error:
-            raise UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER) from None
+            raise self._no_answer(error) from None
         if not answer.is_success:
             raise _error(self.host, answer)
         return answer.text
 
+    def _no_answer(self, error: httpx.RequestError) -> UnreachableError:
+        if isinstance(error, AnswerError):
+            return GarbledError(f"{self.host}: {error}", _OTHER)
+        return UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER)
+
     def _content(self, answer: httpx.Response) -> dict[str, Any]:
         try:
-            content = answer.json()
-        except ValueError:
-            content = None
+            content = read_json(answer.content)
+        except ValueError as error:
+            content, why = None, str(error)
+        else:
+            why = "no object"
         if isinstance(content, dict):
             return content
+        if answer.content.lstrip()[:1] in (b"{", b"["):
+            raise GarbledError(f"{self.host} answers with JSON that cannot be read: {why}", _OTHER)
         if "html" in answer.headers.get("content-type", ""):
             raise DeniedError(f"{self.host} answers with a page for browsers", _LOGIN)
         raise RefusedError(f"{self.host} answers with something else than JSON", _wrong_address())
@@ -192,6 +223,14 @@ def every(*predicates: tuple[str, str, str]) -> str:
     """Return the filter for objects that fit every predicate: operation, key and value."""
     written = [{"operation": o, "key": k, "string_value": v} for o, k, v in predicates]
     return quote(json.dumps({"predicates": written}), safe="")
+
+
+def _checked(kind: type[Body], content: Any, place: str) -> dict[str, Any]:
+    """Return an object of the API once its types are right; what is null there is empty."""
+    try:
+        return read_as(kind, content).model_dump()
+    except (ValueError, RecursionError) as error:
+        raise GarbledError(f"{place} answers with something else: {error}", _OTHER) from None
 
 
 def _url(host: str) -> str:
@@ -259,14 +298,16 @@ def _message(answer: httpx.Response) -> tuple[str, int | None]:
     some messages have a stack trace below.
     """
     try:
-        body = answer.json()
+        body = read_json(answer.content)
     except ValueError:
         return "", None
     if not isinstance(body, dict):
         return "", None
-    details = body.get("details") or []
-    inner = next((d["message"] for d in details if isinstance(d, dict) and d.get("message")), "")
+    details = body.get("details")
+    listed = details if isinstance(details, list) else []
+    inner = next((d["message"] for d in listed if isinstance(d, dict) and d.get("message")), "")
     if inner == _INTERNAL:
         inner = ""
     message = str(inner or body.get("message") or body.get("error_message") or "")
-    return message.partition("\n")[0], body.get("code")
+    code = body.get("code")
+    return message.partition("\n")[0][:_LONGEST_MESSAGE], code if isinstance(code, int) else None

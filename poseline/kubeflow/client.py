@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
+from poseline.kubeflow import answers
 from poseline.kubeflow.api import Api, equals
 from poseline.kubeflow.auth import Bearer
 from poseline.kubeflow.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
@@ -115,7 +116,11 @@ class Kubeflow:
         found = self.once(
             lambda: self._version(pipeline_id, name),
             lambda: self.api.send(
-                "POST", "/pipelines/upload_version", query | {"description": description}, file=file
+                "POST",
+                "/pipelines/upload_version",
+                query | {"description": description},
+                file=file,
+                kind=answers.Version,
             ),
             f"version {name} of {pipeline}",
         )
@@ -156,7 +161,7 @@ class Kubeflow:
         } | ({"service_account": service_account} if service_account else {})
         made = self.once(
             lambda: next(iter(self._named(name, experiment_id)), None),
-            lambda: self.api.send("POST", "/runs", body=body),
+            lambda: self.api.send("POST", "/runs", body=body, kind=answers.Run),
             f"run {name}",
         )
         first, *others = self._named(name, experiment_id) or [made]
@@ -172,10 +177,10 @@ class Kubeflow:
             NotFoundError: There is none.
         """
         path = f"/runs/{quote(run_id, safe='')}"
-        run = Run.read(self.api.get(path))
+        run = Run.read(self.api.get(path, kind=answers.Run))
         if run.over and not run.settled:
             time.sleep(_LAG_S)
-            run = Run.read(self.api.get(path))
+            run = Run.read(self.api.get(path, kind=answers.Run))
         return run
 
     def runs(self, experiment: str | None = None, limit: int = 20) -> list[Run]:
@@ -226,7 +231,7 @@ class Kubeflow:
         body = {"display_name": name} | ({"namespace": self.namespace} if self.namespace else {})
         found = self.once(
             lambda: self._experiment(name),
-            lambda: self.api.send("POST", "/experiments", body=body),
+            lambda: self.api.send("POST", "/experiments", body=body, kind=answers.Experiment),
             f"experiment {name}",
         )
         if found.get("storage_state") == "ARCHIVED":
@@ -240,7 +245,8 @@ class Kubeflow:
             NotFoundError: There is none of this name.
         """
         query = {"namespace": self.namespace}
-        return str(self.api.get(f"/pipelines/names/{quote(name, safe='')}", query)["pipeline_id"])
+        path = f"/pipelines/names/{quote(name, safe='')}"
+        return str(self.api.get(path, query, answers.Pipeline)["pipeline_id"])
 
     def pipelines(self) -> Iterator[dict[str, Any]]:
         """Yield the server's pipelines, as the API shows them."""
@@ -255,7 +261,8 @@ class Kubeflow:
         if not (run.pipeline_id and run.version_id):
             raise NotFoundError(f"run {run.id} is of no version of a pipeline")
         parts = (quote(part, safe="") for part in (run.pipeline_id, run.version_id))
-        spec = self.api.get("/pipelines/{}/versions/{}".format(*parts)).get("pipeline_spec", {})
+        path = "/pipelines/{}/versions/{}".format(*parts)
+        spec = self.api.get(path, kind=answers.Version)["pipeline_spec"]
         return spec.get("pipeline_spec", spec), spec.get("platform_spec", {})
 
     def _pipeline(self, name: str, description: str) -> str:
@@ -270,7 +277,8 @@ class Kubeflow:
             return None
 
         def make() -> str:
-            return str(self.api.send("POST", "/pipelines", body=body)["pipeline_id"])
+            made = self.api.send("POST", "/pipelines", body=body, kind=answers.Pipeline)
+            return str(made["pipeline_id"])
 
         return self.once(find, make, f"pipeline {name}")
 

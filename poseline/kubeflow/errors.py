@@ -9,6 +9,10 @@ class UnreachableError(BackendError):
     """No answer, or one that says to come back: 429 and 5xx. The same call may work later."""
 
 
+class GarbledError(UnreachableError):
+    """An answer that Kubeflow does not give: cut off, without end, or of other types."""
+
+
 class DeniedError(BackendError):
     """The server does not know who calls, or does not let them: 401, 403, a login page."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
+from poseline.kubeflow import answers
 from poseline.kubeflow.api import equals, every
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.cron import six_fields
@@ -125,7 +126,9 @@ def _make(kubeflow: Kubeflow, body: dict[str, Any], known: set[str]) -> dict[str
 
     return kubeflow.once(
         find,
-        lambda: kubeflow.api.send("POST", _PATH, body=body | {"mode": "DISABLE"}),
+        lambda: kubeflow.api.send(
+            "POST", _PATH, body=body | {"mode": "DISABLE"}, kind=answers.RecurringRun
+        ),
         f"schedule {body['display_name']}",
     )
 

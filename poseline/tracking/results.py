@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import BaseModel
 
+from poseline.answers import Answer, BoundedClient, read_as, read_json
 from poseline.kubeflow.api import certificates
 from poseline.kubeflow.errors import DeniedError, RefusedError, UnreachableError
 from poseline.tracking.failures import Failure
 
 _ROOT = "/api/2.0/mlflow"
-_EXPERIMENTS = 1000
+_EXPERIMENTS, _SHOWN = 1000, 300
+_ADDRESS = "see MLFLOW_TRACKING_URI"
 _CA, _USER = "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_USERNAME"
 _PASSWORD, _TOKEN = "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
 
@@ -27,7 +31,7 @@ class Result:
     Attributes:
         run_id: Its id in MLflow.
         status: RUNNING, FINISHED, FAILED or KILLED.
-        metrics: Name to value.
+        metrics: Name to value; those that are no finite number are left out.
         tags: Name to value; those of poseline begin with `poseline.`.
     """
 
@@ -61,30 +65,76 @@ def result(chain_id: str, uri: str | None = None, *, timeout: float = 15) -> Res
         return None
     query = f"tags.`poseline.chain_id` = {_quoted(chain_id)} and tags.`poseline.stage` = 'chain'"
     with _connection(uri, timeout) as http:
-        listed = _post(http, "/experiments/search", {"max_results": _EXPERIMENTS})
-        ids = [one["experiment_id"] for one in listed.get("experiments", [])]
+        listed = _post(http, "/experiments/search", {"max_results": _EXPERIMENTS}, _Experiments)
+        ids = [one.experiment_id for one in listed.experiments]
         if not ids:
             return None
-        found = _post(http, "/runs/search", {"experiment_ids": ids, "filter": query})
-    runs = found.get("runs", [])
-    return _read(runs[0]) if runs else None
+        found = _post(http, "/runs/search", {"experiment_ids": ids, "filter": query}, _Runs)
+    return _read(found.runs[0]) if found.runs else None
 
 
-def _connection(uri: str, timeout: float) -> httpx.Client:
+class _Experiment(BaseModel):
+    experiment_id: str
+
+
+class _Experiments(BaseModel):
+    experiments: list[_Experiment] = []
+
+
+class _Metric(BaseModel):
+    key: str
+    value: float  # "NaN" and "Infinity" are text in protobuf's JSON
+
+
+class _Tag(BaseModel):
+    key: str
+    value: str = ""
+
+
+class _Data(BaseModel):
+    metrics: list[_Metric] = []
+    tags: list[_Tag] = []
+
+
+class _Info(BaseModel):
+    run_id: str
+    status: str = ""
+
+
+class _Run(BaseModel):
+    info: _Info
+    data: _Data = _Data()
+
+
+class _Runs(BaseModel):
+    runs: list[_Run] = []
+
+
+def _connection(uri: str, timeout: float) -> BoundedClient:
     env = os.environ.get
     headers = {"Authorization": f"Bearer {env(_TOKEN)}"} if env(_TOKEN) else {}
     user = None if headers or not env(_USER) else (env(_USER, ""), env(_PASSWORD, ""))
     verify: Any = True
     if env(_CA):
         verify = certificates(Path(env(_CA, "")))
-    return httpx.Client(
-        base_url=uri.rstrip("/"), headers=headers, auth=user, verify=verify, timeout=timeout
-    )
-
-
-def _post(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer = http.post(_ROOT + path, json=body)
+        return BoundedClient(
+            most_s=4 * timeout,
+            base_url=uri.rstrip("/"),
+            headers=headers,
+            auth=user,
+            verify=verify,
+            timeout=timeout,
+        )
+    except (httpx.InvalidURL, ValueError) as error:
+        raise RefusedError(f"the address of MLflow is no URL: {error}", _ADDRESS) from None
+
+
+def _post(http: BoundedClient, path: str, body: dict[str, Any], kind: type[Answer]) -> Answer:
+    try:
+        answer = http.request("POST", _ROOT + path, json=body)
+    except httpx.InvalidURL as error:
+        raise RefusedError(f"the address of MLflow is no URL: {error}", _ADDRESS) from None
     except httpx.RequestError as error:
         why = str(error) or type(error).__name__
         raise UnreachableError(f"MLflow at {http.base_url} does not answer: {why}") from None
@@ -94,24 +144,21 @@ def _post(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]
             f"set {_TOKEN}, or {_USER} and {_PASSWORD}",
         )
     if not answer.is_success:
-        kind = UnreachableError if answer.status_code >= 500 else RefusedError
-        raise kind(f"MLflow at {http.base_url} answers {answer.status_code}")
+        error_kind = UnreachableError if answer.status_code >= 500 else RefusedError
+        raise error_kind(f"MLflow at {http.base_url} answers {answer.status_code}")
     try:
-        content = answer.json()
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise RefusedError(f"{http.base_url} is no MLflow server", "see MLFLOW_TRACKING_URI")
-    return content
+        return read_as(kind, read_json(answer.content))
+    except ValueError as error:
+        why = f"{http.base_url} is no MLflow server: {str(error)[:_SHOWN]}"
+        raise RefusedError(why, _ADDRESS) from None
 
 
-def _read(run: Mapping[str, Any]) -> Result:
-    data = run.get("data", {})
+def _read(run: _Run) -> Result:
     return Result(
-        run_id=run["info"]["run_id"],
-        status=run["info"].get("status", ""),
-        metrics={one["key"]: float(one["value"]) for one in data.get("metrics", [])},
-        tags={one["key"]: one["value"] for one in data.get("tags", [])},
+        run_id=run.info.run_id,
+        status=run.info.status,
+        metrics={one.key: one.value for one in run.data.metrics if math.isfinite(one.value)},
+        tags={one.key: one.value for one in run.data.tags},
     )
 
 
