@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
 
 import structlog
+
+from poseline.terminal import one_line
 
 
 def configure(level: str | None = None, json: bool | None = None) -> None:
@@ -32,6 +35,7 @@ def configure(level: str | None = None, json: bool | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
+            *([] if json else [_safe]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -40,6 +44,14 @@ def configure(level: str | None = None, json: bool | None = None) -> None:
         # Looked up at each call: whoever replaces stderr may close it later.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+
+
+def _safe(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Write out what a terminal would obey; JSON does so by itself."""
+    return {
+        one_line(name): one_line(value) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

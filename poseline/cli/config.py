@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from rich.console import Console
-
 from poseline.config.loading import load
+from poseline.terminal import Console
 
 
 def validate(config: Path, *overrides: str) -> None:

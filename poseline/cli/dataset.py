@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from cyclopts import App
-from rich.console import Console
 from rich.table import Table
+
+from poseline.terminal import Console
 
 app = App(name="dataset", help="Convert, make and look at sets.")
 
@@ -73,7 +74,7 @@ def convert(
 
 
 @app.command(name="pack")
-def pack_set(folder: Path, out: str, *, shard_mb: int = 64, overwrite: bool = False) -> None:
+def pack_set(folder: str, out: str, *, shard_mb: int = 64, overwrite: bool = False) -> None:
     """Pack a set into tar shards with an index, which training reads in place.
 
     A set with train/ and val/ is packed part by part.
@@ -81,27 +82,28 @@ def pack_set(folder: Path, out: str, *, shard_mb: int = 64, overwrite: bool = Fa
     Example: `poseline dataset pack datasets/single/17kpts s3://bucket/people`
 
     Args:
-        folder: A set in YOLO Darknet format, or a folder with train/ and perhaps val/.
+        folder: A set in YOLO Darknet format, or a folder with train/ and perhaps val/; or a URI.
         out: Folder to make, or a URI.
         shard_mb: Size of a shard in MB.
         overwrite: Replace a packed set that poseline made, with what was added or changed in it.
     """
     from poseline.data.pack import check, pack, put
-    from poseline.store import writable
+    from poseline.store import fetch, writable
     from poseline.store.uri import parse
 
     writable(out)
-    parts = [part for part in ("train", "val") if (folder / part).is_dir()] or [""]
+    source = fetch(folder)
+    parts = [part for part in ("train", "val") if (source / part).is_dir()] or [""]
     table = Table("part", "pictures", "persons", "shards", "MB", title=out, title_justify="left")
     if parse(out).scheme == "file":
         for part in parts:
-            check(folder / part, Path(parse(out).path) / part, overwrite=overwrite)
+            check(source / part, Path(parse(out).path) / part, overwrite=overwrite)
     with TemporaryDirectory() as scratch:
         for part in reversed(parts):  # train last: it says that the set is whole
             place = f"{out.rstrip('/')}/{part}".rstrip("/")
             local = parse(place).scheme == "file"
             target = Path(parse(place).path) if local else Path(scratch) / (part or "set")
-            index = pack(folder / part, target, shard_mb, overwrite=overwrite)
+            index = pack(source / part, target, shard_mb, overwrite=overwrite)
             if not local:
                 put(target, place)
             size = sum(shard.size for shard in index.shards) / 1e6
@@ -156,7 +158,7 @@ def synthesize(
 
 @app.command
 def show(
-    folder: Path,
+    folder: str,
     *,
     keypoints: Literal[13, 17, 21] = 17,
     count: int = 16,
@@ -168,7 +170,7 @@ def show(
     Example: `poseline dataset show sets/single/17kpts/val --out sheet.jpg`
 
     Args:
-        folder: A set in YOLO Darknet format.
+        folder: A set in YOLO Darknet format: a path, or a URI such as s3://bucket/set.
         keypoints: Keypoints of a pose.
         count: Pictures, evenly taken from the set.
         out: The picture to write, a .jpg or .png.
@@ -181,9 +183,10 @@ def show(
     from poseline.data.image_reading import read_picture
     from poseline.data.keypoints import keypoint_set
     from poseline.data.yolo import list_samples, read_label
+    from poseline.store import fetch
     from poseline.store.drawing import check_picture, write_picture
 
-    samples = list_samples(folder)
+    samples = list_samples(fetch(folder))
     inputs = [path for sample in samples for path in (sample.image, sample.label)]
     target = check_picture(out, inputs=inputs, overwrite=overwrite)
     pictures = []
@@ -205,7 +208,7 @@ def show(
 
 @app.command
 def stats(
-    folder: Path,
+    folder: str,
     *,
     keypoints: Literal[13, 17, 21] = 17,
     out: Path = Path("stats.png"),
@@ -216,18 +219,20 @@ def stats(
     Example: `poseline dataset stats sets/single/17kpts/train`
 
     Args:
-        folder: A set in YOLO Darknet format.
+        folder: A set in YOLO Darknet format: a path, or a URI such as s3://bucket/set.
         keypoints: Keypoints of a pose.
         out: The picture to write, a .png or .jpg.
         overwrite: Replace a file that poseline did not write.
     """
     from poseline.data.stats import plot, statistics
     from poseline.data.yolo import list_samples
+    from poseline.store import fetch
     from poseline.store.drawing import check_picture
 
-    inputs = [path for sample in list_samples(folder) for path in (sample.image, sample.label)]
+    source = fetch(folder)
+    inputs = [path for sample in list_samples(source) for path in (sample.image, sample.label)]
     target = check_picture(out, inputs=inputs, overwrite=overwrite)
-    found = statistics(folder, keypoints)
+    found = statistics(source, keypoints)
     plot(found, target)
     _say(f"{found.pictures:,} pictures, {len(found.scales):,} persons; wrote {out}")
 

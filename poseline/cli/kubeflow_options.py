@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from poseline.cli.run_view import Output, as_json, exit_code, follow, say, say_json
 from poseline.config.models.general import OperationMode
@@ -16,6 +15,7 @@ from poseline.kubeflow import submission
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.cron import next_times, six_fields, zone
 from poseline.kubeflow.package import pipeline_name
+from poseline.terminal import Console
 
 
 @Parameter(name="*")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from cyclopts import App
-from rich.console import Console
 from rich.table import Table
 
 from poseline.cli.kubeflow_options import (
@@ -21,6 +20,7 @@ from poseline.kubeflow import logs as pod_logs
 from poseline.kubeflow import submission
 from poseline.kubeflow.package import configure
 from poseline.kubeflow.schedules import schedules
+from poseline.terminal import Console
 
 app = App(name="pipelines", help="Compile, run, watch and schedule pipelines on Kubeflow.")
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +19,7 @@ from poseline.kubeflow.runs import Run, State
 from poseline.kubeflow.tasks import Task, TaskState
 from poseline.kubeflow.watch import watch
 from poseline.log import get_logger
+from poseline.terminal import Console, one_line
 from poseline.tracking.results import Result, result
 
 Output = Literal["table", "json"]
@@ -124,7 +125,7 @@ def as_json(run: Run, found: Result | None = None) -> dict[str, Any]:
 def run_view(run: Run) -> Group:
     """Return a run's name, state and id above its tasks, their states and how long each took."""
     state: State = "CANCELED" if run.canceled and run.over else run.state
-    head = Text.assemble(f"{run.name}  ", _colored(state), f"\n{run.id}")
+    head = Text.assemble(f"{one_line(run.name)}  ", _colored(state), f"\n{run.id}")
     table = Table()
     table.add_column("task")
     table.add_column("state")
@@ -135,7 +136,7 @@ def run_view(run: Run) -> Group:
         spent = (end - task.started).total_seconds() if task.started else 0
         tried = str(task.attempts) if task.attempts > 1 else ""
         time = f"{spent:,.0f} s" if spent > 0 else "–"
-        table.add_row(task.label, _colored(task.state), tried, time)
+        table.add_row(one_line(task.label), _colored(task.state), tried, time)
     return Group(head, table) if run.tasks else Group(head)
 
 
@@ -146,7 +147,7 @@ def runs_table(runs: list[Run]) -> Table:
         table.add_column(name, overflow="fold", no_wrap=name == "id")
     for run in runs:
         created = run.created.strftime("%Y-%m-%d %H:%M:%SZ") if run.created else "–"
-        table.add_row(run.name, _colored(run.state), created, run.id)
+        table.add_row(one_line(run.name), _colored(run.state), created, run.id)
     return table
 
 
@@ -173,7 +174,7 @@ def _line_by_line(kubeflow: Kubeflow, run: Run, console: Console, interval: floa
         for name, state in states.items():
             if known.get(name) != state:
                 moment = datetime.now(UTC).strftime("%H:%M:%SZ")
-                console.print(f"{moment}  {name}  {state}", highlight=False, markup=False)
+                console.print(f"{moment}  {one_line(name)}  {state}", highlight=False, markup=False)
         known, run = states, now
     return run
 

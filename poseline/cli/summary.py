@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from rich.console import Console
-
 from poseline import stopping
 from poseline.cli.tables import experiment_tables
 from poseline.runner.chain import REPORT, Experiment
+from poseline.terminal import Console
 
 
 def announce(experiment: Experiment) -> None:

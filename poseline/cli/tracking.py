@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import yaml
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from poseline.errors import DataError, StoreError
+from poseline.terminal import Console
 
 app = App(name="mlflow", help="Deliver what waits for MLflow.")
 _MOST_SETTINGS = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,7 +13,7 @@ from poseline.store.uri import safe_key
 INDEX = "shards.json"
 _LARGEST_INDEX = 256 << 20
 
-Entry = tuple[str, int, int, int, int]
+Entry = tuple[Annotated[str, Field(min_length=1)], int, int, int, int]
 """Name of the picture in the set, offset and size of the picture, offset and size of its label."""
 
 

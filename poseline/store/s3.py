@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +21,11 @@ from poseline.store.uri import safe_key
 
 T = TypeVar("T")
 
+_MD5 = re.compile(r'"[0-9a-f]{32}"')
 _MODELS = (".h5", ".keras", ".tflite", ".onnx")
 
 _CHUNK = 1 << 20
+_MOST_PAGES = 10_000  # of 1,000 objects
 _ATTEMPTS = 6  # to get on with an object, without a byte of progress
 _PAUSE_S = 0.1  # before the second, twice as long before each later one
 
@@ -45,9 +49,15 @@ class Object:
     @classmethod
     def of(cls, key: str, entry: Mapping[str, Any]) -> Object:
         """Read an entry of a listing, or the answer to a HEAD."""
-        changed: datetime = entry["LastModified"]
-        size = entry["Size"] if "Size" in entry else entry["ContentLength"]
-        return cls(key, entry["ETag"], size, changed.timestamp())
+        try:
+            changed: datetime = entry["LastModified"]
+            size = int(entry["Size"] if "Size" in entry else entry["ContentLength"])
+            return cls(key, str(entry["ETag"]), size, changed.timestamp())
+        except (KeyError, AttributeError, ValueError, TypeError, OverflowError):
+            raise StoreError(
+                f"{key}: the storage does not say its size, time and ETag",
+                "check the endpoint: it does not answer as S3 does",
+            ) from None
 
 
 def download(
@@ -170,7 +180,13 @@ def _head(s3: Any, bucket: str, key: str) -> Object | None:
 
 def _list(s3: Any, bucket: str, key: str) -> Iterator[Object]:
     prefix = f"{key}/" if key else ""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for number, page in enumerate(pages):
+        if number > _MOST_PAGES or ("KeyCount" not in page and "Name" not in page):
+            raise StoreError(
+                f"s3://{bucket}/{key}: what answers gives no listing that ends",
+                "check AWS_ENDPOINT_URL_S3: it names the S3 API, and not a console or a login page",
+            )
         for entry in page.get("Contents", []):
             if not entry["Key"].endswith("/"):
                 yield Object.of(entry["Key"], entry)
@@ -183,6 +199,7 @@ def _receiver(
     from botocore.exceptions import BotoCoreError, ClientError
 
     def receive(file: BinaryIO, offset: int) -> None:
+        encrypted = False
         if offset > wanted.size:
             file.truncate(offset := 0)
         count(offset)
@@ -190,10 +207,11 @@ def _receiver(
         while offset < wanted.size:
             start = offset
             try:
-                body = s3.get_object(
+                answer = s3.get_object(
                     Bucket=bucket, Key=wanted.key, Range=f"bytes={offset}-", IfMatch=wanted.etag
-                )["Body"]
-                for chunk in body.iter_chunks(_CHUNK):
+                )
+                encrypted = encrypted or _has_other_etag(answer)
+                for chunk in answer["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
                     offset += len(chunk)
                     count(len(chunk))
@@ -215,8 +233,31 @@ def _receiver(
                 )
             if idle:
                 time.sleep(min(_PAUSE_S * 2**idle, 5))
+        if not encrypted:
+            _compare(file, wanted, f"s3://{bucket}/{wanted.key}")
 
     return receive
+
+
+def _has_other_etag(answer: Mapping[str, Any]) -> bool:
+    """Tell whether an object's ETag is not its MD5, for it is encrypted with a key of its own."""
+    return bool(answer.get("SSECustomerAlgorithm")) or "kms" in str(
+        answer.get("ServerSideEncryption")
+    )
+
+
+def _compare(file: BinaryIO, wanted: Object, shown: str) -> None:
+    """Compare what came with the ETag: the MD5 of an object that was put in one piece."""
+    if not _MD5.fullmatch(wanted.etag):
+        return
+    file.flush()
+    with Path(file.name).open("rb") as whole:
+        found = hashlib.file_digest(whole, lambda: hashlib.md5(usedforsecurity=False))
+    if found.hexdigest() != wanted.etag.strip('"'):
+        file.truncate(0)
+        raise StoreError(
+            f"{shown} came damaged: its MD5 is not its ETag", "check what is between, run it again"
+        )
 
 
 def _verify(view: Path, blobs: Mapping[str, Path], fetched: Iterable[str]) -> None:

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from poseline.errors import StoreAwayError, StoreError
 
+_ENDPOINT = "give the endpoint as http://host:port or https://host"
 Pairs = tuple[tuple[str, str], ...]
 
 THREADS = 16
@@ -45,6 +47,9 @@ def _client(_process: int, retries: int, aws: Pairs, credentials: Pairs) -> Any:
     import boto3
     from botocore.config import Config
 
+    for name, value in aws:
+        if name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") and value:
+            _check_endpoint(name, value)
     own = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} & {name for name, _ in aws}
     settings = Config(
         s3={"addressing_style": "path" if own else "auto"},
@@ -58,7 +63,20 @@ def _client(_process: int, retries: int, aws: Pairs, credentials: Pairs) -> Any:
     )
     session = boto3.Session(**dict(credentials))
     region = session.region_name or "us-east-1"
-    return session.client("s3", config=settings, region_name=region)
+    try:
+        return session.client("s3", config=settings, region_name=region)
+    except ValueError as error:  # botocore's word on an endpoint or a region
+        raise StoreError(f"no S3 endpoint: {error}", _ENDPOINT) from None
+
+
+def _check_endpoint(name: str, value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        raise StoreError(f"{name} is {value.rpartition('@')[2]!r}, which is no URL", _ENDPOINT)
 
 
 def _mounted() -> dict[str, str]:
@@ -94,6 +112,7 @@ def told(place: str) -> Iterator[None]:
     """Turn what boto3 raises into a StoreError that names the cause and never a secret."""
     from boto3.exceptions import Boto3Error
     from botocore import exceptions as boto
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -117,6 +136,11 @@ def told(place: str) -> Iterator[None]:
         raise StoreAwayError(
             f"{place}: the endpoint cannot be reached: {_first(error)}",
             "check AWS_ENDPOINT_URL_S3 and the network",
+        ) from None
+    except ResponseParserError:
+        raise StoreError(
+            f"{place}: what answers is no S3 storage",
+            "check AWS_ENDPOINT_URL_S3: it names the S3 API, and not a console or a login page",
         ) from None
     except (boto.BotoCoreError, Boto3Error) as error:
         raise StoreError(

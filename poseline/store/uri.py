@@ -41,8 +41,14 @@ def parse(uri: str) -> Location:
     Raises:
         StoreError: The scheme is unknown, or the key could lead out of its prefix.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port  # read as late as that
+    except ValueError as error:
+        raise StoreError(f"{uri!r} is no URI: {error}", f"use {_ACCEPTED}") from None
     scheme = parts.scheme.lower()
+    if "\0" in uri:
+        raise StoreError(f"{uri!r} is no path", f"use {_ACCEPTED}")
     if len(scheme) < 2:  # a path, or a Windows drive
         return Location("file", uri, str(Path(uri).expanduser()))
     if scheme == "file":
@@ -56,6 +62,8 @@ def parse(uri: str) -> Location:
         key = uri[len("s3://") + len(parts.netloc) :].strip("/")
         return Location("s3", uri, safe_key(key, uri), parts.netloc)
     if scheme in ("http", "https"):
+        if not parts.hostname:
+            raise StoreError(f"{uri!r} names no host", f"use {_ACCEPTED}")
         promise = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", parts.fragment)
         if parts.fragment and not promise:
             raise StoreError(f"{uri}: {parts.fragment!r} is no checksum", "use #sha256=<64 digits>")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import json
+import re
 import time
 import urllib.request
 from pathlib import Path, PurePosixPath
@@ -20,6 +23,9 @@ from poseline.store.uri import Location, safe_key
 _TIMEOUT_S = 30
 _MOST_BYTES = 2 << 30
 _ATTEMPTS = 4
+_LONGEST_S, _LEAST_RATE = 120, 10_000  # B/s after those seconds
+_AWAY = (URLError, ConnectionError, TimeoutError, http.client.HTTPException)
+_FAULTS = (*_AWAY, OSError, ValueError)
 _CHUNK = 1 << 20
 _log = get_logger(__name__)
 
@@ -32,7 +38,7 @@ def download(place: Location, cache: Cache, *, progress: bool = True) -> Path:
     """
     name = safe_key(PurePosixPath(place.path).name or "file", place.uri)
     note = cache.blob("http", place.uri).with_suffix(".json")
-    known: dict[str, Any] = json.loads(note.read_text()) if note.is_file() else {}
+    known = _noted(note)
     blob = cache.blob("http", place.uri, known.get("tag"))
     promised = place.sha256 and known.get("sha256") == place.sha256
     with disk_errors(place.uri, cache.folder):
@@ -53,17 +59,27 @@ def exists(place: Location) -> bool:
         if error.code in (404, 410):
             return False
         raise _failed(place.uri, error) from None
-    except (URLError, OSError) as error:
+    except _FAULTS as error:
         raise _failed(place.uri, error) from None
+
+
+def _noted(note: Path) -> dict[str, Any]:
+    """Return what is known of the cached file; nothing where the note is cut off."""
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    right = isinstance(known, dict) and isinstance(known.get("sha256"), str)
+    return known if right and isinstance(known.get("tag"), str | None) else {}
 
 
 def _get(place: Location, cache: Cache, *, progress: bool) -> tuple[Path, dict[str, Any]]:
     try:
         with _open(place.uri, method="HEAD") as answer:
             headers = answer.headers
-    except (URLError, OSError, http.client.HTTPException):
+    except _FAULTS:
         headers = None  # a server without HEAD; the GET tells what is wrong
-    size = int(headers["Content-Length"]) if headers and headers["Content-Length"] else None
+    size = _length(headers, place.uri) if headers else None
     tag = (headers["ETag"] or headers["Last-Modified"]) if headers else None
     if size and size > _MOST_BYTES:
         raise _too_large(place.uri)
@@ -78,25 +94,29 @@ def _get(place: Location, cache: Cache, *, progress: bool) -> tuple[Path, dict[s
             _receive(place.uri, file, offset, tag, shown.update)
 
         cache.obtain(blob, write)
+    _compare(blob, headers, place.uri)
     return blob, {"tag": tag, "sha256": sha256_of(blob)}
 
 
 def _receive(uri: str, file: BinaryIO, offset: int, tag: str | None, count: Any) -> None:
+    end_of_time = time.monotonic() + _LONGEST_S
     for attempt in range(_ATTEMPTS):
         ranged = {"Range": f"bytes={offset}-", "If-Range": tag} if offset and tag else {}
         try:
             with _open(uri, ranged) as answer:
                 if answer.status != 206:
                     file.truncate(offset := 0)
-                expected = answer.headers["Content-Length"]
-                end = offset + int(expected) if expected else None
-                while chunk := answer.read(_CHUNK):
+                expected = _length(answer.headers, uri)
+                end = None if expected is None else offset + expected
+                while chunk := answer.read1(_CHUNK):
                     file.write(chunk)
                     offset += len(chunk)
                     count(len(chunk))
                     if offset > _MOST_BYTES:
                         file.truncate(0)
                         raise _too_large(uri)
+                    if time.monotonic() > end_of_time + offset / _LEAST_RATE:
+                        raise StoreError(f"{uri} comes too slowly", "fetch it and give its path")
                 if end is None or offset >= end:
                     return
         except HTTPError as error:
@@ -104,9 +124,11 @@ def _receive(uri: str, file: BinaryIO, offset: int, tag: str | None, count: Any)
                 file.truncate(offset := 0)
             elif error.code < 500 or attempt == _ATTEMPTS - 1:
                 raise _failed(uri, error) from None
-        except (URLError, ConnectionError, TimeoutError, http.client.HTTPException) as error:
+        except _AWAY as error:
             if attempt == _ATTEMPTS - 1:
                 raise _failed(uri, error) from None
+        except ValueError as error:  # an address that is none, here or in a redirect
+            raise _failed(uri, error) from None
         time.sleep(0.2 * 2**attempt)
     raise StoreError(f"{uri} ends too early", "run it again")
 
@@ -118,7 +140,7 @@ def _fresh(uri: str, known: dict[str, Any]) -> bool:
     try:
         with _open(uri, method="HEAD") as answer:
             return known["tag"] in (answer.headers["ETag"], answer.headers["Last-Modified"])
-    except (URLError, OSError, http.client.HTTPException) as error:
+    except _FAULTS as error:
         _log.warning("not reached; the cached file is used", uri=uri, reason=str(error))
         return True
 
@@ -128,8 +150,48 @@ def _open(uri: str, headers: dict[str, Any] | None = None, method: str = "GET") 
     return urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310  http(s) alone
 
 
+def _length(headers: Any, uri: str) -> int | None:
+    """Return the length that an answer promises; None where it promises none."""
+    written = headers.get_all("Content-Length") or []
+    if not written:
+        return None
+    if len(set(written)) > 1 or not re.fullmatch(r"\s*\d{1,18}\s*", written[0], re.ASCII):
+        found = ", ".join(written)[:80]
+        raise StoreError(f"{uri}: the server says {found!r} for a length", "fetch it otherwise")
+    return int(written[0])
+
+
+def _compare(blob: Path, headers: Any, uri: str) -> None:
+    """Compare a file with the MD5 that the server says of it, where it says one.
+
+    Raises:
+        StoreError: It differs; it is not kept.
+    """
+    promised = _promised_md5(headers) if headers else None
+    if not promised:
+        return
+    with blob.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    if found != promised:
+        blob.unlink(missing_ok=True)
+        raise StoreError(f"{uri} came damaged: its MD5 is not the server's", "run it again")
+
+
+def _promised_md5(headers: Any) -> bytes | None:
+    """Return the MD5 of the content, from Content-MD5, Google's hash or the ETag of an S3."""
+    google = re.search(r"md5=([\w+/]{22}==)", headers["x-goog-hash"] or "")
+    written = headers["Content-MD5"] or (google[1] if google else "")
+    if re.fullmatch(r"[\w+/]{22}==", written, re.ASCII):
+        return base64.b64decode(written)
+    tag = re.fullmatch(r'"([0-9a-f]{32})"', headers["ETag"] or "")
+    encrypted = headers["x-amz-server-side-encryption"] == "aws:kms"
+    is_s3 = headers["x-amz-request-id"] and not encrypted
+    return bytes.fromhex(tag[1]) if tag and is_s3 else None
+
+
 def _failed(uri: str, error: Exception) -> StoreError:
-    return StoreError(f"{uri} cannot be fetched: {error}", "fetch it and give its path")
+    why = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+    return StoreError(f"{uri} cannot be fetched: {why}", "fetch it and give its path")
 
 
 def _too_large(uri: str) -> StoreError:

@@ -22,7 +22,7 @@ from poseline.tracking.sink import Sink
 
 MODEL = "mlflow_model"
 """Artifact path of a run's model: `runs:/<run id>/mlflow_model`."""
-_PATIENCE_S = 30.0
+_PATIENCE_S = 5.0  # what is left then waits for the next run or `poseline mlflow sync`
 _HURRY_S = 3.0  # where the process was told to end: the next attempt delivers the same
 _STOPPED = 143
 _log = get_logger(__name__)

@@ -126,6 +126,7 @@ HOSTILE = {
     "an absolute shard": (("shards", 0, "name"), "/etc/a.tar"),
     "a name that climbs": (("shards", 0, "samples", 0, 0), "../../.ssh/id.jpg"),
     "an absolute name": (("shards", 0, "samples", 0, 0), "/etc/a.jpg"),
+    "an empty name": (("shards", 0, "samples", 0, 0), ""),
     "before the shard": (("shards", 0, "samples", 0, 1), -512),
     "behind the shard": (("shards", 0, "samples", 0, 2), 10**12),
     "too few": (("pictures",), 29),
