@@ -17,6 +17,7 @@ from poseline.config.models.general import OperationMode
 from poseline.config.models.steps import Step, steps
 from poseline.kubeflow.package import configure
 from poseline.kubeflow.platform import Platform
+from poseline.names import BENCHMARK, EVALUATE_FLOAT, EVALUATE_INT8
 from poseline_kfp.components.benchmark.component import benchmark
 from poseline_kfp.components.compare.component import compare
 from poseline_kfp.components.dataset_convert.component import dataset_convert
@@ -34,16 +35,16 @@ _TITLES = {
     "dataset-convert": "Convert and pack the data set",
     "import-model": "Import the model",
     "train": "Train",
-    "evaluate-float": "Evaluate the float model",
+    EVALUATE_FLOAT: "Evaluate the float model",
     "quantize": "Quantize to int8",
-    "evaluate-int8": "Evaluate the int8 model",
+    EVALUATE_INT8: "Evaluate the int8 model",
     "predict": "Annotate the pictures",
     "benchmark": "Benchmark on the boards",
     "gate": "Gate and registry",
     "compare": "Compare the variants",
     "finish": "Write the final status",
 }
-_FIGURES = ("evaluate-float", "evaluate-int8", "benchmark")
+_FIGURES = (EVALUATE_FLOAT, EVALUATE_INT8, BENCHMARK)
 
 _AT_ONCE = 4  # variants
 _HEADER = "# Compiled from pipelines/; `make schema` writes it.\n"

@@ -16,6 +16,7 @@ from poseline.boards.published import Work
 from poseline.boards.table import BOARDS, BoardFacts
 from poseline.boards.tflm import inspect
 from poseline.config.models.config import Config
+from poseline.names import LATENCY_MS_ESTIMATE
 from poseline.runtime.tflm import Arena
 
 RUNTIME_FLASH_KB, RUNTIME_RAM_KB = 108, 30
@@ -103,7 +104,7 @@ class Estimate:
             "flash_kb": found.flash_kb,
             "ram_kb": found.ram_kb,
             "ram_kb_estimate": planned_kb,
-            "latency_ms_estimate": mine.latency_ms,
+            LATENCY_MS_ESTIMATE: mine.latency_ms,
             "fits": float(mine.verdict != "no"),
         }
         factor = mine.latency_high_ms / mine.latency_ms if mine.latency_ms else 1.0

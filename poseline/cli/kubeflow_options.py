@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from poseline.cli.run_view import Output, as_json, exit_code, follow, say, say_json
 from poseline.config.models.general import OperationMode
+from poseline.cron import next_times, zone
 from poseline.kubeflow import submission
 from poseline.kubeflow.client import Kubeflow
-from poseline.kubeflow.cron import next_times, six_fields, zone
+from poseline.kubeflow.cron import six_fields
 from poseline.kubeflow.package import pipeline_name
 from poseline.terminal import Console
 

@@ -19,6 +19,7 @@ from poseline.kubeflow.runs import Run, State
 from poseline.kubeflow.tasks import Task, TaskState
 from poseline.kubeflow.watch import watch
 from poseline.log import get_logger
+from poseline.names import FITS, LATENCY_MS_ESTIMATE, OKS_FLOAT, OKS_INT8, TAG_GATE
 from poseline.terminal import Console, one_line
 from poseline.tracking.results import Result, result
 
@@ -33,7 +34,7 @@ _STYLES = {
     "SKIPPED": "dim",
     "UNKNOWN": "yellow",
 }
-_FIGURES = ("oks_float", "oks_int8", "fits", "latency_ms_estimate")
+_FIGURES = (OKS_FLOAT, OKS_INT8, FITS, LATENCY_MS_ESTIMATE)
 _TAGS = ("gate", "model_name", "model_version", "model_uri")
 _log = get_logger(__name__)
 
@@ -74,7 +75,7 @@ def exit_code(run: Run, found: Result | None = None) -> int:
         return CANCELED
     if run.state not in ("SUCCEEDED", "SKIPPED"):
         return 1
-    refused = found is not None and found.tags.get("poseline.gate") == "failed"
+    refused = found is not None and found.tags.get(TAG_GATE) == "failed"
     return GATE_NOT_PASSED if refused else 0
 
 

@@ -16,13 +16,14 @@ import yaml
 
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.platform import Platform, Resources, Tasks, Toleration
+from poseline.names import EVALUATE_FLOAT, EVALUATE_INT8
 
 CHAIN_ID = "POSELINE_CHAIN_ID"
 _TASKS = {
     "dataset-convert": "convert",
     "import-model": "convert",
-    "evaluate-float": "evaluate",
-    "evaluate-int8": "evaluate",
+    EVALUATE_FLOAT: "evaluate",
+    EVALUATE_INT8: "evaluate",
 }
 """Task to what it is in `Platform.resources`, where that is another name."""
 _LIGHT = ("resolve",)

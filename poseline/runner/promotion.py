@@ -18,6 +18,7 @@ from poseline.config.models.steps import Step
 from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
 from poseline.models.metadata import read_metadata
+from poseline.names import TAG_CHAIN_ID
 from poseline.runner.step import run_task
 from poseline.stages.gate import EvaluatedOn, Promotion, Verdict
 from poseline.stages.result import Inputs
@@ -68,7 +69,7 @@ class Promoter:
         name = model_name(self.config.gate, self.config.general.project_name)
         uri, model = self.tracker.address.uri, inputs["model"]
         self.run.model(model, final=False)  # the quantization may have come from a cache
-        tags = {"poseline.chain_id": self.tracker.address.chain_id} | _figures(verdict)
+        tags = {TAG_CHAIN_ID: self.tracker.address.chain_id} | _figures(verdict)
         logged = self.tracker.logged_model(self.run)
         version = registry.register(uri, logged, name, sha256_of(model), tags)
         registry.promote(uri, version, CHALLENGER)

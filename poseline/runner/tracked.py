@@ -8,6 +8,7 @@ from typing import Any
 
 from poseline.config.models.config import Config
 from poseline.config.models.steps import Step
+from poseline.names import TAG_GATE, TAG_MODEL_NAME, TAG_MODEL_VERSION
 from poseline.runner.promotion import Promoter
 from poseline.runner.step import run_task
 from poseline.stages.gate import measured
@@ -63,11 +64,11 @@ def _track(run: StageRun, parent: StageRun, step: Step, result: StageResult) -> 
     parent.metrics(measured({step.name: manifest}))
     if step.stage == "gate":
         passed = result.summary["passed"]
-        tags = {"gate": "passed" if passed else "failed"}
+        tags = {TAG_GATE: "passed" if passed else "failed"}
         if promotion := result.summary.get("promotion"):
-            tags |= {"model_name": promotion["name"], "model_version": promotion["version"]}
+            tags |= {TAG_MODEL_NAME: promotion["name"], TAG_MODEL_VERSION: promotion["version"]}
         # Where Kubeflow took evaluations from its cache, nobody else told this chain of them.
         parent.metrics(result.summary["measured"])
-        parent.tags({f"poseline.{name}": value for name, value in tags.items()})
+        parent.tags(tags)
     if model := result.files.get("model"):
         run.model(model, final=step.stage == "quantize")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from poseline.errors import DataError
 from poseline.log import get_logger
+from poseline.names import LATENCY_MS_ESTIMATE
 from poseline.report.page import Page
 from poseline.store.manifest import Manifest, entries, now, write_atomic
 from poseline.store.outputs import output_folder
@@ -75,7 +76,7 @@ class Row:
             row,
             flash_kb=figures.get("flash_kb"),
             ram_kb=figures.get("ram_kb"),
-            latency_ms=figures.get("latency_ms_estimate"),
+            latency_ms=figures.get(LATENCY_MS_ESTIMATE),
             fits=bool(figures["fits"]) if "fits" in figures else None,
             board=str(benchmark.summary.get("board", "")),
         )

@@ -11,18 +11,25 @@ from poseline.config.models.config import Config
 from poseline.config.models.gate import Gate
 from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
+from poseline.names import (
+    BENCHMARK,
+    EVALUATE_FLOAT,
+    EVALUATE_INT8,
+    FITS,
+    LATENCY_MS_ESTIMATE,
+    OKS_FLOAT,
+    OKS_INT8,
+)
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import Manifest, write_atomic
 from poseline.store.outputs import output_folder
 
 _log = get_logger(__name__)
-FLOAT, INT8, BENCHMARK = "evaluate-float", "evaluate-int8", "benchmark"
-"""Names of the inputs: the steps whose folders they are."""
 RESULT, PAGE = "gate.json", "gate.md"
 SHOWN = {
-    FLOAT: {"oks": "oks_float"},
-    INT8: {"oks": "oks_int8"},
-    BENCHMARK: {name: name for name in ("fits", "latency_ms_estimate")},
+    EVALUATE_FLOAT: {"oks": OKS_FLOAT},
+    EVALUATE_INT8: {"oks": OKS_INT8},
+    BENCHMARK: {name: name for name in (FITS, LATENCY_MS_ESTIMATE)},
 }
 """Step to the figures that chains are compared by, and to what they are called there."""
 
@@ -177,9 +184,9 @@ def decide(config: Config, manifests: Mapping[str, Manifest]) -> Verdict:
     gate = config.gate
     if gate is None:
         raise ConfigError([Problem("gate", "nothing", "a section")])
-    evaluation = manifests.get(INT8) or manifests.get(FLOAT)
+    evaluation = manifests.get(EVALUATE_INT8) or manifests.get(EVALUATE_FLOAT)
     oks, test = _accuracy(evaluation) if evaluation else (None, None)
-    before = manifests.get(FLOAT)
+    before = manifests.get(EVALUATE_FLOAT)
     unquantized = before.metrics.get("oks") if before and before is not evaluation else None
     benchmark = manifests.get(BENCHMARK)
     checks = [
@@ -225,7 +232,7 @@ def _board_checks(gate: Gate, benchmark: Manifest | None) -> list[Check]:
         found = missing if fits is None else str(summary.get("verdict", fits))
         checks.append(Check("fit (estimate)", f"fits on {board}", found, fits == 1.0))
     if (most := gate.max_latency_ms) is not None:
-        latency = figures.get("latency_ms_estimate")
+        latency = figures.get(LATENCY_MS_ESTIMATE)
         found = missing if latency is None else f"{latency:,.1f} ms"
         passed = latency is not None and latency <= most
         asked = f"at most {most:g} ms on {board}"

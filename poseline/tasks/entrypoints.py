@@ -21,6 +21,7 @@ from poseline.config.models.config import Config, Stage
 from poseline.config.models.general import OperationMode
 from poseline.config.models.steps import Step
 from poseline.errors import PoselineError, StoreError
+from poseline.names import TAG_MESSAGE, TAG_STATE
 from poseline.runner.inputs import Sources
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest, entries, write_atomic
@@ -288,7 +289,7 @@ def finish(
             tracker.parent.tags(failure.tags if failure else {})
         tracker.parent.params(params)
         message = masked(message)
-        tracker.parent.tags({"poseline.state": state, "poseline.message": message[:500]})
+        tracker.parent.tags({TAG_STATE: state, TAG_MESSAGE: message[:500]})
         tracker.end(status)
     text = f"# {chain}: {status.lower()}\n\n{message or _ENDS[status]}\n"
     write_atomic(Path(summary.path), text)

@@ -8,13 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from poseline.errors import PoselineError
+from poseline.names import TAG_ERROR, TAG_EXIT_CODE, TAG_FAILED_TASK, TAG_REMEDY
 
-_TASK, _MESSAGE, _REMEDY, _CODE = (
-    "poseline.failed_task",
-    "poseline.error",
-    "poseline.remedy",
-    "poseline.exit_code",
-)
 _LONGEST = 2000
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _SECRETS = (
@@ -51,13 +46,13 @@ class Failure:
     @classmethod
     def read(cls, tags: Mapping[str, str]) -> Failure | None:
         """Return the failure that the tags of a chain's run describe; None: there is none."""
-        if not (message := tags.get(_MESSAGE)):
+        if not (message := tags.get(TAG_ERROR)):
             return None
-        code = tags.get(_CODE, "")
+        code = tags.get(TAG_EXIT_CODE, "")
         return cls(
-            tags.get(_TASK, ""),
+            tags.get(TAG_FAILED_TASK, ""),
             message,
-            tags.get(_REMEDY, ""),
+            tags.get(TAG_REMEDY, ""),
             int(code) if re.fullmatch(r"[0-9]{1,3}", code) else 1,
         )
 
@@ -65,10 +60,10 @@ class Failure:
     def tags(self) -> dict[str, str]:
         """It, as tags of the chain's run in MLflow."""
         return {
-            _TASK: self.task,
-            _MESSAGE: self.message,
-            _REMEDY: self.remedy,
-            _CODE: str(self.exit_code),
+            TAG_FAILED_TASK: self.task,
+            TAG_ERROR: self.message,
+            TAG_REMEDY: self.remedy,
+            TAG_EXIT_CODE: str(self.exit_code),
         }
 
     def __str__(self) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from poseline.errors import BackendError, ModelError
+from poseline.names import TAG_MODEL_URI
 from poseline.runtime.runtime import FORMATS
 from poseline.tracking.places import tracking_uri
 from poseline.tracking.sender import brief
 from poseline.tracking.sink import client, effective
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-_URI, _IDENTITY = "poseline.model_uri", "poseline.identity"
+_IDENTITY = "poseline.identity"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def register(
             return min(found, key=lambda version: int(version.version))
         run_id, _, place = model_uri.removeprefix("runs:/").partition("/")
         source = f"{mlflow.get_run(run_id).info.artifact_uri}/{place}"
-        every = {_IDENTITY: identity, _URI: model_uri, **(tags or {})}
+        every = {_IDENTITY: identity, TAG_MODEL_URI: model_uri, **(tags or {})}
         return _version(mlflow.create_model_version(name, source, run_id, tags=every))
 
 

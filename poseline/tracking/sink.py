@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from poseline.names import TAG_CHAIN_ID, TAG_MODEL_URI, TAG_STAGE
 from poseline.tracking import library
 from poseline.tracking.outbox import CHAIN, Address, Entry
 from poseline.tracking.places import artifact_location, tracking_uri
 
-CHAIN_TAG, STAGE_TAG = "poseline.chain_id", "poseline.stage"
-MODEL_TAG = "poseline.model_uri"
 _CREATED_TAG = "poseline.created"
 _PARENT_TAG = "mlflow.parentRunId"
 _PARAMS, _METRICS = 100, 1000
@@ -140,8 +139,8 @@ class Sink:
     def _name_model(self, run: str, entry: Entry) -> None:
         """Say in the chain's run where its model is; a final one takes the place of another."""
         parent = self._run(CHAIN, entry.time)
-        if entry.values["final"] or MODEL_TAG not in self._client.get_run(parent).data.tags:
-            self._client.set_tag(parent, MODEL_TAG, f"runs:/{run}/{entry.values['role']}")
+        if entry.values["final"] or TAG_MODEL_URI not in self._client.get_run(parent).data.tags:
+            self._client.set_tag(parent, TAG_MODEL_URI, f"runs:/{run}/{entry.values['role']}")
 
     def holder(self, name: str, role: str) -> str | None:
         """Return the id of a run where it is there and holds an artifact."""
@@ -170,7 +169,7 @@ class Sink:
 
     def _create(self, name: str, parent: str | None, start: int) -> str:
         created = time.time_ns() // 1_000_000
-        tags = {CHAIN_TAG: self._chain_id, STAGE_TAG: name, _CREATED_TAG: str(created)}
+        tags = {TAG_CHAIN_ID: self._chain_id, TAG_STAGE: name, _CREATED_TAG: str(created)}
         if parent:
             tags[_PARENT_TAG] = parent
         made = self._client.create_run(
@@ -196,7 +195,7 @@ class Sink:
         return self._search(CHAIN)
 
     def _search(self, name: str) -> list[Any]:
-        query = f"tags.`{CHAIN_TAG}` = '{self._chain_id}' and tags.`{STAGE_TAG}` = '{name}'"
+        query = f"tags.`{TAG_CHAIN_ID}` = '{self._chain_id}' and tags.`{TAG_STAGE}` = '{name}'"
         found = self._client.search_runs([self._experiment_id()], query)
         return sorted(found, key=lambda run: (_created(run), run.info.run_id))
 

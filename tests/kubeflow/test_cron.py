@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from poseline.cron import next_times, zone
 from poseline.errors import ConfigError
-from poseline.kubeflow.cron import next_times, six_fields, zone
+from poseline.kubeflow.cron import six_fields
 
 GOLDEN = json.loads(Path(__file__).with_name("cron_golden.json").read_text())
 

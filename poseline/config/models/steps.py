@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from poseline.config.models.config import CHAINS, Stage
 from poseline.config.models.general import OperationMode
+from poseline.names import EVALUATE_FLOAT, EVALUATE_INT8
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ def steps(mode: OperationMode, *, gated: bool = False) -> tuple[Step, ...]:
     for stage in stages:
         if stage == "evaluate" and chained:
             quantized = any(step.stage == "quantize" for step in found)
-            name = "evaluate-int8" if quantized else "evaluate-float"
+            name = EVALUATE_INT8 if quantized else EVALUATE_FLOAT
         else:
             name = stage
         found.append(Step(name, stage, model))
         if stage in ("train", "quantize"):
             model = name
         if stage == "train" and "evaluate" in stages:
-            found.append(Step("evaluate-float", "evaluate", "train"))
+            found.append(Step(EVALUATE_FLOAT, "evaluate", "train"))
     if gated:
         found.append(Step("gate", "gate", model))
     return tuple(found)

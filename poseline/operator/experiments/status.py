@@ -6,6 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from poseline.names import (
+    FITS,
+    LATENCY_MS_ESTIMATE,
+    OKS_FLOAT,
+    OKS_INT8,
+    TAG_GATE,
+    TAG_MODEL_NAME,
+    TAG_MODEL_URI,
+    TAG_MODEL_VERSION,
+)
 from poseline.operator.api.kinds import Condition
 from poseline.operator.experiments.state import Run, Submission
 from poseline.tracking.results import Result
@@ -121,19 +131,16 @@ def measured(status: Status, result: Result, generation: int, now: datetime) -> 
     metrics, tags = result.metrics, result.tags
     oks = {
         key: round(metrics[name], _DIGITS)
-        for key, name in (("float", "oks_float"), ("int8", "oks_int8"))
+        for key, name in (("float", OKS_FLOAT), ("int8", OKS_INT8))
         if name in metrics
     }
-    model = {
-        key: tags[f"poseline.model_{key}"]
-        for key in ("uri", "name", "version")
-        if tags.get(f"poseline.model_{key}")
-    }
-    found: dict[str, Any] = {"oks": oks, "model": model, "gate": tags.get("poseline.gate")}
-    if "fits" in metrics:
-        found["fit"] = metrics["fits"] > 0
-    if "latency_ms_estimate" in metrics:
-        found["latencyMs"] = round(metrics["latency_ms_estimate"], 2)
+    model_tags = {"uri": TAG_MODEL_URI, "name": TAG_MODEL_NAME, "version": TAG_MODEL_VERSION}
+    model = {key: tags[tag] for key, tag in model_tags.items() if tags.get(tag)}
+    found: dict[str, Any] = {"oks": oks, "model": model, "gate": tags.get(TAG_GATE)}
+    if FITS in metrics:
+        found["fit"] = metrics[FITS] > 0
+    if LATENCY_MS_ESTIMATE in metrics:
+        found["latencyMs"] = round(metrics[LATENCY_MS_ESTIMATE], 2)
     made = {**status, **{key: value for key, value in found.items() if value not in ({}, None)}}
     if made.get("phase") == "Failed" and (failure := result.failure):
         made = _phase(made, "Failed", "RunFailed", str(failure), generation, now)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from poseline.cron import Slots
 from poseline.operator.api.kinds import Concurrency, Phase
-from poseline.operator.slots import Slots
 
 
 @dataclass(frozen=True)

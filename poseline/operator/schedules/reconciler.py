@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from poseline.cron import Slots
 from poseline.errors import BackendError, ConfigError
 from poseline.log import get_logger
 from poseline.operator.api.events import EVENTS
@@ -21,7 +22,6 @@ from poseline.operator.experiments.status import read_time, written
 from poseline.operator.runtime import metrics
 from poseline.operator.runtime.cluster import Body, Cluster
 from poseline.operator.schedules.plan import Child, Decision, Schedule, decide
-from poseline.operator.slots import Slots
 
 _LONGEST_WAIT_S = 300.0  # the clock of a machine may be set
 _log = get_logger(__name__)

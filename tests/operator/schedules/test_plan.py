@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poseline.cron import Slots
 from poseline.errors import ConfigError
 from poseline.operator.schedules.plan import Child, Schedule, decide
-from poseline.operator.slots import Slots
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOURLY = Schedule("nightly", NOON, Slots("0 * * * *", "Etc/UTC"))

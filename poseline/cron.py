@@ -1,4 +1,4 @@
-"""The slots of a cron line in a time zone."""
+"""Cron lines of five fields, in a time zone: when they are due."""
 
 from __future__ import annotations
 
@@ -10,6 +10,55 @@ from cronsim import CronSim, CronSimError
 from poseline.errors import ConfigError, Problem
 
 _FIELDS = 5
+_ACCEPTED = "five fields: minute, hour, day of month, month, day of week, such as 0 3 * * 1"
+_ZONES = "an IANA name, such as UTC or Europe/Berlin"
+_COMMAND_LINE = "the command line"
+
+
+def zone(name: str, key: str = "time zone", source: str = _COMMAND_LINE) -> ZoneInfo:
+    """Return a time zone.
+
+    Args:
+        name: Its IANA name.
+        key: What the error names.
+        source: Where the name was written, for the error.
+
+    Raises:
+        ConfigError: There is no time zone of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError([Problem(key, repr(name), _ZONES)], source) from None
+
+
+def read_line(line: str, after: datetime) -> CronSim:
+    """Return the moments of a five-field line after a moment, in its zone.
+
+    Raises:
+        ConfigError: It is not a cron line.
+    """
+    if len(line.split()) != _FIELDS:
+        raise line_error(line, f"{len(line.split())} fields")
+    try:
+        return CronSim(line, after)
+    except CronSimError as error:
+        raise line_error(line, str(error)) from None
+
+
+def line_error(line: str, found: str) -> ConfigError:
+    """Return the error that says what is wrong with a line."""
+    return ConfigError([Problem("schedule", f"{line!r} ({found})", _ACCEPTED)], _COMMAND_LINE)
+
+
+def next_times(line: str, after: datetime, count: int = 3) -> list[datetime]:
+    """Return when a five-field line is due next, in the zone of `after`.
+
+    Raises:
+        ConfigError: It is not a cron line.
+    """
+    schedule = read_line(line, after)
+    return [moment for moment, _ in zip(schedule, range(count), strict=False)]
 
 
 class Slots:
@@ -20,18 +69,15 @@ class Slots:
 
     Args:
         schedule: Five fields of cron.
-        zone: Name of a time zone.
+        time_zone: IANA name of a time zone.
 
     Raises:
         ConfigError: One of them cannot be read.
     """
 
-    def __init__(self, schedule: str, zone: str) -> None:
+    def __init__(self, schedule: str, time_zone: str) -> None:
         self._schedule = schedule
-        try:
-            self._zone = ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise _fault("timeZone", zone, "a name of the IANA, such as Europe/Zurich") from None
+        self._zone = zone(time_zone, "spec.timeZone", "the schedule")
         accepted = "five fields of cron: minute, hour, day, month, day of the week"
         if len(schedule.split()) != _FIELDS:
             raise _fault("schedule", schedule, accepted)

@@ -1,0 +1,18 @@
+"""Names that are exchanged through MLflow, Kubeflow and files: steps, metrics, tags."""
+
+from __future__ import annotations
+
+EVALUATE_FLOAT, EVALUATE_INT8, BENCHMARK = "evaluate-float", "evaluate-int8", "benchmark"
+"""Steps of a chain whose figures it is compared by."""
+
+OKS_FLOAT, OKS_INT8 = "oks_float", "oks_int8"
+FITS = "fits"
+LATENCY_MS_ESTIMATE = "latency_ms_estimate"
+
+TAG_CHAIN_ID, TAG_STAGE = "poseline.chain_id", "poseline.stage"
+TAG_STATE, TAG_MESSAGE = "poseline.state", "poseline.message"
+TAG_GATE = "poseline.gate"
+TAG_MODEL_URI = "poseline.model_uri"
+TAG_MODEL_NAME, TAG_MODEL_VERSION = "poseline.model_name", "poseline.model_version"
+TAG_FAILED_TASK, TAG_ERROR = "poseline.failed_task", "poseline.error"
+TAG_REMEDY, TAG_EXIT_CODE = "poseline.remedy", "poseline.exit_code"
