@@ -70,11 +70,12 @@ test-kubeflow: .venv/.ready ## Hold the client and the operator against a real K
 kind-up: images ## Make a kind cluster with KFP, load the images, install the chart
 	@tests/cluster/kind.sh
 
-lint: .venv/.ready ## ruff, mypy strict, import rules, stale schemas
+lint: .venv/.ready ## ruff, mypy strict, import rules, dead code, stale schemas
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache >/tmp/poseline-imports.$$$$ || (cat /tmp/poseline-imports.$$$$; exit 1)
 	@$(BIN)/mypy
+	@$(BIN)/python .ci/dead_code.py
 	@$(BIN)/poseline schema --check
 
 schema: .venv/.ready ## Regenerate every schema and table that comes from the config models

@@ -15,7 +15,7 @@ def pipeline(
     dataset: str = "",
     model: str = "",
     keypoints: int = 0,
-):
+) -> None:
     """What quantization costs a model of your own."""
     builder.chain("chain_eqe", **locals())
 

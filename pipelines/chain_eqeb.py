@@ -16,7 +16,7 @@ def pipeline(
     model: str = "",
     keypoints: int = 0,
     board: str = "",
-):
+) -> None:
     """What quantization costs a model of your own, and its fit on a board."""
     builder.chain("chain_eqeb", **locals())
 

@@ -16,7 +16,7 @@ def pipeline(
     model: str = "",
     keypoints: int = 0,
     board: str = "",
-):
+) -> None:
     """A model of your own as int8, and its fit on a board."""
     builder.chain("chain_qb", **locals())
 

@@ -19,7 +19,7 @@ def pipeline(
     epochs: int = 0,
     batch_size: int = 0,
     learning_rate: float = 0.0,
-):
+) -> None:
     """From a data set to an int8 pose model and what quantization costs."""
     builder.chain("chain_tqe", **locals())
 

@@ -20,7 +20,7 @@ def pipeline(
     batch_size: int = 0,
     learning_rate: float = 0.0,
     board: str = "",
-):
+) -> None:
     """From a data set to an int8 pose model, its accuracy and its fit on a board."""
     builder.chain("chain_tqeb", **locals())
 

@@ -13,8 +13,7 @@ from poseline.cli.kubeflow_options import (
     schedule_order,
     unschedule_package,
 )
-from poseline.cli.pipeline_catalog import package
-from poseline.config.models.config import CHAINS
+from poseline.cli.pipeline_catalog import mode_of, package
 from poseline.errors import ConfigError, Problem
 from poseline.store.manifest import write_atomic
 
@@ -74,8 +73,7 @@ def main(name: str, arguments: list[str] | None = None) -> None:
         if unschedule:
             unschedule_package(text, where, run_name)
         elif any(asked):
-            mode = name if name in CHAINS else None
-            order = (settings or Settings()).order(text, mode)
+            order = (settings or Settings()).order(text, mode_of(name))
             if submit:
                 return run_order(order, where, run_name, wait=wait)
             if schedule is not None:

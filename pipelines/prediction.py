@@ -15,7 +15,7 @@ def pipeline(
     images: str = "",
     model: str = "",
     keypoints: int = 0,
-):
+) -> None:
     """The poses that a model sees, drawn on pictures, and as COCO results."""
     builder.chain("prediction", **locals())
 

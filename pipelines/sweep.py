@@ -1,5 +1,7 @@
 """sweep: chain_tqeb for each of several variants, and a comparison."""
 
+from typing import Any
+
 from kfp import dsl
 
 from poseline_kfp.pipelines import builder, command, form
@@ -13,13 +15,13 @@ from poseline_kfp.pipelines import builder, command, form
 def pipeline(
     config: str = form.CONFIG,
     dataset: str = "",
-    variants: list[dict] = form.VARIANTS,
+    variants: list[dict[str, Any]] = form.VARIANTS,
     keypoints: int = 0,
     epochs: int = 0,
     batch_size: int = 0,
     learning_rate: float = 0.0,
     board: str = "",
-):
+) -> None:
     """Several models on one data set: accuracy against flash and latency, the best ones marked."""
     fields = {k: v for k, v in locals().items() if k != "variants"}
     builder.sweep("chain_tqeb", variants, **fields)

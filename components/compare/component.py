@@ -13,7 +13,7 @@ def compare(
     benchmark: list[str],
     table: Output[Markdown],
     page: Output[HTML],
-):
+) -> None:
     """Compare the models of a sweep: accuracy against flash and latency.
 
     Args:

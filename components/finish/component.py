@@ -22,7 +22,7 @@ def finish(
     learning_rate: float = 0.0,
     board: str = "",
     images: str = "",
-):
+) -> None:
     """Write the final status of a run and its settings to MLflow, whatever became of it.
 
     Args:

@@ -16,7 +16,7 @@ def gate(
     evaluate_float: str = "",
     evaluate_int8: str = "",
     benchmark: str = "",
-):
+) -> None:
     """Register a model in MLflow where it reaches what `gate` of the config asks.
 
     A model that does not is no error: the run ends well, and `verdict` says why.

@@ -7,7 +7,7 @@ from poseline.kubeflow.platform import Images
 
 
 @dsl.component(base_image=Images().ml, install_kfp_package=False)
-def import_model(data: str, model: Output[Model]):
+def import_model(data: str, model: Output[Model]) -> None:
     """Bring `general.model_path` among the artifacts; cached by its content.
 
     Args:

@@ -14,7 +14,7 @@ def predict(
     model: Input[Model],
     poses: Output[Artifact],
     page: Output[HTML],
-):
+) -> None:
     """Draw the poses that a model sees.
 
     Args:

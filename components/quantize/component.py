@@ -15,7 +15,7 @@ def quantize(
     quantized: Output[Model],
     metrics: Output[Metrics],
     page: Output[HTML],
-):
+) -> None:
     """Quantize a model to int8, after training.
 
     Args:

@@ -1,6 +1,6 @@
 """resolve: check what a run was started with, and cut it into what each task depends on."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kfp import dsl
 
@@ -21,7 +21,7 @@ def resolve(
     learning_rate: float = 0.0,
     board: str = "",
     images: str = "",
-    variant: dict = {},  # noqa: B006
+    variant: dict[str, Any] = {},  # noqa: B006
 ) -> NamedTuple(
     "Resolved",
     [

@@ -14,7 +14,7 @@ def train(
     model: Output[Model],
     metrics: Output[Metrics],
     page: Output[HTML],
-):
+) -> None:
     """Train a model; a pod that was preempted goes on from its last epoch.
 
     Args:

@@ -47,7 +47,7 @@ def describe(pipeline: str) -> tuple[str, str]:
 def mode_of(pipeline: str) -> OperationMode | None:
     """Return the mode that a pipeline is of; None: it is of none alone."""
     name = Path(pipeline).stem
-    return cast(OperationMode, name) if name in CHAINS else None
+    return next((mode for mode in CHAINS if mode == name), None)
 
 
 def _loaded(pipeline: str) -> Any:

@@ -94,10 +94,6 @@ class Kubeflow:
         """Close its connections."""
         self.api.close()
 
-    def health(self) -> dict[str, Any]:
-        """Return what the server says about itself: `multi_user`, `tag_name`."""
-        return self.api.get("/healthz")
-
     def pipeline_version(self, pipeline: str, package: str, description: str = "") -> Version:
         """Return the version that a package is, after uploading it where it is missing.
 
@@ -193,12 +189,6 @@ class Kubeflow:
             query = {"sort_by": "created_at desc", "experiment_id": found["experiment_id"]}
         pages = self.api.pages("/runs", "runs", query | {"page_size": min(limit, 100)})
         return [Run.read(run) for run, _ in zip(pages, range(limit), strict=False)]
-
-    def find_run(self, name: str, experiment: str) -> Run | None:
-        """Return the run of exactly this name, the oldest where there are more; None: no such."""
-        found = self._experiment(experiment)
-        named = self._named(name, found["experiment_id"]) if found else []
-        return self.run(named[0]["run_id"]) if named else None
 
     def terminate(self, run_id: str) -> bool:
         """End a run.

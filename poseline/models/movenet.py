@@ -11,9 +11,6 @@ from poseline.config.models.training import Model
 from poseline.models.backbone import mobilenet_v2, tapped
 
 NAME = "st_movenet_lightning_heatmaps"
-STRIDE = 4
-"""Input pixels per heatmap cell."""
-
 _PYRAMID = (24, 32, 64)
 """Channels at 1/4, 1/8 and 1/16 of the input."""
 _HEAD = 96

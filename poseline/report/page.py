@@ -78,10 +78,6 @@ class Page:
             f'{end}<section aria-labelledby="{mark}"><h2 id="{mark}">{html.escape(text)}</h2>'
         )
 
-    def subheading(self, text: str) -> None:
-        """Begin a part of a section."""
-        self.parts.append(f"<h3>{html.escape(text)}</h3>")
-
     def text(self, text: str, *, muted: bool = False) -> None:
         """Add a paragraph."""
         style = ' class="muted"' if muted else ""

@@ -58,7 +58,7 @@ def profile(url, control_plane, namespace, tmp_path):
 
 def test_an_owner_runs_and_schedules(profile, control_plane):
     with profile.client() as kubeflow:
-        assert kubeflow.health()["multi_user"]
+        assert kubeflow.api.get("/healthz")["multi_user"]
         version = kubeflow.pipeline_version("chain", PACKAGE)
         run = kubeflow.submit("one", version, {}, "poses")
         assert kubeflow.submit("one", version, {}, "poses").id == run.id

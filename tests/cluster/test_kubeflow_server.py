@@ -95,7 +95,6 @@ def test_runs_of_every_name_are_made_once(kubeflow, version, name):
     assert {each: run.name for each, run in made.items()} == {each: each for each in names}
     again = {each: kubeflow.submit(each, version, {}, name).id for each in names}
     assert again == {each: run.id for each, run in made.items()}
-    assert kubeflow.find_run("100% a+b", name).id == made["100% a+b"].id
     assert len(kubeflow.runs(name)) == len(names)
 
 

@@ -10,11 +10,12 @@ from poseline.config.loading import load
 from poseline.config.models.config import CHAINS, Config
 from poseline.config.requirements.checks import REQUIREMENTS
 from poseline.config.schema import generate
-from poseline.config.schema.json_schema import transform
+from poseline.config.schema.json_schema import strict_schema, transform
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 EDITOR = jsonschema.Draft7Validator(generate.editor_schema())
-VALUES = jsonschema.Draft7Validator(generate.values_schema())
+VALUES = jsonschema.Draft7Validator(transform(strict_schema(Config), generate.draft_07))
+"""A config in a chart's values, as far as a PoseSchedule has one."""
 
 
 def _draft_4(node):

@@ -40,8 +40,6 @@ def test_a_run_of_a_name_is_made_once(kubeflow, server):
     assert submit(kubeflow, "run-2").id != run.id
     assert submit(kubeflow, experiment="others").id != run.id
     assert server.count("POST", ".*/runs") == 3
-    assert kubeflow.find_run("run-1", "poses").id == run.id
-    assert kubeflow.find_run("run-9", "poses") is None is kubeflow.find_run("run-1", "none")
 
 
 FAULTS = [
@@ -216,14 +214,14 @@ def test_a_wrong_address_is_not_taken_for_a_lost_run(kubeflow, server):
 def test_a_login_page_asks_for_a_token(kubeflow, server, kind):
     server.fail(kind, path="/healthz$")
     with pytest.raises(DeniedError) as error:
-        kubeflow.health()
+        kubeflow.api.get("/healthz")
     assert "--token-file" in error.value.remedy
 
 
 def test_nobody_there():
     there = pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9 does not answer")
     with Kubeflow("127.0.0.1:9", timeout=1, patience=0.5) as kubeflow, there:
-        kubeflow.health()
+        kubeflow.api.get("/healthz")
 
 
 @pytest.mark.parametrize("host", ["ftp://a", "http://", "http://u:p@a", "http://[", "a b", ""])
@@ -235,7 +233,7 @@ def test_a_host_that_is_none(host):
 @pytest.mark.parametrize("end", ["/", "/apis/v2beta1", "/apis/v2beta1/"])
 def test_the_end_of_a_host_does_not_matter(server, end):
     with Kubeflow(server.url + end) as kubeflow:
-        assert kubeflow.health()["tag_name"] == "2.17.0"
+        assert kubeflow.api.get("/healthz")["tag_name"] == "2.17.0"
 
 
 def test_a_rotated_token_is_read_again(server, tmp_path, capfd):
@@ -251,7 +249,7 @@ def test_a_rotated_token_is_read_again(server, tmp_path, capfd):
         rotate = threading.Timer(0.1, path.write_text, ("third-secret",))
         rotate.start()
         server.fail("slow", path="/healthz$", delay=0.3)  # the token changes under way
-        assert kubeflow.health()
+        assert kubeflow.api.get("/healthz")
         assert server.seen[-2:] == ["second-secret", "third-secret"]
         server.tokens = {"fourth-secret"}
         with pytest.raises(DeniedError, match="authenticate") as error:
@@ -312,9 +310,9 @@ def test_certificates(server, tmp_path):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     url = server.url.replace("http:", "https:")
     with Kubeflow(url, ca=cert) as kubeflow:
-        assert kubeflow.health()
+        assert kubeflow.api.get("/healthz")
     with Kubeflow(url, patience=0) as kubeflow, pytest.raises(UnreachableError, match="--ca"):
-        kubeflow.health()
+        kubeflow.api.get("/healthz")
     for wrong in (tmp_path / "none", tmp_path / "text"):
         (tmp_path / "text").write_text("text")
         with pytest.raises(ConfigError, match="PEM"):

@@ -19,7 +19,7 @@ from poseline.config.models.training import Training
 
 Stage = Literal["convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"]
 
-CHAINS: dict[str, tuple[Stage, ...]] = {
+CHAINS: dict[OperationMode, tuple[Stage, ...]] = {
     "training": ("train",),
     "evaluation": ("evaluate",),
     "quantization": ("quantize",),

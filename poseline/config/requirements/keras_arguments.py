@@ -18,10 +18,6 @@ Arguments = Mapping[str, str]
 
 FIGURES = ("loss", "val_loss", "val_oks", "learning_rate")
 """What an epoch measures, and callbacks may monitor."""
-UNREACHABLE = ("LossScaleOptimizer", "MultiOptimizer")
-"""Optimizers of Keras around others, which a config cannot write down."""
-WITHOUT_USE = ("CallbackList", "History", "ProgbarLogger")
-"""Callbacks of Keras that a training has anyway."""
 BUILT_IN = ("ModelCheckpoint", "TensorBoard")
 
 _COMMON = {

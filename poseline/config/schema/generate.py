@@ -15,7 +15,7 @@ from poseline.config.schema.json_schema import Schema, strict_schema, transform
 from poseline.config.schema.reference import reference
 from poseline.store.manifest import write_atomic
 
-__all__ = ["OUTPUTS", "cel_rules", "crd_schema", "editor_schema", "generate", "values_schema"]
+__all__ = ["OUTPUTS", "cel_rules", "crd_schema", "editor_schema", "generate"]
 
 LONGEST_TEXT = 4096
 """Characters of a text in a custom resource, where its field says no less."""
@@ -58,11 +58,6 @@ def editor_schema() -> Schema:
         "definitions": _TEXTS,
         **made,
     }
-
-
-def values_schema() -> Schema:
-    """Return the strict draft-07 schema of a config in its normal form, for Helm values."""
-    return transform(strict_schema(Config), draft_07)
 
 
 def crd_schema(model: type[BaseModel] = Config) -> Schema:
