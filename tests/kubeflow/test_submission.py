@@ -133,21 +133,16 @@ def test_where_the_server_is(monkeypatch):
     assert submission.connect("https://other").api.host == "https://other"
 
 
-def test_logs_are_found_under_either_name_of_a_pod(config, kubeflow, server):
+def test_logs_are_found_by_the_name_of_a_pod(config, kubeflow, server):
     run = submission.submit(kubeflow, order(config), "one")
     states = {"train": "SUCCEEDED", "quantize": "FAILED"}
     server.objects.settle(run.id, {"state": "RUNNING", "tasks": states})
     run = kubeflow.run(run.id)
     assert list(logs.logs(kubeflow, run)) == []
-    train, quantize = (task.pods[0] for task in run.tasks)
-    flow, _, digest = train.rpartition("-")
-    pod = f"{flow}-system-container-impl-{digest}"
-    server.objects.logs = {pod: "epoch 1\nepoch 2\n", quantize: json.dumps({"level": "error"})}
-    found = [(log.task, log.pod, log.text) for log in logs.logs(kubeflow, run)]
-    assert found == [
-        ("train", pod, "epoch 1\nepoch 2\n"),
-        ("quantize", quantize, '{"level": "error"}'),
-    ]
+    _, quantize = (task.pods[0] for task in run.tasks)
+    server.objects.logs = {quantize: json.dumps({"level": "error"})}
+    found = [(log.task, log.place, log.text) for log in logs.logs(kubeflow, run)]
+    assert found == [("quantize", quantize, '{"level": "error"}')]
     assert [log.task for log in logs.logs(kubeflow, run, "quantize")] == ["quantize"]
     with pytest.raises(RefusedError, match="no task benchmark") as error:
         list(logs.logs(kubeflow, run, "benchmark"))
