@@ -8,10 +8,12 @@ EVALUATE_FLOAT, EVALUATE_INT8, BENCHMARK = "evaluate-float", "evaluate-int8", "b
 OKS_FLOAT, OKS_INT8 = "oks_float", "oks_int8"
 FITS = "fits"
 LATENCY_MS_ESTIMATE = "latency_ms_estimate"
+FLASH_KB, RAM_KB = "flash_kb", "ram_kb"
 
 TAG_CHAIN_ID, TAG_STAGE = "poseline.chain_id", "poseline.stage"
 TAG_STATE, TAG_MESSAGE = "poseline.state", "poseline.message"
 TAG_GATE = "poseline.gate"
+TAG_RUN_DIRECTORY = "poseline.run_directory"
 TAG_MODEL_URI = "poseline.model_uri"
 TAG_MODEL_NAME, TAG_MODEL_VERSION = "poseline.model_name", "poseline.model_version"
 TAG_FAILED_TASK, TAG_ERROR = "poseline.failed_task", "poseline.error"

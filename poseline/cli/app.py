@@ -33,7 +33,7 @@ _COMMANDS = {
     "predict": ("run", "Draw the poses that a model sees."),
     "benchmark": ("run", "Measure a model here and estimate it on the boards."),
     "demo": ("run", "Make a set of drawn people and run chain_tqeb on it."),
-    "compare": ("tracking", "Compare finished chains: accuracy, flash, latency."),
+    "compare": ("runs", "Compare finished runs: accuracy, flash, latency."),
     "validate": ("config", "Check a config and print it resolved."),
     "lr-plot": ("config", "Draw the learning rate over the epochs."),
     "schema": ("config", "Write what is generated from the config models."),
@@ -43,6 +43,7 @@ for _name, (_module, _help) in _COMMANDS.items():
     _path = f"poseline.cli.{_module}:{_name.replace('-', '_')}"
     app.command(_path, name=_name, help=_help)
 app.command("poseline.cli.dataset:app", name="dataset", help="Convert, make and look at sets.")
+app.command("poseline.cli.runs:app", name="runs", help="List, show, compare and remove runs.")
 app.command("poseline.cli.tracking:app", name="mlflow", help="Deliver what waits for MLflow.")
 app.command(
     "poseline.cli.pipelines:app",

@@ -1,4 +1,4 @@
-"""A self-contained HTML page: its parts, its style, and no address of anything else."""
+"""A self-contained HTML page: its parts, its style; it links files beside it, and loads none."""
 
 from __future__ import annotations
 
@@ -152,6 +152,14 @@ class Page:
         self.parts.append(
             f'<figure><img alt="{text}" src="data:image/{kind};base64,{data}">{said}</figure>'
         )
+
+    def links(self, links: Mapping[str, str]) -> None:
+        """Add a list of links to files beside the page: text to relative address."""
+        items = "".join(
+            f'<li><a href="{html.escape(address, quote=True)}">{html.escape(text)}</a></li>'
+            for text, address in links.items()
+        )
+        self.parts.append(f"<ul>{items}</ul>")
 
     def code(self, text: str, summary: str = "") -> None:
         """Add preformatted text, folded away where it has a summary."""

@@ -12,6 +12,7 @@ from poseline.config.loading import load
 from poseline.config.models.config import Config
 from poseline.config.models.steps import Step, steps
 from poseline.errors import BackendError, PoselineError
+from poseline.names import TAG_RUN_DIRECTORY
 from poseline.runner import preflight
 from poseline.runner.inputs import Sources
 from poseline.runner.step import run_task
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 CONFIG = "config.yaml"
 REPORT = "report.html"
-_LOCK = ".lock"
+LOCK = ".lock"
 
 
 @dataclass
@@ -119,7 +120,7 @@ def run_chain(config: Config, on_start: Callable[[Experiment], None] | None = No
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(folder / _LOCK, folder):
+        with locked(folder / LOCK, folder):
             if on_start:
                 on_start(experiment)
             _run_steps(experiment)
@@ -137,6 +138,7 @@ def _run_steps(experiment: Experiment) -> None:
     write_stamped(experiment.folder / CONFIG, load.dump(config), YAML)
     outbox = experiment.folder / config.general.logs_dir / "mlflow"
     with open_tracker(config.mlflow.uri, config.general.project_name, outbox) as tracker:
+        tracker.parent.tags(_tags(experiment))
         tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
         sources = _convert(experiment)
         refused: BackendError | None = None
@@ -150,6 +152,13 @@ def _run_steps(experiment: Experiment) -> None:
         tracker.parent.artifacts({"report": _report(experiment, sources)})
         if refused:
             raise refused
+
+
+def _tags(experiment: Experiment) -> dict[str, str]:
+    """Return what lets a user find the run in MLflow: a name to read, and where its files are."""
+    folder = experiment.folder.resolve()
+    name = f"{experiment.config.operation_mode} {folder.name}"
+    return {"mlflow.runName": name, TAG_RUN_DIRECTORY: str(folder)}
 
 
 def _convert(experiment: Experiment) -> Sources:

@@ -16,9 +16,11 @@ from poseline.names import (
     EVALUATE_FLOAT,
     EVALUATE_INT8,
     FITS,
+    FLASH_KB,
     LATENCY_MS_ESTIMATE,
     OKS_FLOAT,
     OKS_INT8,
+    RAM_KB,
 )
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import Manifest, write_atomic
@@ -29,7 +31,7 @@ RESULT, PAGE = "gate.json", "gate.md"
 SHOWN = {
     EVALUATE_FLOAT: {"oks": OKS_FLOAT},
     EVALUATE_INT8: {"oks": OKS_INT8},
-    BENCHMARK: {name: name for name in (FITS, LATENCY_MS_ESTIMATE)},
+    BENCHMARK: {name: name for name in (FITS, LATENCY_MS_ESTIMATE, FLASH_KB, RAM_KB)},
 }
 """Step to the figures that chains are compared by, and to what they are called there."""
 

@@ -51,6 +51,31 @@ def locked(file: Path, what: Path) -> Iterator[None]:
         _held.discard(file)
 
 
+def holder(file: Path) -> str | None:
+    """Return who holds a lock file, in words; None: nobody does.
+
+    Args:
+        file: The lock file, there or not.
+    """
+    file = Path(os.path.realpath(file))
+    if file in _held:
+        return f"process {os.getpid()}, this one"
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):
+            return None
+        named = os.pread(descriptor, 4096, 0).decode(errors="replace").strip()
+        return named or "another process"
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _acquire(file: Path, what: Path) -> int:
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)

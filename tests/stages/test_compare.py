@@ -1,6 +1,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,9 +9,9 @@ from hypothesis import strategies as st
 
 from poseline.cli.app import main
 from poseline.errors import DataError
+from poseline.report.ranking import Row, pareto, ranked
 from poseline.runner.chain import CONFIG
 from poseline.stages import compare
-from poseline.stages.compare import Row, pareto
 from poseline.store.manifest import Manifest
 
 FIGURE = st.one_of(st.integers(-4, 4).map(float), st.floats(allow_nan=True))
@@ -64,7 +65,8 @@ RUNS = {
 
 
 def test_runs_are_compared(tmp_path):
-    rows = compare.run(RUNS, tmp_path / "out")
+    (group,) = compare.run(RUNS, tmp_path / "out")
+    rows = group.rows
     assert [row.name for row in rows][:2] == [
         "alpha 1.0, input_size 192",
         "alpha 0.5, input_size 256",
@@ -77,22 +79,51 @@ def test_runs_are_compared(tmp_path):
     assert {row.name for row in rows if not row.best_by_latency} == {"alpha 0.35, input_size 256"}
     first = rows[0]
     assert (first.oks, first.oks_float, first.fits) == (0.71, 0.73, False)
-    assert Row(**json.loads((tmp_path / "out" / compare.RESULT).read_text())[0]) == first
+    found = json.loads((tmp_path / "out" / compare.RESULT).read_text())[0]
+    assert Row(**found | {"keypoints": tuple(found["keypoints"])}) == first
     table = (tmp_path / "out" / compare.TABLE).read_text()
     assert "| 1 | alpha 1.0, input_size 192 | 0.710 | 0.730 | 2,560 | 300 | 1,400.0 | no |" in table
     page = (tmp_path / "out" / compare.PAGE).read_text()
-    assert not re.search(r'(?:src|href)="(?!data:)', page)
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     assert (tmp_path / "out" / compare.PICTURE).stat().st_size > 10_000
 
 
 def test_what_was_not_measured_is_left_open(tmp_path):
-    rows = compare.run(
+    measured, unmeasured = compare.run(
         {"a": [evaluation("m", 0.5)], "b | c": [], "d": next(reversed(RUNS.values()))},
         tmp_path / "o",
     )
-    assert [row.name for row in rows] == ["d", "a", "b | c"]
-    assert not rows[1].best_by_flash
-    assert "| 3 | b \\| c | – | – | – | – | – | – |" in (tmp_path / "o" / compare.TABLE).read_text()
+    assert [row.name for row in measured.rows] == ["d", "a"]
+    assert [row.name for row in unmeasured.rows] == ["b | c"]
+    assert not measured.rows[1].best_by_flash
+    assert "| 1 | b \\| c | – | – | – | – | – | – |" in (tmp_path / "o" / compare.TABLE).read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inputs": {"model": "m", "test": "another"}},
+        {"summary": {"pictures": 7}},
+        {"summary": {"oks_per_keypoint": {"nose": 0.4}}},
+    ],
+)
+def test_what_was_measured_on_something_else_is_not_ranked(tmp_path, change):
+    other = replace(evaluation("m", 0.9), **change)
+    groups = compare.run({"a": [evaluation("m", 0.5)], "b": [other]}, tmp_path / "o")
+    assert [len(group.rows) for group in groups] == [1, 1]
+    assert len({group.title for group in groups}) == 2
+    assert "cannot be compared" in (tmp_path / "o" / compare.TABLE).read_text()
+    assert (tmp_path / "o" / "compare-2.png").is_file()
+
+
+def test_boards_do_not_share_a_front():
+    rows = [
+        Row("a", oks=0.5, flash_kb=900, latency_ms=90, board="NUCLEO-F401RE"),
+        Row("b", oks=0.6, flash_kb=800, latency_ms=10, board="STM32N6570-DK"),
+    ]
+    assert all(row.best_by_flash and row.best_by_latency for row in ranked(rows))
+    same = [replace(row, board="STM32N6570-DK") for row in rows]
+    assert [row.name for row in ranked(same) if row.best_by_flash] == ["b"]
 
 
 def test_nothing_to_compare_is_told(tmp_path):
@@ -130,4 +161,4 @@ def test_compare_names_experiments_by_what_differs(tmp_path, capsys):
 
 def test_compare_tells_what_is_no_experiment(tmp_path, capsys):
     assert called("compare", tmp_path, "--out", tmp_path / "out") == 3
-    assert "no finished stage" in capsys.readouterr().err
+    assert "is no run directory" in capsys.readouterr().err
