@@ -9,7 +9,7 @@ from poseline.config.loading import load
 from poseline.terminal import Console
 
 
-def validate(config: Path, *overrides: str) -> None:
+def validate(config: Path, *overrides: str, online: bool = False) -> None:
     """Check a config and print it resolved, with every default.
 
     Example: `poseline validate examples/demo.yaml training.epochs=5`
@@ -17,8 +17,13 @@ def validate(config: Path, *overrides: str) -> None:
     Args:
         config: The YAML file.
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
+        online: Also look whether every path, URI and pretrained weight can be had.
     """
     resolved = load.load(config, overrides)
+    if online:
+        from poseline.runner.reachable import check_reachable
+
+        check_reachable(resolved, str(config))
     Console(soft_wrap=True, highlight=False).print(load.dump(resolved), end="", markup=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import keras
 
 from poseline.errors import ModelError
+from poseline.models.imagenet import imagenet_weights
 
 TAPS = ("block_2_add", "block_5_add", "block_9_add")
-_PUBLISHED_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-_PUBLISHED_SIZES = (96, 128, 160, 192, 224)  # wider than alpha 1 there is 224 alone
-_PUBLISHED_AT = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 
 
 def mobilenet_v2(
@@ -43,7 +40,7 @@ def mobilenet_v2(
             "use color_mode rgb, or pretrained_weights: None",
         )
     if weights == "imagenet":
-        path = _download(alpha, input_shape)
+        path = imagenet_weights(alpha, input_shape)
         remedy = f"remove {path} to download it again"
     else:
         path, remedy = Path(weights), "give MobileNetV2 weights without the classifier (no_top)"
@@ -57,31 +54,6 @@ def mobilenet_v2(
             f"{path} does not fit MobileNetV2 with alpha {alpha}: {reason}", remedy
         ) from None
     return backbone
-
-
-def _download(alpha: float, input_shape: tuple[int | None, ...]) -> Path:
-    """Let Keras download its ImageNet weights once; its cache keeps them."""
-    if alpha not in _PUBLISHED_ALPHAS:
-        raise ModelError(
-            f"there are no ImageNet weights for alpha {alpha:g}",
-            f"use one of {', '.join(map(str, _PUBLISHED_ALPHAS))}, a path, or None",
-        )
-    size = input_shape[0] if input_shape[0] in _PUBLISHED_SIZES and alpha <= 1 else 224
-    name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}_no_top.h5"
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    try:
-        found = keras.utils.get_file(
-            name, _PUBLISHED_AT + name, cache_dir=str(home), cache_subdir="models"
-        )
-        return Path(found)
-    except Exception as error:  # Keras raises a bare Exception where a download fails
-        raise ModelError(
-            f"the ImageNet weights cannot be downloaded: {str(error).splitlines()[0]}",
-            f"get {_PUBLISHED_AT}{name} elsewhere and put it into "
-            f"{home / 'models'}, or set "
-            "training.model.pretrained_weights to its path or URI, or to None to start from "
-            "scratch",
-        ) from None
 
 
 def tapped(backbone: keras.Model) -> tuple[Any, ...]:

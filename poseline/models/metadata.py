@@ -11,6 +11,8 @@ from poseline.config.models.preprocessing import AspectRatio, ColorMode, Decodin
 from poseline.errors import ModelError
 from poseline.store.manifest import write_atomic
 
+_MAX_BYTES = 1 << 20
+
 
 class ModelMetadata(BaseModel):
     """Written beside each model that poseline saves, as `<model file name>.json`."""
@@ -78,8 +80,20 @@ def read_metadata(model: Path) -> ModelMetadata | None:
     if not path.is_file():
         return None
     try:
-        return ModelMetadata.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ValueError(f"it has over {_MAX_BYTES:,} bytes")
+        return ModelMetadata.model_validate_json(content)
+    except (ValueError, OSError) as error:
         raise ModelError(
-            f"{path} is not a model's metadata: {error.errors()[0]['msg']}", "remove or restore it"
+            f"{path} is not a model's metadata: {_fault(error)}", "remove or restore it"
         ) from None
+
+
+def _fault(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from poseline.config.models.quantization import Quantization
+from poseline.quantization.source import Source
 
 Array = np.ndarray[Any, Any]
 Calibration = Callable[[], Iterable[Array]]
@@ -23,7 +23,7 @@ class Quantizer(Protocol):
     accepts: tuple[str, ...]
     """Suffixes of the models it takes."""
 
-    def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
+    def quantize(self, source: Source, calibration: Calibration, settings: Quantization) -> bytes:
         """Return the quantized model's file.
 
         Raises:

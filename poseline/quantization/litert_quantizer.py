@@ -8,18 +8,18 @@ from typing import Any
 
 from poseline.config.models.quantization import IOType, Quantization
 from poseline.errors import BackendError, ModelError
-from poseline.models.loading import load_keras
+from poseline.models.quiet import quiet_stderr
 from poseline.quantization.base import Calibration
-from poseline.quantization.quiet import quiet_stderr
+from poseline.quantization.source import SAVED_MODEL, Source, refuse_equalization
 
 
 class LiteRTQuantizer:
     """Keras or a float .tflite in, .tflite out; weights int8, activations int8."""
 
     suffix = ".tflite"
-    accepts: tuple[str, ...] = (".h5", ".keras", ".tflite")
+    accepts: tuple[str, ...] = (".h5", ".keras", ".tflite", SAVED_MODEL)
 
-    def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
+    def quantize(self, source: Source, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""
         try:
             from litert_quantizer import quantizer as tool
@@ -28,29 +28,31 @@ class LiteRTQuantizer:
                 "litert_quantizer is not installed", "install poseline[ml]"
             ) from None
         with tempfile.TemporaryDirectory() as folder:
-            source = _float_model(model, settings, Path(folder))
-            signature, name = _signature(model, source)
+            ready = _float_model(source, settings, Path(folder))
+            signature, name = _signature(source.path, ready)
             with quiet_stderr():
-                work = tool.Quantizer(str(source), _recipe(settings))
+                work = tool.Quantizer(str(ready), _recipe(settings))
                 data = {signature: [{name: picture} for picture in calibration()]}
                 return bytes(work.quantize(work.calibrate(data)).quantized_model)
 
 
-def _float_model(model: Path, settings: Quantization, folder: Path) -> Path:
-    if model.suffix.lower() == ".tflite":
-        if settings.optimize:
-            raise ModelError(
-                f"the weights of {model.name} cannot be equalized: it is converted already",
-                "give the Keras model, or set quantization.optimize to False",
-            )
-        return model
+def _float_model(source: Source, settings: Quantization, folder: Path) -> Path:
+    """Return a float .tflite with a signature."""
+    if source.suffix in (".tflite", SAVED_MODEL) and settings.optimize:
+        raise refuse_equalization(source.path)
+    if source.suffix == ".tflite":
+        return source.path
     from poseline.quantization.equalization import equalize
     from poseline.quantization.tflite_converter import signed_tflite
 
-    loaded = load_keras(model)
-    source = folder / "float.tflite"
-    source.write_bytes(signed_tflite(equalize(loaded) if settings.optimize else loaded))
-    return source
+    ready = folder / "float.tflite"
+    if source.suffix == SAVED_MODEL:
+        ready.write_bytes(source.float_tflite)
+    else:
+        ready.write_bytes(
+            signed_tflite(equalize(source.keras) if settings.optimize else source.keras)
+        )
+    return ready
 
 
 def _signature(model: Path, source: Path) -> tuple[str, str]:

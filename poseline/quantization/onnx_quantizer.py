@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from poseline.config.models.quantization import Quantization
 from poseline.errors import BackendError, ModelError
+from poseline.models.quiet import quiet_stderr
 from poseline.quantization.base import Calibration
-from poseline.quantization.quiet import quiet_stderr
+from poseline.quantization.source import Source, refuse_equalization
 
 
 class OnnxQuantizer:
@@ -22,8 +26,9 @@ class OnnxQuantizer:
     suffix = ".onnx"
     accepts: tuple[str, ...] = (".onnx",)
 
-    def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
+    def quantize(self, source: Source, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""
+        model = source.path
         try:
             import onnx
             from onnxruntime import quantization as tool
@@ -38,10 +43,7 @@ class OnnxQuantizer:
                 "set quantization_input_type and quantization_output_type to float",
             )
         if settings.optimize:
-            raise ModelError(
-                f"the weights of {model.name} cannot be equalized: it is no Keras model",
-                "set quantization.optimize to False",
-            )
+            raise refuse_equalization(model)
         loaded = onnx.load(model)
         if any(node.op_type == "QuantizeLinear" for node in loaded.graph.node):
             raise ModelError(f"{model.name} is quantized already", "give the float model")
@@ -70,7 +72,7 @@ def _raised(model: Any, opset: int) -> Any:
 
 
 class _Reader:
-    """What ONNX Runtime asks for calibration pictures, one at a time."""
+    """What ONNX Runtime asks for: calibration pictures, in batches of the model's own size."""
 
     def __init__(self, model: Path, calibration: Calibration) -> None:
         import onnxruntime as ort
@@ -78,10 +80,13 @@ class _Reader:
         session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
         entry = session.get_inputs()[0]
         self._name, self._first = entry.name, entry.shape[1] in (1, 3, 4)
+        self._batch = entry.shape[0] if isinstance(entry.shape[0], int) else 1
         self._pictures = iter(calibration())
 
     def get_next(self) -> dict[str, Any] | None:
-        picture = next(self._pictures, None)
-        if picture is None:
+        pictures = list(itertools.islice(self._pictures, self._batch))
+        if not pictures:
             return None
-        return {self._name: picture.transpose(0, 3, 1, 2) if self._first else picture}
+        pictures += pictures[-1:] * (self._batch - len(pictures))
+        batch = np.concatenate(pictures)
+        return {self._name: batch.transpose(0, 3, 1, 2) if self._first else batch}

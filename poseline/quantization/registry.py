@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
 from poseline.quantization.base import Quantizer
+from poseline.quantization.source import Source
 
 
-def quantizer_for(settings: Quantization, model: Path) -> Quantizer:
+def quantizer_for(settings: Quantization, source: Source) -> Quantizer:
     """Return the quantizer that a config names.
 
     Raises:
@@ -26,10 +26,10 @@ def quantizer_for(settings: Quantization, model: Path) -> Quantizer:
         "onnx_quantizer": OnnxQuantizer,
     }
     found = known[settings.quantizer]()
-    if model.suffix.lower() not in found.accepts:
-        other = "onnx_quantizer" if model.suffix == ".onnx" else "TFlite_converter"
+    if source.suffix not in found.accepts:
+        other = "onnx_quantizer" if source.suffix == ".onnx" else "TFlite_converter"
         raise ModelError(
-            f"{settings.quantizer} does not take {model.name}; it takes "
+            f"{settings.quantizer} does not take {source.path.name}; it takes "
             + " or ".join(found.accepts),
             f"set quantization.quantizer to {other}, or give a model of that kind",
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,25 +11,23 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from poseline.config.models.quantization import Quantization
-from poseline.errors import ModelError
-from poseline.models.loading import load_keras
+from poseline.models.file import is_saved_model
+from poseline.models.quiet import quiet_stderr
+from poseline.models.saved_model import converted, saved_model_converter
 from poseline.quantization.base import IO_NAMES, Calibration
 from poseline.quantization.equalization import equalize
-from poseline.quantization.quiet import quiet_stderr
+from poseline.quantization.source import SAVED_MODEL, Source, refuse_equalization
 
 
 class TFLiteConverter:
     """Keras in, .tflite out; weights int8, activations int8."""
 
     suffix = ".tflite"
-    accepts: tuple[str, ...] = (".h5", ".keras")
+    accepts: tuple[str, ...] = (".h5", ".keras", SAVED_MODEL)
 
-    def quantize(self, model: Path, calibration: Calibration, settings: Quantization) -> bytes:
+    def quantize(self, source: Source, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""
-        loaded = load_keras(model)
-        if settings.optimize:
-            loaded = equalize(loaded)
-        converter = _converter(loaded)
+        converter = _source(source, settings)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter._experimental_disable_per_channel = settings.granularity == "per_tensor"
@@ -42,7 +39,15 @@ class TFLiteConverter:
                 yield [picture]
 
         converter.representative_dataset = representative
-        return _convert(converter)
+        return converted(converter)
+
+
+def _source(source: Source, settings: Quantization) -> Any:
+    if is_saved_model(source.path):
+        if settings.optimize:
+            raise refuse_equalization(source.path)
+        return saved_model_converter(source.path)
+    return _converter(equalize(source.keras) if settings.optimize else source.keras)
 
 
 def float_tflite(model: Any) -> bytes:
@@ -51,7 +56,7 @@ def float_tflite(model: Any) -> bytes:
     Raises:
         ModelError: It has an operation that LiteRT does not have.
     """
-    return _convert(_converter(model))
+    return converted(_converter(model))
 
 
 def signed_tflite(model: Any) -> bytes:
@@ -69,17 +74,6 @@ def _converter(model: Any) -> Any:
     # Keras 3 keeps its variables out of the function's own; frozen, they are constants.
     frozen = convert_variables_to_constants_v2(call.get_concrete_function())
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-
-
-def _convert(converter: Any) -> bytes:
-    try:
-        with quiet_stderr():
-            return bytes(converter.convert())
-    except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        raise ModelError(
-            f"the model cannot be converted: {str(error).splitlines()[0]}",
-            "use operations that LiteRT has",
-        ) from None
 
 
 def _type(name: str) -> Any:

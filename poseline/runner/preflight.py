@@ -9,7 +9,9 @@ from pathlib import Path
 
 from poseline.config.models.config import Config
 from poseline.config.models.steps import Step, steps
+from poseline.config.models.training import Model
 from poseline.errors import DataError, ModelError, PoselineError, StoreError
+from poseline.models.imagenet import imagenet_weights
 from poseline.runner.inputs import Sources
 from poseline.store.ownership import check_kind
 from poseline.training import folder as training_folder
@@ -28,20 +30,32 @@ _INPUTS: dict[str, tuple[str, type[PoselineError]]] = {
 
 
 def check_inputs(config: Config) -> None:
-    """Report an input that is not there.
+    """Report an input that is not there, and fetch the published weights that are not here yet.
 
     Raises:
         DataError: Pictures are not there.
-        ModelError: A model is not there.
+        ModelError: A model is not there, or the published weights cannot be had.
     """
+    for key, uri, error in named_inputs(config):
+        if "://" not in uri and not Path(uri).exists():
+            raise error(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
+    if model := with_imagenet_weights(config):
+        imagenet_weights(model.alpha, model.input_shape)
+
+
+def named_inputs(config: Config) -> list[tuple[str, str, type[PoselineError]]]:
+    """Return what the mode reads: its key, its path or URI, and the error where it is not there."""
     named = Sources.named(config)
     planned = steps(config.operation_mode, gated=config.gated)
     inputs = {name: uri for step in planned for name, uri in named.inputs(step).items()}
     inputs |= {"source": config.conversion.path} if config.conversion else {}
-    for name, (key, error) in _INPUTS.items():
-        uri = inputs.get(name, "")
-        if uri and "://" not in uri and not Path(uri).exists():
-            raise error(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
+    return [(key, inputs[name], error) for name, (key, error) in _INPUTS.items() if name in inputs]
+
+
+def with_imagenet_weights(config: Config) -> Model | None:
+    """Return the new model that is to start from the published weights, if there is one."""
+    model = config.training.model if config.training and "train" in config.stages else None
+    return model if model and model.pretrained_weights == "imagenet" else None
 
 
 def check_outputs(config: Config, folder: Path, out: Callable[[Step], Path]) -> None:

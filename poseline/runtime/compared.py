@@ -23,6 +23,7 @@ class ComparedRuntime:
         self.format, self.metadata = runtime.format, runtime.metadata
         self.input_shape, self.input_dtype = runtime.input_shape, runtime.input_dtype
         self.output_shapes, self.output_dtype = runtime.output_shapes, runtime.output_dtype
+        self.takes_pixels = runtime.takes_pixels
         self.largest_difference = 0.0
 
     def predict(self, images: Array) -> list[Array]:

@@ -19,18 +19,20 @@ class KerasRuntime:
     """A Keras model; whole batches at once."""
 
     format = "keras"
-    input_dtype = output_dtype = "float32"
+    output_dtype = "float32"
 
     def __init__(self, path: Path) -> None:
         model = load_keras(path)
-        outputs = model.outputs
+        (entry,) = model.inputs
         self.metadata = read_metadata(path)
-        self.input_shape = checked_input(path, model.inputs[0].shape[1:])
-        self.output_shapes = [tuple(output.shape[1:]) for output in outputs]
-        signature = tf.TensorSpec((None, *self.input_shape), tf.float32)
+        self.input_shape = checked_input(path, entry.shape[1:])
+        self.input_dtype = str(entry.dtype)
+        self.takes_pixels = np.dtype(self.input_dtype).kind in "iu"
+        self.output_shapes = [tuple(output.shape[1:]) for output in model.outputs]
+        signature = tf.TensorSpec((None, *self.input_shape), self.input_dtype)
         self._call = tf.function(lambda x: model(x, training=False), input_signature=[signature])
 
     def predict(self, images: Array) -> list[Array]:
         """See `Runtime.predict`."""
-        found = self._call(tf.constant(images, tf.float32))
+        found = self._call(tf.constant(images.astype(self.input_dtype)))
         return [np.asarray(output) for output in tf.nest.flatten(found)]

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from poseline.errors import ModelError
+from poseline.models.file import first_line
 from poseline.models.metadata import read_metadata
-from poseline.runtime.runtime import checked_input
+from poseline.models.tflite_file import open_tflite
+from poseline.runtime.runtime import checked_input, padded, takes_pixels
 
 Array = np.ndarray[Any, Any]
 
@@ -27,44 +28,49 @@ class LiteRTRuntime:
     format = "tflite"
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        try:
-            self._interpreter = Interpreter(str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{path} cannot be loaded: {str(error).splitlines()[0]}", "convert the model again"
-            ) from None
-        (self._input,) = self._interpreter.get_input_details()[:1]
+        self._interpreter = open_tflite(path, threads)
+        self._load(path)
+        (self._input,) = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
         self.metadata = read_metadata(path)
         self.input_shape = checked_input(path, tuple(map(int, self._input["shape"][1:])))
         self.input_dtype = np.dtype(self._input["dtype"]).name
+        self.takes_pixels = takes_pixels(path, self.input_dtype, self._input["quantization"][0])
         self.output_dtype = np.dtype(self._outputs[0]["dtype"]).name
         self.output_shapes = [tuple(map(int, o["shape"][1:])) for o in self._outputs]
         self.output_dtypes = [np.dtype(o["dtype"]).name for o in self._outputs]
         self.input_quantization = _quantization(self._input)
         self.output_quantizations = [_quantization(o) for o in self._outputs]
-        self._batch, self._batches = 1, True
+        self._batch = self._own = int(self._input["shape"][0])
+        self._batches = True
+
+    def _load(self, path: Path) -> None:
+        try:
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{path} cannot be loaded: {first_line(error)}", "convert the model again"
+            ) from None
 
     def predict(self, images: Array) -> list[Array]:
         """See `Runtime.predict`."""
-        ready = self.quantize(images)
         step = self._allocate(max(len(images), 1))
-        found = [np.empty((len(images), *shape), np.float32) for shape in self.output_shapes]
-        for index in range(0, len(images), step):
+        ready = padded(self.quantize(images), step)
+        found = [np.empty((len(ready), *shape), np.float32) for shape in self.output_shapes]
+        for index in range(0, len(ready), step):
             self._interpreter.set_tensor(self._input["index"], ready[index : index + step])
             self._interpreter.invoke()
             for output, place in zip(self._outputs, found, strict=True):
                 values = self._interpreter.get_tensor(output["index"])
                 place[index : index + step] = dequantize(values, output)
-        return found
+        return [values[: len(images)] for values in found]
 
     def _allocate(self, batch: int) -> int:
-        """Make room for a batch; return how many pictures fit: the batch, or one."""
-        wanted = batch if self._batches else 1
+        """Make room for a batch; return how many pictures fit: the batch, or the model's own."""
+        wanted = batch if self._batches else self._own
         if wanted != self._batch and not self._resize(wanted):
-            self._batches, wanted = False, 1  # a reshaping with a constant size, for example
-            self._resize(1)
+            self._batches, wanted = False, self._own  # a reshaping of a constant size, perhaps
+            self._resize(self._own)
         self._batch = wanted
         return wanted
 
@@ -87,7 +93,7 @@ class LiteRTRuntime:
         dtype = np.dtype(self._input["dtype"])
         if dtype.kind == "f":
             return np.ascontiguousarray(images, dtype)
-        scale, zero = self._input["quantization"]
+        scale, zero = (1.0, 0) if self.takes_pixels else self._input["quantization"]
         limits = np.iinfo(dtype)
         return np.asarray(np.clip(np.rint(images / scale) + zero, limits.min, limits.max), dtype)
 
@@ -105,7 +111,7 @@ def dequantize(values: Array, details: Any) -> Array:
         values: As the tensor has them.
         details: `quantization`: the tensor's scale and zero point.
     """
-    if values.dtype.kind == "f":
-        return values
     scale, zero = details["quantization"]
+    if values.dtype.kind == "f" or not scale:  # whole numbers without a scale are themselves
+        return values
     return np.asarray((values.astype(np.float32) - zero) * np.float32(scale))

@@ -18,6 +18,9 @@ from poseline.runtime.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
 _log = get_logger(__name__)
+_MOST_SHARE, _MOST_OUTSIDE = 2.0, 3.0
+"""How far outside of the input a coordinate may lie: what is larger than two inputs is in pixels,
+what is larger than three times the input's pixels is neither."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,12 @@ class Decoder:
         """Place of the output that is read; of a hand's, the first that may be in pixels."""
         return self._fitting[0]
 
+    @property
+    def _rows(self) -> bool:
+        """Whether YOLO's output has a row a box, not a column."""
+        first, second = self._runtime.output_shapes[self._fitting[0]]
+        return second < first
+
     def see(self, images: Array) -> list[Found]:
         """Return the persons of each picture of a batch.
 
@@ -108,27 +117,58 @@ class Decoder:
         points = values.reshape(self._keypoints, -1)
         if self._type == "hand_spe":
             # MediaPipe's landmarks: x and y in px of the input, and a depth that is not used.
-            shares = points[:, :2] / self._size
-            return np.concatenate([shares, np.ones((len(points), 1))], axis=1)
-        confidence = points[:, 2:3] if points.shape[1] > 2 else np.ones((len(points), 1))
-        return np.concatenate([points[:, 1::-1], confidence], axis=1)
+            places, confidence = points[:, :2], np.ones((len(points), 1))
+        else:
+            places = points[:, 1::-1]
+            confidence = points[:, 2:3] if points.shape[1] > 2 else np.ones((len(points), 1))
+        return np.concatenate([as_shares(places, self._size, "keypoints"), confidence], axis=1)
 
     def _yolo(self, candidates: Array) -> Found:
-        """YOLOv8-pose: (5 + 3K, anchors): cx, cy, w, h, score, then x, y, score a keypoint."""
-        rows = candidates.T
+        """YOLO-pose: (5 + 3K, anchors): cx, cy, w, h, score, then x, y, score a keypoint.
+
+        Transposed ones and those without suppression, (300, 6 + 3K) with corners and a class, too.
+        """
+        channels = candidates.shape[1] if self._rows else candidates.shape[0]
+        rows = candidates if self._rows else candidates.T
+        final, limit = channels == 6 + 3 * self._keypoints, self._settings.max_detection_boxes
         rows = rows[rows[:, 4] >= self._settings.confidence_thresh]
-        scale = np.array(self._size if rows[:, :4].max(initial=0) > 2 else (1.0, 1.0))
-        corners = np.concatenate([rows[:, :2] - rows[:, 2:4] / 2, rows[:, 2:4]], axis=1)
-        kept = cv2.dnn.NMSBoxes(
-            corners.tolist(),
-            rows[:, 4].tolist(),
-            self._settings.confidence_thresh,
-            self._settings.NMS_thresh,
-        )
-        order = np.asarray(kept, int).ravel()[: self._settings.max_detection_boxes]
-        points = rows[order, 5:].reshape(-1, self._keypoints, 3).copy()
-        points[..., :2] /= scale
-        return Found(points, rows[order, 4])
+        boxes = as_shares(rows[:, :4], self._size * 2, "boxes")
+        if final:
+            order = np.argsort(-rows[:, 4], kind="stable")[:limit]
+        else:
+            corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]], axis=1)
+            kept = cv2.dnn.NMSBoxes(
+                corners.tolist(),
+                rows[:, 4].tolist(),
+                self._settings.confidence_thresh,
+                self._settings.NMS_thresh,
+            )
+            order = np.asarray(kept, int).ravel()[:limit]
+        points = rows[order, channels - 3 * self._keypoints :].reshape(-1, self._keypoints, 3)
+        places = as_shares(points[..., :2], self._size, "keypoints")
+        return Found(np.concatenate([places, points[..., 2:]], axis=2), rows[order, 4])
+
+
+def as_shares(values: Array, size: tuple[int, ...], what: str) -> Array:
+    """Return coordinates as shares of the input, told from pixels by their range.
+
+    Args:
+        values: (…, 2) or (…, 4): x and y in turn, of persons that are seen.
+        size: Width and height of the input in pixels, in turn.
+        what: What they are, for the message.
+
+    Raises:
+        ModelError: They are neither.
+    """
+    largest = float(np.abs(values).max(initial=0))
+    if largest <= _MOST_SHARE:
+        return values
+    if largest <= _MOST_OUTSIDE * max(size):
+        return np.asarray(values / np.asarray(size, np.float32))
+    raise ModelError(
+        f"the model's {what} range from {values.min():g} to {values.max():g}",
+        f"expected shares of the input, about 0 to 1, or its pixels, about 0 to {max(size)}",
+    )
 
 
 def _single(points: Array) -> Found:
@@ -138,11 +178,12 @@ def _single(points: Array) -> Found:
 def _expected(kind: str, count: int) -> str:
     """Return the shapes that an output of a type has, without the batch and sides of 1."""
     points = f"({count}, 3), ({count}, 2), ({3 * count},) or ({2 * count},)"
+    yolo = 5 + 3 * count
     return {
         "heatmaps_spe": f"(height, width, {count})",
         "spe": f"{points}, y before x",
         "hand_spe": f"{points}, in pixels of the input",
-        "yolo_mpe": f"({5 + 3 * count}, boxes)",
+        "yolo_mpe": f"({yolo}, boxes), (boxes, {yolo}), or (boxes, {yolo + 1}) after suppression",
     }[kind]
 
 
@@ -152,13 +193,23 @@ def _described(shape: tuple[int, ...]) -> list[tuple[str, int]]:
     squeezed = tuple(side for side in shape if side != 1)
     if len(shape) == 3 and shape[0] > 4 and shape[1] > 4:
         found.append(("heatmaps_spe", shape[2]))
-    if len(shape) == 2 and shape[0] > 5 and (shape[0] - 5) % 3 == 0 and shape[1] > shape[0]:
-        found.append(("yolo_mpe", (shape[0] - 5) // 3))
+    if len(shape) == 2:
+        found += [("yolo_mpe", count) for count in _yolo_keypoints(*shape)]
     for count in (13, 17, 21):
         if squeezed in ((count, 3), (count, 2), (count * 3,), (count * 2,)):
             found += [("hand_spe", count)] if count == 21 else []
             found.append(("spe", count))
     return found
+
+
+def _yolo_keypoints(first: int, second: int) -> list[int]:
+    """Return how many keypoints YOLO's boxes of this shape can have; there are more boxes."""
+    channels, boxes = min(first, second), max(first, second)
+    fixed = (5, 6) if second == channels else (5,)
+    counts = [
+        (channels - own) // 3 for own in fixed if channels > own and (channels - own) % 3 == 0
+    ]
+    return counts if boxes > channels else []
 
 
 def _shapes(runtime: Runtime) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from poseline.config.models.preprocessing import ColorMode
+from poseline.config.models.preprocessing import ColorMode, Rescaling
 from poseline.data.image_reading import CHANNELS
-from poseline.errors import ModelError
+from poseline.errors import ModelError, StoreError
+from poseline.models.file import model_format
 from poseline.models.metadata import ModelMetadata
+from poseline.models.probe import check_first_inference
+from poseline.store.manifest import MANIFEST, Manifest, sha256_of
 
 Array = np.ndarray[Any, Any]
-FORMATS = {".h5": "keras", ".keras": "keras", ".tflite": "tflite", ".onnx": "onnx"}
 
 
 class Runtime(Protocol):
@@ -26,6 +29,7 @@ class Runtime(Protocol):
         output_dtype: Type of the first output tensor.
         output_shapes: Shapes of the outputs without the batch.
         metadata: The sidecar; None where the file has none.
+        takes_pixels: The input is whole numbers without a scale: pixels of 0 to 255, as they are.
     """
 
     format: str
@@ -34,13 +38,14 @@ class Runtime(Protocol):
     output_dtype: str
     output_shapes: list[tuple[int, ...]]
     metadata: ModelMetadata | None
+    takes_pixels: bool
 
     def predict(self, images: Array) -> list[Array]:
         """Run the model.
 
         Args:
             images: (N, H, W, C) float32, N ≥ 1, rescaled as the model was trained; an integer
-                input is quantized here.
+                input is quantized here. Where the model `takes_pixels`, not rescaled.
 
         Returns:
             Each output (N, …) float32, dequantized.
@@ -48,31 +53,76 @@ class Runtime(Protocol):
 
 
 def open_model(path: Path, threads: int = 1) -> Runtime:
-    """Load a model file with the runtime of its kind.
+    """Load a model with the runtime of its kind.
+
+    A graph from elsewhere runs first in a process of its own, whose memory and time are limited.
 
     Args:
-        path: A .h5, .keras, .tflite or .onnx file.
+        path: A .h5, .keras, .tflite or .onnx file, or the folder of a SavedModel.
         threads: CPU threads of LiteRT and ONNX Runtime.
 
     Raises:
-        ModelError: The file is missing, damaged or of another kind.
+        ModelError: The file is missing, damaged, of another kind, or costs too much.
     """
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise ModelError(f"{path} is no model file", f"give one of {', '.join(FORMATS)}")
-    if not path.is_file():
-        raise ModelError(f"{path} does not exist", "check the path of the model")
+    kind = model_format(path)
     if kind == "keras":
         from poseline.runtime.keras import KerasRuntime
 
         return KerasRuntime(path)
+    if kind == "saved_model":
+        from poseline.runtime.saved_model import SavedModelRuntime
+
+        return SavedModelRuntime(path, threads)
     if kind == "tflite":
+        from poseline.models.tflite_file import open_tflite
         from poseline.runtime.litert import LiteRTRuntime
 
+        open_tflite(path)
+        _check_foreign(path)
         return LiteRTRuntime(path, threads)
+    from poseline.models.onnx_file import read_onnx_file
     from poseline.runtime.onnx import OnnxRuntime
 
+    read_onnx_file(path)
+    _check_foreign(path)
     return OnnxRuntime(path, threads)
+
+
+def _check_foreign(path: Path) -> None:
+    """Run a graph once apart from this process, unless it is what a stage of poseline made."""
+    with suppress(StoreError):
+        if (path.parent / MANIFEST).is_file():
+            entry = Manifest.read(path.parent).files.get(path.name)
+            if entry and entry.sha256 == sha256_of(path):
+                return
+    check_first_inference(path)
+
+
+def takes_pixels(path: Path, dtype: str, scale: float) -> bool:
+    """Return whether a model's input is whole numbers without a scale: pixels as they are.
+
+    Raises:
+        ModelError: The type does not hold pixels of 0 to 255.
+    """
+    if scale or np.dtype(dtype).kind not in "iu":
+        return False
+    if np.iinfo(dtype).max < 255:
+        raise ModelError(
+            f"{path} takes {dtype} pictures without a scale",
+            "expected uint8 or wider, float, or a quantized input with its scale",
+        )
+    return True
+
+
+def input_rescaling(runtime: Runtime, rescaling: Rescaling) -> Rescaling:
+    """Return how pixels are rescaled for a model: as the config has it, or not at all."""
+    return Rescaling(scale=1.0, offset=0.0) if runtime.takes_pixels else rescaling
+
+
+def padded(images: Array, step: int) -> Array:
+    """Return pictures with zeros after them, so that their number is a multiple of a batch's."""
+    rest = -len(images) % step
+    return np.concatenate([images, np.zeros((rest, *images.shape[1:]), images.dtype)])
 
 
 def checked_input(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:

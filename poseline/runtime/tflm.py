@@ -87,6 +87,7 @@ class TFLMRuntime:
         measure_arena(path)
         self.metadata, self._quantize = litert.metadata, litert.quantize
         self.input_shape, self.input_dtype = litert.input_shape, litert.input_dtype
+        self.takes_pixels = litert.takes_pixels
         self.output_dtype, self.output_shapes = litert.output_dtype, litert.output_shapes
         self._interpreter = _interpreter(path)
         places = range(len(self.output_shapes))

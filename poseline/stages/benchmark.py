@@ -11,9 +11,9 @@ from typing import Any
 from poseline.boards.base import Backend
 from poseline.boards.registry import backend_for
 from poseline.config.models.config import Config
-from poseline.errors import ConfigError, ModelError, Problem
+from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
-from poseline.runtime.runtime import FORMATS
+from poseline.models.file import model_format
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -37,10 +37,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     settings, model = config.benchmarking, inputs["model"]
     if settings is None:
         raise ConfigError([Problem("benchmarking.board", "nothing", "the name of a board")])
-    if not model.is_file():
-        raise ModelError(f"{model} does not exist", "check the path of the model")
-    if model.suffix.lower() not in FORMATS:
-        raise ModelError(f"{model} is no model file", f"give one of {', '.join(FORMATS)}")
+    model_format(model)
     metrics: dict[str, float] = {}
     summary: dict[str, Any] = {"board": settings.board}
     with tempfile.TemporaryDirectory() as folder:
@@ -64,12 +61,11 @@ def _readable(model: Path, backend: Backend, folder: Path) -> Path:
     """Return the model, converted to a float .tflite where the backend does not read Keras."""
     if model.suffix.lower() in backend.takes:
         return model
-    from poseline.models.loading import load_keras
-    from poseline.quantization.tflite_converter import float_tflite
+    from poseline.quantization.source import Source
 
     converted = folder / f"{model.stem}.tflite"
     if not converted.is_file():
-        converted.write_bytes(float_tflite(load_keras(model)))
+        converted.write_bytes(Source(model).float_tflite)
     return converted
 
 

@@ -23,7 +23,7 @@ from poseline.log import get_logger
 from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
-from poseline.runtime import Runtime, check_channels, open_model
+from poseline.runtime import Runtime, check_channels, input_rescaling, open_model
 from poseline.runtime.compared import ComparedRuntime
 from poseline.runtime.pose_decoder import Decoder, Found
 from poseline.runtime.tflm import TFLMRuntime
@@ -151,9 +151,10 @@ def _look(
     config: Config, runtime: Runtime, root: Path, samples: Sequence[Sample], points: KeypointSet
 ) -> _Seen:
     decoder = Decoder(runtime, config)
-    batches = evaluation_batches(
-        samples, config.preprocessing, runtime.input_shape, len(points), _BATCH
+    preprocessing = config.preprocessing.model_copy(
+        update={"rescaling": input_rescaling(runtime, config.preprocessing.rescaling)}
     )
+    batches = evaluation_batches(samples, preprocessing, runtime.input_shape, len(points), _BATCH)
     poses = [read_label(sample.label, len(points)) for sample in samples]
     sizes, found, spent = [], [], 0.0
     bar = tqdm(total=len(samples), desc="evaluate", disable=not sys.stderr.isatty(), leave=False)

@@ -18,7 +18,7 @@ from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import Transform, rescale, resize
 from poseline.errors import DataError
 from poseline.log import get_logger
-from poseline.runtime import check_channels, open_model
+from poseline.runtime import check_channels, input_rescaling, open_model
 from poseline.runtime.pose_decoder import Decoder
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.drawing import write_picture
@@ -57,6 +57,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
     check_channels(runtime, config.preprocessing.color_mode)
     decoder = Decoder(runtime, config)
+    rescaling = input_rescaling(runtime, preprocessing.rescaling)
     numbers = _numbers(paths)
     results: list[dict[str, Any]] = []
     sheet: list[Any] = []
@@ -71,7 +72,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 continue
             ready = rescale(
                 resize(stored, runtime.input_shape, preprocessing.resizing),
-                preprocessing.rescaling,
+                rescaling,
             )
             transform = Transform.of(
                 (stored.shape[1], stored.shape[0]),

@@ -24,6 +24,7 @@ from poseline.log import get_logger
 from poseline.models.metadata import ModelMetadata
 from poseline.quantization.base import IO_NAMES, Array, Calibration
 from poseline.quantization.registry import quantizer_for
+from poseline.quantization.source import Source
 from poseline.runtime import Runtime, check_channels, open_model
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
@@ -49,11 +50,13 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         ModelError: The model cannot be quantized so, or the tool did not do what it was told.
     """
     settings = config.quantization or Quantization()
-    source = inputs["model"]
+    source = Source(inputs["model"])
     tool = quantizer_for(settings, source)
-    runtime = open_model(source)
+    runtime = open_model(source.path)
     check_channels(runtime, config.preprocessing.color_mode)
     calibration, count = _calibration(config, inputs, runtime)
+    from poseline.quantization.layer_report import compare_layers
+
     name = f"quantized_model{tool.suffix}"
     with output_folder(out, "quantize", sources=inputs.values()) as work:
         content = tool.quantize(source, calibration, settings)
@@ -61,7 +64,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         written = open_model(work / name)
         _check_types(written, settings, tool.suffix)
         _metadata(config, runtime, written, "calibration" in inputs).write(work / name)
-        layers = _compare(source, content, calibration) if tool.suffix == ".tflite" else []
+        layers = (
+            compare_layers(source.float_tflite, content, itertools.islice(calibration(), _COMPARED))
+            if tool.suffix == ".tflite"
+            else []
+        )
         write_atomic(work / LAYERS, json.dumps(layers, indent=1))
         worst = sorted(layers, key=lambda layer: float(layer["sqnr_db"]))[:5]
         finish(
@@ -72,7 +79,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             roles={"model": name, "layers": LAYERS},
             metrics={
                 "size_kb": len(content) / 1024,
-                "float_size_kb": source.stat().st_size / 1024,
+                "float_size_kb": _size(source.path) / 1024,
                 "calibration_pictures": count,
             },
             summary={
@@ -153,10 +160,7 @@ def _metadata(config: Config, source: Runtime, written: Runtime, calibrated: boo
     )
 
 
-def _compare(source: Path, content: bytes, calibration: Calibration) -> list[dict[str, Any]]:
-    from poseline.models.loading import load_keras
-    from poseline.quantization.layer_report import compare_layers
-    from poseline.quantization.tflite_converter import float_tflite
-
-    exact = source.read_bytes() if source.suffix == ".tflite" else float_tflite(load_keras(source))
-    return compare_layers(exact, content, itertools.islice(calibration(), _COMPARED))
+def _size(model: Path) -> int:
+    """Return the bytes of a file, or of all files of a SavedModel."""
+    files = [model] if model.is_file() else [f for f in model.rglob("*") if f.is_file()]
+    return sum(file.stat().st_size for file in files)

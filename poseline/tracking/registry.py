@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from poseline.errors import BackendError, ModelError
+from poseline.models.file import FORMATS
 from poseline.names import TAG_MODEL_URI
-from poseline.runtime.runtime import FORMATS
 from poseline.tracking.places import tracking_uri
 from poseline.tracking.sender import brief
 from poseline.tracking.sink import client, effective

@@ -15,6 +15,7 @@ from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
 from poseline.quantization.registry import quantizer_for
+from poseline.quantization.source import Source
 from poseline.stages import benchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -43,7 +44,8 @@ PUBLISHED_RAM = (
 def quantized(path, **settings):
     asked = Quantization.model_validate(settings)
     pictures = np.random.default_rng(0).uniform(-1, 1, (4, 1, SIDE, SIDE, 3)).astype(np.float32)
-    return quantizer_for(asked, path).quantize(path, lambda: iter(pictures), asked)
+    source = Source(path)
+    return quantizer_for(asked, source).quantize(source, lambda: iter(pictures), asked)
 
 
 def test_the_stated_error_of_the_ram_holds():

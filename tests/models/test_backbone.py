@@ -10,7 +10,7 @@ import pytest
 from poseline.config.loading.load import parse
 from poseline.config.models.training import Model
 from poseline.errors import ModelError
-from poseline.models import backbone, movenet
+from poseline.models import backbone, imagenet, movenet
 from poseline.runner.inputs import Sources
 from poseline.store import fetch, publish
 
@@ -87,7 +87,7 @@ def published(weights, tmp_path, monkeypatch):
     handler = functools.partial(Quiet, directory=str(tmp_path / "served"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(backbone, "_PUBLISHED_AT", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setattr(imagenet, "PUBLISHED_AT", f"http://127.0.0.1:{server.server_port}/")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     (tmp_path / "keras").mkdir()
     yield server
@@ -109,7 +109,7 @@ def test_offline_it_is_told_where_the_file_belongs(published, tmp_path):
     with pytest.raises(ModelError, match="cannot be downloaded") as caught:
         movenet.build(settings(input_shape=[96, 96, 3], pretrained_weights="imagenet"), 17)
     for words in (
-        backbone._PUBLISHED_AT + NAME,
+        imagenet.PUBLISHED_AT + NAME,
         str(tmp_path / "keras" / "models"),
         "pretrained_weights to its path or URI",
     ):

@@ -2,6 +2,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from pydantic import ValidationError
+from support.tiny_models import convolutional_onnx
 
 from poseline.config.models.config import Config
 from poseline.errors import ModelError
@@ -37,7 +39,11 @@ def settings(**quantization):
     return Config.model_validate(
         {
             "dataset": {"keypoints": 17},
-            "quantization": {"quantizer": "onnx_quantizer"} | quantization,
+            "quantization": {
+                "quantizer": "onnx_quantizer",
+                "quantization_input_type": "float",
+            }
+            | quantization,
         }
     )
 
@@ -58,9 +64,18 @@ def test_qdq_runs_and_stays_near_the_float_model(model, yolo, tmp_path):
 
 
 def test_what_it_cannot_do_is_told(model, tmp_path):
-    with pytest.raises(ModelError, match="float input and output"):
-        quantize.run(settings(), {"model": model}, tmp_path / "out")
+    with pytest.raises(ValidationError, match="a QDQ model is float at its ends"):
+        settings(quantization_input_type="uint8")
     (tmp_path / "m.h5").write_bytes(b"")
     with pytest.raises(ModelError, match=r"takes \.onnx"):
         quantize.run(settings(), {"model": tmp_path / "m.h5"}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_fixed_batch_is_quantized_with_batches_of_its_size(tmp_path, yolo):
+    path = convolutional_onnx(tmp_path / "m.onnx", batch=4)
+    inputs = {"model": path, "calibration": yolo / "train"}
+    made = quantize.run(settings(), inputs, tmp_path / "out").files["model"]
+    pictures = np.random.default_rng(1).uniform(-1, 1, (6, 32, 32, 3)).astype(np.float32)
+    exact, found = (open_model(model).predict(pictures)[0] for model in (path, made))
+    assert np.abs(exact - found).max() < 0.2

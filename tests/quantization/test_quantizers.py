@@ -11,6 +11,7 @@ from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
 from poseline.quantization.base import IO_NAMES
 from poseline.quantization.registry import quantizer_for
+from poseline.quantization.source import Source
 from poseline.quantization.tflite_converter import signed_tflite
 from poseline.runtime import open_model
 
@@ -35,9 +36,10 @@ def pictures(count=8):
 
 def quantized(path, **settings):
     asked = Quantization.model_validate(settings)
-    tool = quantizer_for(asked, path)
+    source = Source(path)
+    tool = quantizer_for(asked, source)
     made = path.with_name(f"int8{tool.suffix}")
-    made.write_bytes(tool.quantize(path, lambda: iter(pictures()), asked))
+    made.write_bytes(tool.quantize(source, lambda: iter(pictures()), asked))
     return made
 
 

@@ -236,3 +236,44 @@ def test_the_way_of_decoding_comes_from_the_config_then_the_sidecar(tmp_path):
     ).write(path)
     assert Decoder(open_model(path), config("heatmaps_spe", 17)).decoding == "quadratic"
     assert Decoder(open_model(path), config("heatmaps_spe", 17, decoding="dark")).decoding == "dark"
+
+
+@pytest.mark.parametrize(
+    ("boxes", "points"),
+    [(1, 1), (32, 32), (1, 32), (32, 1)],
+    ids=["shares", "px", "mixed", "other"],
+)
+@pytest.mark.parametrize("layout", ["columns", "rows"])
+def test_yolo_boxes_and_keypoints_have_their_own_units(tmp_path, boxes, points, layout):
+    candidates = np.zeros((56, 84), np.float32)
+    candidates[:5, 7] = np.array([0.5, 0.5, 0.5, 0.9, 0]) * boxes
+    candidates[4, 7] = 0.9
+    candidates[5:, 7] = np.tile([0.25 * points, 0.75 * points, 0.8], 17)
+    values = candidates if layout == "columns" else candidates.T
+    (found,) = yolo(save_onnx(tmp_path / "m.onnx", values)).see(one_picture())
+    np.testing.assert_allclose(found.keypoints, np.tile([0.25, 0.75, 0.8], (1, 17, 1)), atol=1e-6)
+
+
+def test_yolo_after_suppression_has_corners_and_a_class(tmp_path):
+    rows = np.zeros((300, 57), np.float32)
+    rows[0] = [4, 4, 20, 30, 0.9, 0, *np.tile([8, 24, 0.7], 17)]
+    (found,) = yolo(save_onnx(tmp_path / "m.onnx", rows)).see(one_picture())
+    np.testing.assert_allclose(found.keypoints, np.tile([0.25, 0.75, 0.7], (1, 17, 1)), atol=1e-6)
+
+
+def test_coordinates_that_are_neither_shares_nor_pixels_are_refused(tmp_path):
+    candidates = np.zeros((56, 84), np.float32)
+    candidates[:, 7] = [0.5, 0.5, 0.5, 0.9, 0.9, *np.tile([5000, 9, 0.8], 17)]
+    with pytest.raises(ModelError, match="keypoints range from 9 to 5000"):
+        yolo(save_onnx(tmp_path / "m.onnx", candidates)).see(one_picture())
+
+
+def yolo(path):
+    config = Config.model_validate(
+        {"general": {"model_type": "yolo_mpe"}, "dataset": {"keypoints": 17}}
+    )
+    return Decoder(open_model(path), config)
+
+
+def one_picture():
+    return np.zeros((1, 32, 32, 3), np.float32)

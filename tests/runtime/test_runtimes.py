@@ -99,17 +99,20 @@ def test_a_missing_file_is_told(tmp_path, kind):
         open_model(tmp_path / f"missing.{kind}")
 
 
-def test_an_onnx_with_an_integer_input_is_told(tmp_path):
+@pytest.mark.parametrize(("kind", "pixels"), [("UINT8", True), ("INT32", True), ("FLOAT16", False)])
+def test_an_onnx_takes_whole_numbers_as_pixels(tmp_path, kind, pixels):
     import onnx
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(
         [helper.make_node("Cast", ["picture"], ["found"], to=TensorProto.FLOAT)],
         "cast",
-        [helper.make_tensor_value_info("picture", TensorProto.UINT8, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("picture", getattr(TensorProto, kind), [1, 3, SIDE, SIDE])],
         [helper.make_tensor_value_info("found", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(made, tmp_path / "m.onnx")
-    with pytest.raises(ModelError, match="takes uint8 pictures without a scale"):
-        open_model(tmp_path / "m.onnx")
+    runtime = open_model(tmp_path / "m.onnx")
+    assert runtime.takes_pixels is pixels
+    given = np.full((2, SIDE, SIDE, 3), 200, np.float32)
+    np.testing.assert_array_equal(runtime.predict(given)[0], given)

@@ -121,7 +121,9 @@ def save_onnx(path: Path, values: Any, channels: int = 3, *, batch: int | str = 
     return path
 
 
-def convolutional_onnx(path: Path, keypoints: int = 17, *, opset: int = 17) -> Path:
+def convolutional_onnx(
+    path: Path, keypoints: int = 17, *, opset: int = 17, batch: int | str = "n"
+) -> Path:
     """Write two convolutions and a sigmoid as .onnx: heatmaps of a quarter of 32×32."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -142,8 +144,8 @@ def convolutional_onnx(path: Path, keypoints: int = 17, *, opset: int = 17) -> P
     graph = helper.make_graph(
         nodes,
         "convolutional",
-        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", keypoints, 8, 8])],
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [batch, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, [batch, keypoints, 8, 8])],
         [numpy_helper.from_array(v.astype(np.float32), name) for name, v in constants.items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)

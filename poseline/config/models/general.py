@@ -34,7 +34,8 @@ class General(Section):
     saved_models_dir: str = "saved_models"
     """Folder of the trained and quantized models, inside the experiment directory."""
     model_path: str | None = None
-    """Path or URI of a model file (.h5, .keras, .tflite or .onnx) to start from."""
+    """Path or URI of a model (.h5, .keras, .tflite, .onnx or the folder of a SavedModel)
+    to start from."""
     output: str | None = None
     """URI of a folder where a pipeline puts its models, too: `<output>/<run>/<step>/`."""
     model_type: ModelType = "heatmaps_spe"

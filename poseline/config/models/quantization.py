@@ -22,6 +22,23 @@ class Quantization(Section):
             "!(has(self.optimize) && self.optimize) || "
             "has(self.granularity) && self.granularity == 'per_tensor'",
         ),
+        Rule(
+            "`onnx_quantizer` needs `quantization_input_type: float` and "
+            "`quantization_output_type: float`: a QDQ model is float at its ends",
+            lambda q: (
+                q.quantizer != "onnx_quantizer"
+                or {q.quantization_input_type, q.quantization_output_type} == {"float"}
+            ),
+            "!(has(self.quantizer) && self.quantizer == 'onnx_quantizer') || "
+            "has(self.quantization_input_type) && self.quantization_input_type == 'float' && "
+            "(!has(self.quantization_output_type) || self.quantization_output_type == 'float')",
+        ),
+        Rule(
+            "`optimize` equalizes Keras models, which `onnx_quantizer` does not take",
+            lambda q: not q.optimize or q.quantizer != "onnx_quantizer",
+            "!(has(self.optimize) && self.optimize) || "
+            "!(has(self.quantizer) && self.quantizer == 'onnx_quantizer')",
+        ),
     )
 
     quantizer: Literal["TFlite_converter", "litert_quantizer", "onnx_quantizer"] = (

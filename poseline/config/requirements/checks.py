@@ -16,8 +16,9 @@ from poseline.config.requirements.measurements import MEASURES
 from poseline.config.requirements.requirement import Requirement, needed
 from poseline.errors import Problem
 
-_FLOAT_MODEL = r"(?i)\.(h5|keras|onnx)([?].*)?$"
-_ANY_MODEL = r"(?i)\.(h5|keras|tflite|onnx)([?].*)?$"
+_FOLDER = r"(^|/)[^/.]+/?$|/$"  # of a SavedModel
+_FLOAT_MODEL = rf"(?i)\.(h5|keras|onnx)([?].*)?$|{_FOLDER}"
+_ANY_MODEL = rf"(?i)\.(h5|keras|tflite|onnx)([?].*)?$|{_FOLDER}"
 _TFLITE = r"(?i)\.tflite([?].*)?$"
 _ONNX = r"(?i)\.onnx([?].*)?$"
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
@@ -199,7 +200,8 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     Requirement(
         "general.model_path",
-        ".h5, .keras or .onnx where it is to be quantized; .tflite with litert_quantizer",
+        ".h5, .keras, .onnx or a SavedModel folder where it is to be quantized; .tflite with "
+        "litert_quantizer",
         lambda c: _model_file(c, _FLOAT_MODEL, quantized=True),
         f"{_TRAINING} || !($mode in {modes('quantize')}) || !{has('general.model_path')} || "
         f"{matches('general.model_path', _FLOAT_MODEL)} || "
@@ -208,7 +210,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     Requirement(
         "general.model_path",
-        ".h5, .keras, .tflite or .onnx",
+        ".h5, .keras, .tflite, .onnx or a SavedModel folder",
         lambda c: _model_file(c, _ANY_MODEL, quantized=False),
         f"$mode in {modes('quantize')} || {_TRAINING} || !{has('general.model_path')} || "
         f"{matches('general.model_path', _ANY_MODEL)}",

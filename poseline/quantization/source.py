@@ -1,0 +1,55 @@
+"""A float model on its way to int8: loaded and converted once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from poseline.errors import ModelError
+from poseline.models.file import is_saved_model
+
+SAVED_MODEL = "SavedModel"
+"""What stands for a suffix where the model is the folder of a SavedModel."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float model that is quantized.
+
+    Attributes:
+        path: Its file, or the folder of a SavedModel.
+    """
+
+    path: Path
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file in lower case, or `SavedModel`."""
+        return SAVED_MODEL if is_saved_model(self.path) else self.path.suffix.lower()
+
+    @cached_property
+    def keras(self) -> Any:
+        """The Keras model of the file, loaded once."""
+        from poseline.models.loading import load_keras
+
+        return load_keras(self.path)
+
+    @cached_property
+    def float_tflite(self) -> bytes:
+        """The model as a float .tflite, converted once."""
+        from poseline.models.saved_model import saved_model_tflite
+        from poseline.quantization.tflite_converter import float_tflite
+
+        if self.suffix == SAVED_MODEL:
+            return saved_model_tflite(self.path)
+        return self.path.read_bytes() if self.suffix == ".tflite" else float_tflite(self.keras)
+
+
+def refuse_equalization(model: Path) -> ModelError:
+    """Return the error of `quantization.optimize` with a model that is not one of Keras."""
+    return ModelError(
+        f"the weights of {model.name} cannot be equalized: it is no Keras model",
+        "give the Keras model, or set quantization.optimize to False",
+    )
