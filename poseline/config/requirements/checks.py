@@ -16,9 +16,9 @@ from poseline.config.requirements.measurements import MEASURES
 from poseline.config.requirements.requirement import Requirement, needed
 from poseline.errors import Problem
 
-_FOLDER = r"(^|/)[^/.]+/?$|/$"  # of a SavedModel
-_FLOAT_MODEL = rf"(?i)\.(h5|keras|onnx)([?].*)?$|{_FOLDER}"
-_ANY_MODEL = rf"(?i)\.(h5|keras|tflite|onnx)([?].*)?$|{_FOLDER}"
+_FOLDER = r"(^|/)[^/.]+/?|/"  # of a SavedModel
+_FLOAT_MODEL = rf"(?i)(\.(h5|keras|onnx)([?].*)?|{_FOLDER})$"
+_ANY_MODEL = rf"(?i)(\.(h5|keras|tflite|onnx)([?].*)?|{_FOLDER})$"
 _TFLITE = r"(?i)\.tflite([?].*)?$"
 _ONNX = r"(?i)\.onnx([?].*)?$"
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
