@@ -210,7 +210,7 @@ def _some_config(generator):
         operation_mode=list(CHAINS),
         general=[
             some(
-                model_path=["a.h5", "a.H5", "b.tflite", "c.onnx?raw=1", "d.txt"],
+                model_path=["a.h5", "a.H5", "b.tflite", "c.onnx?raw=1", "d.txt", "e/f"],
                 model_type=["heatmaps_spe", "spe", "hand_spe"],
             )
         ],
@@ -221,7 +221,10 @@ def _some_config(generator):
             some(batch_size=[1], epochs=[1], optimizer=[{"Adam": {}}], model=[model]),
             {"resume_training_from": "x"},
         ],
-        quantization=[some(quantizer=["onnx_quantizer", "TFlite_converter"])],
+        quantization=[
+            some(quantizer=["TFlite_converter"]),
+            {"quantizer": "onnx_quantizer", "quantization_input_type": "float"},
+        ],
         prediction=[{"test_files_path": "x"}],
         benchmarking=[
             {"board": "NUCLEO-F401RE"},
