@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from poseline.masking import mask
+
 GATE_NOT_PASSED = 7
 """Exit code of a chain that did its work, and whose model is not good enough: no error."""
 EXIT_CODES: Mapping[int, str] = {
@@ -28,6 +30,8 @@ EXIT_CODES: Mapping[int, str] = {
 class PoselineError(Exception):
     """What went wrong, and how to mend it.
 
+    Secrets in its text are hidden.
+
     Attributes:
         message: What is wrong and where.
         remedy: What the user can do about it; empty where nothing can be advised.
@@ -37,9 +41,8 @@ class PoselineError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message, self.remedy = mask(message), mask(remedy)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n  → {self.remedy}" if self.remedy else self.message
@@ -54,6 +57,10 @@ class Problem:
     accepted: str
     hint: str = ""
     line: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("path", "found", "accepted", "hint"):
+            object.__setattr__(self, name, mask(getattr(self, name)))
 
     def __str__(self) -> str:
         place = f"{self.path} (line {self.line})" if self.line else self.path

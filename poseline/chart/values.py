@@ -8,7 +8,8 @@ from pydantic import Field
 
 from poseline.config.models.base import Integer
 from poseline.config.models.constraints import Rule, unit
-from poseline.kubeflow.platform import KubernetesSection, Platform, Quantity, Resources
+from poseline.kubeflow.allowlist import AllowList
+from poseline.kubeflow.platform import KubernetesSection, Platform, Quantity, Resources, Server
 
 _NAME = r"^([a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?)?$"
 
@@ -29,7 +30,7 @@ class Image(KubernetesSection):
     """Where it is, without its tag."""
     tag: str = ""
     """Its tag; empty: the chart's appVersion."""
-    digest: str = ""
+    digest: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
     """Its digest, sha256:…; wins over the tag."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When a node pulls it."""
@@ -64,6 +65,11 @@ class Operator(KubernetesSection):
     """Its image."""
     cluster_wide: bool = False
     """Serve every namespace, by a cluster role; otherwise the release's alone, by a role."""
+    allow: AllowList = AllowList()
+    """What experiments and schedules may name, besides what the installation itself uses."""
+    admission_policy: bool = True
+    """Let the API server refuse what is not allowed, by a ValidatingAdmissionPolicy, where it has
+    them (Kubernetes 1.30); the operator refuses it in any case."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of what is logged, in JSON."""
     resources: Resources = Resources.of("100m", "192Mi", "512Mi")
@@ -158,7 +164,7 @@ class Mlflow(KubernetesSection):
         ),
     )
 
-    tracking_uri: str = ""
+    tracking_uri: Server = ""
     """URL of a server that is there; empty: the embedded one, or none."""
     secret_name: str = ""
     """Secret with MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
@@ -183,7 +189,7 @@ class EmbeddedS3(KubernetesSection):
 class ObjectStore(KubernetesSection):
     """S3-compatible storage of data sets and models; the one place for every task."""
 
-    endpoint: str = "http://seaweedfs.kubeflow:9000"
+    endpoint: Server = "http://seaweedfs.kubeflow:9000"
     """URL of an endpoint of one's own, by default KFP's; empty: AWS."""
     region: str = "us-east-1"
     """Region."""
@@ -221,6 +227,9 @@ class NetworkPolicy(KubernetesSection):
         80,
     )
     """Ports that the operator reaches besides DNS: the API server's, KFP's and MLflow's."""
+    peers: tuple[dict[str, Any], ...] = ()
+    """Who else may talk to the embedded MLflow and S3, as `from` of a NetworkPolicy has it; the
+    operator and the tasks of pipelines may."""
 
 
 class Test(KubernetesSection):

@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 
 from poseline import __version__, log, stopping
 from poseline.errors import EXIT_CODES, PoselineError, storage_error
+from poseline.masking import mask
 from poseline.terminal import safe
 
 _EPILOGUE = f"Exit codes: {', '.join(f'{code} {text}' for code, text in EXIT_CODES.items())}.\n"
@@ -101,4 +102,5 @@ def _drop_output() -> None:
 
 
 def _say(message: str) -> None:
-    print(safe(message), file=sys.stderr)  # noqa: T201  the last word of a program goes to its user
+    # The last word of a program goes to its user.
+    print(safe(mask(message)), file=sys.stderr)  # noqa: T201

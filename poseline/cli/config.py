@@ -64,10 +64,10 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
     from poseline.chart import generate as chart
     from poseline.cli import exit_codes
     from poseline.config.schema.generate import OUTPUTS, generate
-    from poseline.operator.api import crd, rbac, reference
+    from poseline.operator.api import admission, crd, rbac, reference
 
     outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS, **rbac.OUTPUTS, **reference.OUTPUTS}
-    outputs |= exit_codes.OUTPUTS
+    outputs |= {**exit_codes.OUTPUTS, **admission.OUTPUTS}
     for entry in entry_points(group="poseline.outputs"):  # of the rooms above this one
         outputs |= entry.load()
     stale = generate(root, check=check, outputs=outputs)

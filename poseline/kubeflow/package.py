@@ -190,7 +190,7 @@ def _pod(task: str, platform: Platform) -> dict[str, Any]:
         found["configMapAsVolume"] = [
             _named("configMapName", s3.ca_config_map) | {"mountPath": _CA}
         ]
-    if mlflow.secret_name:
+    if mlflow.secret_name and mlflow.tracking_uri:  # else a config would say where they go
         keys = [{"secretKey": name, "envVar": name} for name in _MLFLOW]
         found["secretAsEnv"] = [
             _named("secretName", mlflow.secret_name) | {"keyToEnv": keys, "optional": True}

@@ -14,6 +14,7 @@ from poseline.config.loading.yaml_source import read_file, read_text
 from poseline.config.models.general import OperationMode
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.package import read_package
+from poseline.kubeflow.validation import check_no_secrets
 
 CONFIG, VARIANTS = "config", "variants"
 SWEPT: OperationMode = "chain_tqeb"
@@ -54,6 +55,7 @@ def parameters(
             fields[key] = _typed(key, value, inputs[key]["parameterType"])
         else:
             overrides.append(setting)
+    check_no_secrets(fields, "the settings")
     if CONFIG not in inputs:
         if config or overrides:
             known = ", ".join(inputs) or "none"
@@ -75,6 +77,7 @@ def parameters(
         else:
             found = _placed(found, written, overrides, source)
         raise ConfigError(found, source) from None
+    check_no_secrets(data, source)
     return fields | ({CONFIG: text} if config or overrides else {})
 
 

@@ -9,13 +9,17 @@ from pydantic.alias_generators import to_camel
 
 from poseline import __version__
 from poseline.config.models.base import Integer, Number, Section
-from poseline.config.models.constraints import unit
+from poseline.config.models.constraints import Note, Rule, unit
+from poseline.masking import credentials_in
 
 Quantity = Annotated[
     str,
     Field(pattern=r"^(\d{1,15}(\.\d{1,9})?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?)?$", max_length=32),
 ]
 """An amount as Kubernetes writes it, such as 500m or 4Gi; empty: not set."""
+
+Server = Annotated[str, Field(pattern=r"^[^@\s\\]*$")]
+"""URL of a server; credentials come from a secret."""
 
 Effect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
@@ -125,7 +129,7 @@ class Gpu(KubernetesSection):
 class S3(KubernetesSection):
     """The object storage of data sets and models, as KFP's own kind installation has it."""
 
-    endpoint: str = "http://seaweedfs.kubeflow:9000"
+    endpoint: Server = "http://seaweedfs.kubeflow:9000"
     """URL of an endpoint of one's own; empty: AWS."""
     region: str = "us-east-1"
     """Region."""
@@ -139,11 +143,11 @@ class S3(KubernetesSection):
 class MlflowServer(KubernetesSection):
     """The tracking server of every task."""
 
-    tracking_uri: str = ""
+    tracking_uri: Server = ""
     """URL of the server; empty: `mlflow.uri` of the config."""
     secret_name: str = ""
     """Secret with MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and
-    MLFLOW_TRACKING_PASSWORD; empty: no credentials."""
+    MLFLOW_TRACKING_PASSWORD, for the server that `trackingUri` names; empty: no credentials."""
 
 
 class Retries(KubernetesSection):
@@ -166,8 +170,10 @@ class Retries(KubernetesSection):
 class SecurityContext(KubernetesSection):
     """Who a task runs as."""
 
-    run_as_non_root: bool = True
-    """Refuse an image that runs as root."""
+    run_as_non_root: Annotated[
+        bool, Rule("true; no task runs as root", lambda wanted: wanted), Note("enum", [True])
+    ] = True
+    """Refuse an image that runs as root; always."""
     run_as_user: Annotated[Integer, Field(ge=1, lt=2**31)] | None = None
     """User id; not set: the image's."""
     run_as_group: Annotated[Integer, Field(ge=1, lt=2**31)] | None = None
@@ -176,6 +182,13 @@ class SecurityContext(KubernetesSection):
 
 class Platform(KubernetesSection):
     """How the tasks of a pipeline run in a cluster."""
+
+    rules = (
+        Rule(
+            "`env` without credentials, which a package shows",
+            lambda platform: not any(credentials_in(platform.env)),
+        ),
+    )
 
     images: Images = Images()
     """Images."""

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.errors import RefusedError
+from poseline.masking import secrets_in
 
 _MOST = {"pipeline": 128, "experiment": 128, "run": 255, "schedule": 255}
 _BEYOND = re.compile(r"[^\u0000-\uffff]")
@@ -38,6 +40,23 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     """
     for name, value in parameters.items():
         _check_text(f"parameter {name}", json.dumps(value, ensure_ascii=False))
+
+
+def check_no_secrets(parameters: Mapping[str, Any], source: str) -> None:
+    """Keep secrets out of what Kubeflow stores and shows to everybody who may see a run.
+
+    Args:
+        parameters: A config, or other parameters of a run.
+        source: What they come from.
+
+    Raises:
+        ConfigError: One has a secret in it; lists all of them.
+    """
+    accepted = "no secret, since Kubeflow stores parameters and shows them"
+    hint = "put it into a secret, and name that in the platform's mlflow or s3"
+    found = [Problem(path, shown, accepted, hint) for path, shown in secrets_in(parameters)]
+    if found:
+        raise ConfigError(found, source)
 
 
 def _check_text(what: str, text: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import kopf
 
 from poseline.errors import ConfigError, Problem
+from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
 from poseline.kubeflow.submission import read_platform
 from poseline.log import get_logger
@@ -22,6 +23,7 @@ from poseline.operator import pipeline_publisher
 from poseline.operator.api.kinds import EXPERIMENT, GROUP, SCHEDULE, SCHEDULE_LABEL, VERSION
 from poseline.operator.experiments.reconciler import Experiments
 from poseline.operator.experiments.runs import Runs
+from poseline.operator.permission import Permission, read_allowed
 from poseline.operator.runtime import cluster, http, metrics
 from poseline.operator.runtime.leader_election import Election
 from poseline.operator.runtime.queue import Key, Queue
@@ -50,14 +52,15 @@ def run(settings: Settings) -> int:
     """
     settings = _checked(settings)
     platform = read_platform(settings.platform_file) if settings.platform_file else Platform()
+    allow = read_allowed(settings.allow_file) if settings.allow_file else AllowList()
     cluster.connect()
-    return asyncio.run(_Process(settings, platform).main())
+    return asyncio.run(_Process(settings, platform, allow).main())
 
 
 class _Process:
     """What a replica consists of."""
 
-    def __init__(self, settings: Settings, platform: Platform) -> None:
+    def __init__(self, settings: Settings, platform: Platform, allow: AllowList) -> None:
         self._settings = settings
         self._code = 0
         self._end = asyncio.Event()
@@ -74,8 +77,8 @@ class _Process:
         leads = self._election.leads if settings.leader_election else lambda: True
         self._platform = platform
         looks = {
-            EXPERIMENT.name: Experiments(self._cluster, settings, platform, leads).look,
-            SCHEDULE.name: Schedules(self._cluster, leads).look,
+            EXPERIMENT.name: Experiments(self._cluster, settings, platform, leads, allow).look,
+            SCHEDULE.name: Schedules(self._cluster, leads, Permission(platform, allow)).look,
         }
         self._workers = Workers(self._queue, looks, settings.workers)
         self._watching, self._ended = threading.Event(), threading.Event()

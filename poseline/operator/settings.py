@@ -24,6 +24,7 @@ class Settings:
         kubeflow_timeout: Most seconds that one call takes.
         mlflow_url: URL of the tracking server that figures are read from; empty: the config's.
         platform_file: YAML of the platform's settings; an experiment's `spec.platform` wins.
+        allow_file: YAML of what experiments may name besides; None: what the platform names alone.
         schedules_file: YAML of schedules to make in the own namespace: a list of name and spec.
         pipelines: Folder of the compiled pipelines; None: those that came with the library.
         publish_pipelines: Put them into Kubeflow's list, so that its form can start them.
@@ -50,6 +51,7 @@ class Settings:
     kubeflow_timeout: float = 10.0
     mlflow_url: str = ""
     platform_file: Path | None = None
+    allow_file: Path | None = None
     schedules_file: Path | None = None
     pipelines: Path | None = None
     publish_pipelines: bool = True

@@ -21,6 +21,7 @@ from poseline.config.models.config import Config, Stage
 from poseline.config.models.general import OperationMode
 from poseline.config.models.steps import Step
 from poseline.errors import PoselineError, StoreError
+from poseline.masking import mask, masked
 from poseline.names import TAG_MESSAGE, TAG_STATE
 from poseline.runner.inputs import Sources
 from poseline.stages.result import StageResult
@@ -49,7 +50,7 @@ from poseline.tasks.parameters import (
 )
 from poseline.tasks.resolve import STAGES
 from poseline.tasks.resolve import resolve as resolved
-from poseline.tracking.failures import Failure, masked
+from poseline.tracking.failures import Failure, fitting
 
 if TYPE_CHECKING:
     from poseline.tracking import Tracker
@@ -80,7 +81,7 @@ def resolve(
     """
     found = patiently(resolved)(config, cast(OperationMode, chain), {**form, **variant})
     run = RunReference(
-        mlflow=found.config.mlflow.uri,
+        mlflow=mask(found.config.mlflow.uri),  # credentials come from the platform's secret
         project=found.config.general.project_name,
         output=found.config.general.output or "",
         variant=", ".join(f"{k} {_short(v)}" for k, v in sorted(variant.items())),
@@ -288,7 +289,7 @@ def finish(
             message = message or str(failure or "")
             tracker.parent.tags(failure.tags if failure else {})
         tracker.parent.params(params)
-        message = masked(message)
+        message = fitting(message)
         tracker.parent.tags({TAG_STATE: state, TAG_MESSAGE: message[:500]})
         tracker.end(status)
     text = f"# {chain}: {status.lower()}\n\n{message or _ENDS[status]}\n"
@@ -321,7 +322,7 @@ def _run(
     if page:
         from poseline import report
 
-        written_out = yaml.safe_dump(read_slice(data))
+        written_out = yaml.safe_dump(masked(read_slice(data)))
         report.write({name: result.out}, written_out, where.project, Path(page.path))
     if where.output and "model" in result.files:
         place = "/".join((where.output.rstrip("/"), chain_of(out), tracked.replace("/", "-")))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from poseline.errors import PoselineError
+from poseline.masking import mask
 from poseline.names import TAG_ERROR, TAG_EXIT_CODE, TAG_FAILED_TASK, TAG_REMEDY
 
 _LONGEST = 2000
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_SECRETS = (
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_TRACKING_TOKEN",
-)
 
 
 @dataclass(frozen=True)
@@ -40,8 +33,8 @@ class Failure:
     def of(cls, task: str, error: BaseException) -> Failure:
         """Return the failure that an error is, without secrets."""
         if isinstance(error, PoselineError):
-            return cls(task, masked(error.message), masked(error.remedy), error.exit_code)
-        return cls(task, masked(f"{type(error).__name__}: {error}"))
+            return cls(task, fitting(error.message), fitting(error.remedy), error.exit_code)
+        return cls(task, fitting(f"{type(error).__name__}: {error}"))
 
     @classmethod
     def read(cls, tags: Mapping[str, str]) -> Failure | None:
@@ -71,13 +64,6 @@ class Failure:
         return f"{text}\n  → {self.remedy}" if self.remedy else text
 
 
-def masked(text: str) -> str:
-    """Return a text without user names and passwords in URLs and without secrets of this process.
-
-    Args:
-        text: Any text; what is longer than MLflow takes is cut.
-    """
-    for name in _SECRETS:
-        if len(secret := os.environ.get(name, "")) > 3:
-            text = text.replace(secret, "***")
-    return _USERINFO.sub("***", text)[:_LONGEST]
+def fitting(text: str) -> str:
+    """Return a text without secrets, cut to what MLflow takes."""
+    return mask(text)[:_LONGEST]

@@ -13,11 +13,12 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from poseline.errors import StoreError
+from poseline.masking import mask, masked
 from poseline.store.manifest import write_atomic
 
 Kind = Literal["start", "params", "metrics", "tags", "artifact", "model", "end"]
@@ -75,31 +76,39 @@ class Outbox:
         folder.mkdir(parents=True, exist_ok=True)
         self._journal, self._mark = folder / "journal.jsonl", folder / "delivered"
         self._rejected, self._address = folder / "rejected.jsonl", folder / _ADDRESS
+        self._known: Address | None = None
 
     @property
     def address(self) -> Address | None:
         """Where it goes; None where nobody has said so yet.
 
+        Another process finds it without credentials, which `places.tracking_uri` then takes from
+        MLflow's environment variables.
+
         Raises:
             StoreError: The file is damaged.
         """
         try:
-            return Address(**json.loads(self._address.read_text(encoding="utf-8")))
+            found = Address(**json.loads(self._address.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
             raise StoreError(f"{self._address} is damaged: {error}", "remove it") from None
+        return self._known if self._known and found == _shown(self._known) else found
 
     @address.setter
     def address(self, address: Address) -> None:
-        write_atomic(self._address, json.dumps(asdict(address), indent=1) + "\n")
+        self._known = address
+        write_atomic(self._address, json.dumps(asdict(_shown(address)), indent=1) + "\n")
 
     def add(self, entry: Entry) -> None:
-        """Append an entry.
+        """Append an entry; secrets in parameters and tags are hidden.
 
         Raises:
             OSError: The disk does not take it.
         """
+        if entry.kind in ("params", "tags"):
+            entry = replace(entry, values=masked(entry.values))
         line = json.dumps(asdict(entry)).encode() + b"\n"
         with self._journal.open("ab+") as file:
             end = file.seek(0, os.SEEK_END)
@@ -139,7 +148,7 @@ class Outbox:
     def reject(self, entry: Entry, reason: str) -> None:
         """Keep an entry that the server will never take, with its reason."""
         with self._rejected.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"reason": reason, **asdict(entry)}) + "\n")
+            file.write(json.dumps({"reason": mask(reason), **asdict(entry)}) + "\n")
 
     @contextmanager
     def delivering(self, wait: float = 0.0) -> Iterator[bool]:
@@ -172,6 +181,10 @@ class Outbox:
 def outboxes(folder: Path) -> list[Path]:
     """Return the outboxes in a folder; it may be one itself."""
     return sorted(path.parent for path in folder.rglob(_ADDRESS))
+
+
+def _shown(address: Address) -> Address:
+    return replace(address, uri=mask(address.uri))
 
 
 def _parsed(line: bytes) -> Entry | None:

@@ -6,20 +6,22 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from poseline.errors import BackendError
+from poseline.masking import without_user
 
 
 def tracking_uri(uri: str) -> str:
     """Return what MLflow takes for the config's `mlflow.uri`.
 
     MLflow no longer takes a plain directory, as existing files have it: such a one, by its path or
-    by a file URI, gets a SQLite store, `mlflow.db`, inside.
+    by a file URI, gets a SQLite store, `mlflow.db`, inside. Where user information was hidden,
+    MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD take its place, as MLflow itself has it.
 
     Raises:
         BackendError: The directory cannot be made.
     """
     folder = _folder(uri)
     if folder is None:
-        return uri
+        return without_user(uri)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

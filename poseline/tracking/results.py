@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from poseline.answers import Answer, BoundedClient, read_as, read_json
 from poseline.kubeflow.api import certificates
 from poseline.kubeflow.errors import DeniedError, RefusedError, UnreachableError
+from poseline.origin import same_server
 from poseline.tracking.failures import Failure
 
 _ROOT = "/api/2.0/mlflow"
@@ -46,7 +47,9 @@ class Result:
         return Failure.read(self.tags)
 
 
-def result(chain_id: str, uri: str | None = None, *, timeout: float = 15) -> Result | None:
+def result(
+    chain_id: str, uri: str | None = None, *, trusted: str | None = None, timeout: float = 15
+) -> Result | None:
     """Return what MLflow knows of a chain; None where it knows nothing, or there is no server.
 
     Credentials are those of MLflow's own client: `MLFLOW_TRACKING_TOKEN`, or
@@ -55,6 +58,8 @@ def result(chain_id: str, uri: str | None = None, *, timeout: float = 15) -> Res
     Args:
         chain_id: Id of the run in Kubeflow.
         uri: The tracking server; None: `MLFLOW_TRACKING_URI`.
+        trusted: The server that the credentials are for, where somebody else says what `uri` is;
+            any other gets none. None: `uri` itself.
         timeout: The longest wait for an answer, s.
 
     Raises:
@@ -64,7 +69,8 @@ def result(chain_id: str, uri: str | None = None, *, timeout: float = 15) -> Res
     if not uri.startswith(("http://", "https://")):
         return None
     query = f"tags.`poseline.chain_id` = {_quoted(chain_id)} and tags.`poseline.stage` = 'chain'"
-    with _connection(uri, timeout) as http:
+    known = trusted is None or same_server(uri, trusted)
+    with _connection(uri, timeout, credentials=known) as http:
         listed = _post(http, "/experiments/search", {"max_results": _EXPERIMENTS}, _Experiments)
         ids = [one.experiment_id for one in listed.experiments]
         if not ids:
@@ -110,10 +116,11 @@ class _Runs(BaseModel):
     runs: list[_Run] = []
 
 
-def _connection(uri: str, timeout: float) -> BoundedClient:
+def _connection(uri: str, timeout: float, *, credentials: bool) -> BoundedClient:
     env = os.environ.get
-    headers = {"Authorization": f"Bearer {env(_TOKEN)}"} if env(_TOKEN) else {}
-    user = None if headers or not env(_USER) else (env(_USER, ""), env(_PASSWORD, ""))
+    token, name = (env(_TOKEN), env(_USER)) if credentials else (None, None)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    user = (name, env(_PASSWORD, "")) if name and not token else None
     verify: Any = True
     if env(_CA):
         verify = certificates(Path(env(_CA, "")))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from poseline.errors import BackendError
 from poseline.log import get_logger
+from poseline.masking import mask
 from poseline.tracking.outbox import Entry, Outbox
 from poseline.tracking.sink import Sink, refused
 
@@ -140,7 +141,7 @@ def sync(folder: Path) -> int:
 
 def brief(error: Exception) -> str:
     """Return an error's first line, cut."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return (mask(str(error)).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _deliver(sink: Sink, entries: list[Entry]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from poseline.errors import DataError, StoreError
-from poseline.tracking.failures import Failure, masked
+from poseline.tracking.failures import Failure, fitting
 from poseline.tracking.results import Result
 
 
@@ -30,4 +30,4 @@ def test_secrets_are_masked_and_long_texts_cut(monkeypatch):
     shown = str(Failure.of("train", error))
     assert "pass" not in shown and "hush" not in shown and "u:p" not in shown
     assert "s3://***@host/a" in shown
-    assert len(masked("a" * 100_000)) == 2000
+    assert len(fitting("a" * 100_000)) == 2000

@@ -161,6 +161,8 @@ spec:
 {{- end }}
 - name: POSELINE_PLATFORM_FILE
   value: /etc/poseline/platform.yaml
+- name: POSELINE_ALLOW_FILE
+  value: /etc/poseline/allow.yaml
 - name: POSELINE_SCHEDULES_FILE
   value: /etc/poseline/schedules.yaml
 - name: POSELINE_LISTEN
@@ -210,4 +212,78 @@ spec:
 - name: AWS_ENDPOINT_URL_S3
   value: {{ . | quote }}
 {{- end }}
+{{- end -}}
+
+{{/* What may be named, as regular expressions by list: what the installation uses, and what
+`operator.allow` adds. */}}
+{{- define "poseline.allowed" -}}
+{{- $platform := .Values.platform -}}
+{{- $own := dict
+  "images" (list $platform.images.ml $platform.images.pipelines)
+  "secrets" (concat $platform.images.pullSecrets (list (include "poseline.s3Secret" .) .Values.mlflow.secretName))
+  "serviceAccounts" (list $platform.serviceAccount)
+  "volumeClaims" (list $platform.cacheClaim)
+  "configMaps" (list .Values.objectStore.caConfigMap)
+  "devices" (list $platform.gpu.resource)
+  "environment" (keys $platform.env | sortAlpha)
+  "nodeLabels" list "taints" list "labels" list "annotations" list "users" list "endpoints" list -}}
+{{- range $map := list $platform.nodeSelector $platform.gpu.nodeSelector -}}
+{{- range $key, $value := $map -}}{{- $_ := set $own "nodeLabels" (append $own.nodeLabels (printf "%s=%s" $key $value)) -}}{{- end -}}
+{{- end -}}
+{{- range $name := list "labels" "annotations" -}}
+{{- range $key, $value := index $platform $name -}}{{- $_ := set $own $name (append (index $own $name) (printf "%s=%s" $key $value)) -}}{{- end -}}
+{{- end -}}
+{{- range $taint := concat $platform.tolerations $platform.gpu.tolerations -}}
+{{- $value := ternary (printf "=%s" (default "" $taint.value)) "" (eq (default "" $taint.operator) "Equal") -}}
+{{- $effect := ternary (printf ":%s" (default "" $taint.effect)) "" (not (empty $taint.effect)) -}}
+{{- $_ := set $own "taints" (append $own.taints (printf "%s%s%s" (default "" $taint.key) $value $effect)) -}}
+{{- end -}}
+{{- range $id := list $platform.securityContext.runAsUser $platform.securityContext.runAsGroup -}}
+{{- if $id -}}{{- $_ := set $own "users" (append $own.users (toString (int64 $id))) -}}{{- end -}}
+{{- end -}}
+{{- $made := dict -}}
+{{- range $name, $texts := $own -}}
+{{- $patterns := list -}}
+{{- range $text := $texts -}}{{- $patterns = append $patterns (printf "^%s$" (regexQuoteMeta $text)) -}}{{- end -}}
+{{- if ne $name "endpoints" -}}
+{{- range $pattern := index $.Values.operator.allow $name -}}
+{{- $patterns = append $patterns (printf "^%s$" (regexQuoteMeta $pattern | replace "\\*\\*" ".*" | replace "\\*" "[^/]*" | replace "\\?" "[^/]")) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $made $name (uniq $patterns) -}}
+{{- end -}}
+{{- $servers := list -}}
+{{- range $url := list (include "poseline.s3Endpoint" .) (include "poseline.mlflowUri" .) -}}
+{{- $servers = append $servers (include "poseline.server" (regexQuoteMeta (regexReplaceAll "^([^/]*//[^/]*).*$" $url "${1}"))) -}}
+{{- end -}}
+{{- range $pattern := .Values.operator.allow.endpoints -}}
+{{- $servers = append $servers (include "poseline.server" (regexQuoteMeta (trimSuffix "/" $pattern) | replace "\\*\\*" ".*" | replace "\\*" "[^/@#?\\\\]*" | replace "\\?" "[^/@#?\\\\]")) -}}
+{{- end -}}
+{{- $_ := set $made "endpoints" (uniq $servers) -}}
+{{ toYaml $made }}
+{{- end -}}
+
+{{/* A server's regular expression with any path: its default port may be written or not. */}}
+{{- define "poseline.server" -}}
+{{- if . -}}
+{{- $port := ternary "(:80)?" (ternary "(:443)?" "" (hasPrefix "https:" .)) (hasPrefix "http:" .) -}}
+{{- printf "(?i)^%s%s(/[^@\\\\]*)?$" . $port -}}
+{{- else -}}
+^$
+{{- end -}}
+{{- end -}}
+
+{{/* Peers that may talk to the release's own servers: its pods, tasks of pipelines, and others. */}}
+{{- define "poseline.peers" -}}
+{{- $tasks := dict "matchLabels" (dict "app.kubernetes.io/part-of" "poseline") -}}
+{{- $peers := list (dict "podSelector" $tasks) -}}
+{{- $runs := .Values.kubeflow.namespace -}}
+{{- if or .Values.operator.clusterWide (eq $runs "*") -}}
+{{- $peers = append $peers (dict "namespaceSelector" dict "podSelector" $tasks) -}}
+{{- else if and $runs (ne $runs .Release.Namespace) -}}
+{{- $peers = append $peers (dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" $runs)) "podSelector" $tasks) -}}
+{{- else if not $runs -}}
+{{- $peers = append $peers (dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" "kubeflow")) "podSelector" $tasks) -}}
+{{- end -}}
+{{ toYaml (concat $peers .Values.networkPolicy.peers) }}
 {{- end -}}

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from poseline.config.loading.bounded_yaml import DEEPEST, LONGEST_REFERENCE, MOST_BYTES
 from poseline.errors import Problem
+from poseline.masking import remember
 
 _ACCEPTED = "text, or ${…} of an existing key, ${now:…} or ${env:NAME,default}"
 _FUNCTIONS = ("now", "env", "oc.env", "oc.decode")
@@ -169,10 +170,14 @@ def _register() -> None:
         return moment.strftime(pattern)
 
     def env(name: str, default: Any = None) -> Any:
-        value = os.environ.get(name, default)
-        if value is None:
+        value = os.environ.get(name)
+        if value is not None:
+            remember(name, value)
+            return value
+        if default is None:
             raise ValueError(f"environment variable {name} is not set")
-        return value
+        return default
 
     OmegaConf.register_resolver("now", now, replace=True)
-    OmegaConf.register_resolver("env", env, replace=True)
+    for resolver in ("env", "oc.env"):
+        OmegaConf.register_resolver(resolver, env, replace=True)

@@ -26,6 +26,7 @@ from poseline.config.models.config import Config
 from poseline.config.models.general import HydraRun, OperationMode
 from poseline.config.requirements.checks import missing
 from poseline.errors import ConfigError, Problem
+from poseline.masking import masked
 
 _MOST_FILES = 1000  # that are looked through for a name that is near
 _ATTEMPTS = 5  # to read the rest of a config without what is wrong, so as to check that, too
@@ -132,8 +133,13 @@ def find_config(folder: Path, name: str) -> Path:
 
 
 def dump(config: BaseModel) -> str:
-    """Return a config as YAML that `load` reads back to the same config."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """Return a config as YAML that `load` reads back to the same config, but for its secrets.
+
+    What came from the environment is written as `${env:NAME}`; user information and signatures in
+    URIs are hidden.
+    """
+    shown = masked(config.model_dump(mode="json"))
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
 
 
 def normal_form(config: Config) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from poseline.config.loading.migration_hints import KEYS, VALUES
 from poseline.errors import Problem
+from poseline.masking import masked
 
 MOST_PROBLEMS = 100
 """How many are listed: more are the same mistake again."""
@@ -130,5 +131,6 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _shorten(value: Any) -> str:
+    value = masked(value)  # while it is whole: what is cut or escaped is no longer known
     text = f"a mapping of {', '.join(map(str, value))}" if isinstance(value, dict) else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -125,8 +125,8 @@ class Section(BaseModel):
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         made = handler.resolve_ref_schema(handler(schema))
-        if cls.rules:
-            made[CEL] = [entry for rule in cls.rules for entry in rule.validations]
+        if written := [entry for rule in cls.rules for entry in rule.validations]:
+            made[CEL] = written
         return made
 
 

@@ -53,7 +53,8 @@ class Rule:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         made = handler(schema)
-        return {**made, CEL: [*made.get(CEL, []), *self.validations]}
+        rules = [*made.get(CEL, []), *self.validations]
+        return {**made, CEL: rules} if rules else made
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ EVENTS: Mapping[str, Event] = {
     "Invalid": Event(
         EXPERIMENT, "Warning", "The spec cannot be run, by what the API server could not see."
     ),
+    "NotAllowed": Event(
+        EXPERIMENT,
+        "Warning",
+        "The spec names what the installation does not allow; see `operator.allow` of the chart.",
+    ),
     "Refused": Event(EXPERIMENT, "Warning", "Kubeflow refused the run; it is not asked again."),
     "Suspended": Event(EXPERIMENT, "Normal", "The run is stopped, since `suspend` is set."),
     "Stopping": Event(
@@ -58,6 +63,11 @@ EVENTS: Mapping[str, Event] = {
     "Created": Event(SCHEDULE, "Normal", "A slot has its experiment."),
     "Replaced": Event(
         SCHEDULE, "Normal", "An active experiment is deleted for the next slot (`Replace`)."
+    ),
+    "TemplateNotAllowed": Event(
+        SCHEDULE,
+        "Warning",
+        "Its experiments would name what the installation does not allow; none is made.",
     ),
     "MissedSlot": Event(
         SCHEDULE, "Warning", "A slot is left out, older than `startingDeadlineSeconds`."

@@ -10,7 +10,7 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 FINALIZER = f"{GROUP}/run"
-"""On an experiment until its run has been stopped."""
+"""On an experiment as long as it may have a run that goes on."""
 SCHEDULE_LABEL = f"{GROUP}/schedule"
 """On an experiment: the name of the schedule that made it."""
 SLOT_ANNOTATION = f"{GROUP}/scheduled-at"

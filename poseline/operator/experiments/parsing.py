@@ -14,11 +14,13 @@ from pydantic import ValidationError
 from poseline.config.loading import load
 from poseline.config.loading.validation_errors import problems_of
 from poseline.errors import ConfigError, Problem
+from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.package import configure
 from poseline.kubeflow.platform import Platform
 from poseline.operator.api.kinds import FINALIZER
-from poseline.operator.experiments.state import Experiment, Submission
+from poseline.operator.experiments.state import Experiment, FaultReason, Submission
 from poseline.operator.experiments.status import MEASURED, read_time
+from poseline.operator.permission import NotAllowedError, Permission
 
 _WHAT_RUNS = ("chain", "config", "platform")
 
@@ -38,8 +40,14 @@ class Order:
     service_account: str
 
 
-def read(body: Mapping[str, Any], fault: str = "") -> Experiment:
-    """Return what the plan depends on of a PoseExperiment."""
+def read(body: Mapping[str, Any], fault: str = "", reason: FaultReason = "Invalid") -> Experiment:
+    """Return what the plan depends on of a PoseExperiment.
+
+    Args:
+        body: The object.
+        fault: Why its spec cannot be run; empty: it can.
+        reason: Of what kind that is.
+    """
     metadata, spec, status = body["metadata"], body["spec"], body.get("status", {})
     asked = status.get("submission")
     return Experiment(
@@ -49,6 +57,7 @@ def read(body: Mapping[str, Any], fault: str = "") -> Experiment:
         generation=metadata["generation"],
         hash=_hash({key: spec.get(key) for key in _WHAT_RUNS}),
         fault=fault,
+        fault_reason=reason,
         suspended=bool(spec.get("suspend")),
         ttl=spec.get("ttlSecondsAfterFinished"),
         deleted=read_time(metadata.get("deletionTimestamp")),
@@ -64,21 +73,31 @@ def read(body: Mapping[str, Any], fault: str = "") -> Experiment:
     )
 
 
-def order(spec: Mapping[str, Any], platform: Platform, pipelines: Path | None) -> Order:
+def order(
+    spec: Mapping[str, Any],
+    platform: Platform,
+    pipelines: Path | None,
+    allow: AllowList = AllowList(),  # noqa: B008  frozen
+) -> Order:
     """Check everything that a run needs, and return what Kubeflow gets.
 
     Args:
         spec: Of a PoseExperiment.
         platform: The operator's own settings of the platform.
         pipelines: Folder of the compiled pipelines; None: there are none.
+        allow: What a spec may name besides.
 
     Raises:
+        NotAllowedError: It names something else.
         ConfigError: The config or the platform is wrong, or there is no such pipeline.
     """
     mode = f"chain_{spec['chain']}"
     config = {**spec["config"], "operation_mode": mode}
+    permission = Permission(platform, allow)
+    if refused := permission.problems(spec):
+        raise NotAllowedError(refused, "spec")
     load.check(config)
-    settled = _merged(platform, spec.get("platform") or {})
+    settled = _merged(permission.merged(spec.get("platform") or {}))
     path = pipelines / f"{mode}.yaml" if pipelines else None
     if path is None or not path.is_file():
         raise ConfigError([Problem("chain", f"no {mode}.yaml", "a pipeline that is installed")])
@@ -86,21 +105,11 @@ def order(spec: Mapping[str, Any], platform: Platform, pipelines: Path | None) -
     return Order(package, {"config": json.dumps(config)}, settled.service_account)
 
 
-def _merged(platform: Platform, own: Mapping[str, Any]) -> Platform:
-    data = _over(platform.model_dump(by_alias=True, mode="json"), own)
+def _merged(data: dict[str, Any]) -> Platform:
     try:
         return Platform.model_validate(data)
     except ValidationError as error:
         raise ConfigError(problems_of(error, Platform, data), "spec.platform") from None
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one mapping laid over another, key by key; lists are taken whole."""
-    made = dict(below)
-    for key, value in above.items():
-        nested = isinstance(value, Mapping) and isinstance(made.get(key), Mapping)
-        made[key] = _over(made[key], value) if nested else value
-    return made
 
 
 def _submission(asked: Mapping[str, Any]) -> Submission:

@@ -132,8 +132,10 @@ def needed(experiment: Experiment) -> Literal["nothing", "run", "all"]:
         return "all"
     if submission is None:
         return "nothing" if experiment.suspended or experiment.fault else "all"
-    if experiment.ended or not _kept(experiment):
+    if not _kept(experiment):
         return "nothing"
+    if experiment.ended:
+        return "all" if experiment.finalizer and submission.attempts > 1 else "nothing"
     return "run" if submission.attempts == 1 else "all"
 
 
@@ -159,7 +161,7 @@ def plan(
     """
     if experiment.deleted:
         return _delete(experiment, experiment.deleted, runs, now, limits)
-    if not experiment.finalizer:
+    if not experiment.finalizer and _guarded(experiment):
         return [AddFinalizer()]
     if runs is None:
         return []
@@ -170,8 +172,14 @@ def plan(
     if not _kept(experiment):
         return [Drop()]
     if experiment.ended:
-        return _finish(experiment, now, limits)
+        return _release(experiment, experiment.submission, runs, now, limits)
     return _watch(experiment, experiment.submission, runs, limits)
+
+
+def _guarded(experiment: Experiment) -> bool:
+    """Tell whether there may be a run that must be stopped before the experiment goes."""
+    asked = experiment.submission is not None and not experiment.ended
+    return asked or experiment.phase == "Stopping"
 
 
 def _kept(experiment: Experiment) -> bool:
@@ -236,12 +244,17 @@ def _begin(
     if idle:
         active = [run for run in runs if run.active]
     if active:
-        return [*(Stop(run) for run in active), Again(_SOON)]
+        guard = [] if experiment.finalizer else [AddFinalizer()]
+        return [*guard, *(Stop(run) for run in active), Again(_SOON)]
+    if idle and experiment.finalizer and experiment.phase in ("Failed", "Suspended"):
+        return [RemoveFinalizer()]
     if experiment.fault:
-        report = Report("Failed", "Invalid", experiment.fault)
+        report = Report("Failed", experiment.fault_reason, experiment.fault)
         return [report, *(_finish(experiment, now, limits) if experiment.ended else [])]
     if experiment.suspended:
         return [Report("Suspended", "Suspended", "suspend is set")]
+    if not experiment.finalizer:
+        return [AddFinalizer()]
     asked = Submission(experiment.run_name, experiment.generation, experiment.hash, now)
     return [Record(asked), Submit(asked.name)]
 
@@ -253,17 +266,45 @@ def _watch(
     if run is None:
         text = f"run {experiment.run_id} is no longer in Kubeflow; a change of the spec makes one"
         return [Report("Failed", "RunLost", text)]
-    actions: list[Action] = []
-    for other in runs:
-        if other.id != run.id and other.active:
-            text = f"a late answer made a second run of {submission.name}: {other.id} is stopped"
-            actions += [Tell("SecondRun", text), Stop(other)]
+    actions = _others_stopped(experiment, submission, runs)
     if run.phase in ("Succeeded", "Failed"):
         reason = "RunSucceeded" if run.phase == "Succeeded" else "RunFailed"
         message = run.error or f"run {run.id} ended {run.state}"
         return [*actions, Report(run.phase, reason, message, run, figures=True)]
     reason = "Queued" if run.phase == "Pending" else "Running"
     return [*actions, Report(run.phase, reason, run.stage, run, figures=True), Again(limits.poll)]
+
+
+def _others_stopped(
+    experiment: Experiment, submission: Submission, runs: Sequence[Run]
+) -> list[Action]:
+    actions: list[Action] = []
+    for other in runs:
+        if other.id != experiment.run_id and other.active:
+            text = f"a late answer made a second run of {submission.name}: {other.id} is stopped"
+            actions += [Tell("SecondRun", text), Stop(other)]
+    return actions
+
+
+def _release(
+    experiment: Experiment,
+    submission: Submission,
+    runs: Sequence[Run],
+    now: datetime,
+    limits: Limits,
+) -> list[Action]:
+    """Let an experiment whose run is over go without us, once no second run can appear."""
+    if not experiment.finalizer:
+        return _finish(experiment, now, limits)
+    if submission.attempts > 1:
+        if stopped := _others_stopped(experiment, submission, runs):
+            return [*stopped, Again(_SOON)]
+        if (left := _left(submission, now, limits)) > 0:
+            rest = _finish(experiment, now, limits)
+            again = [action.seconds for action in rest if isinstance(action, Again)]
+            kept = [action for action in rest if not isinstance(action, Again)]
+            return [*kept, Again(min([left, *again]))]
+    return [RemoveFinalizer()]
 
 
 def _finish(experiment: Experiment, now: datetime, limits: Limits) -> list[Action]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from poseline.errors import BackendError, ConfigError
+from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.errors import RefusedError
 from poseline.kubeflow.platform import Platform
 from poseline.log import get_logger
@@ -16,11 +18,13 @@ from poseline.operator.api.kinds import EXPERIMENT, FINALIZER
 from poseline.operator.experiments import plan, status
 from poseline.operator.experiments.parsing import Order, order, read
 from poseline.operator.experiments.runs import Runs
-from poseline.operator.experiments.state import Experiment, Limits, Run
+from poseline.operator.experiments.state import Experiment, FaultReason, Limits, Run
 from poseline.operator.experiments.status import Status
+from poseline.operator.permission import NotAllowedError, Permission
 from poseline.operator.runtime import metrics
 from poseline.operator.runtime.cluster import Body, Cluster
 from poseline.operator.settings import Settings
+from poseline.origin import same_server
 from poseline.tracking import results
 
 _MOST_PASSES = 10
@@ -35,11 +39,18 @@ class Experiments:
         settings: Where Kubeflow, MLflow and the pipelines are, and times.
         platform: The operator's own settings of the platform.
         leads: Tells whether this replica may still act.
+        allow: What an experiment may name, besides what the platform does.
     """
 
     def __init__(
-        self, cluster: Cluster, settings: Settings, platform: Platform, leads: Callable[[], bool]
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        platform: Platform,
+        leads: Callable[[], bool],
+        allow: AllowList = AllowList(),  # noqa: B008  frozen
     ) -> None:
+        self._allow, self._permission = allow, Permission(platform, allow)
         self._cluster, self._settings, self._platform = cluster, settings, platform
         self._leads = leads
         self._limits = Limits(
@@ -76,7 +87,7 @@ class Experiments:
 
     def order(self, body: Mapping[str, Any]) -> Order:
         """Return what Kubeflow gets for an experiment; see `reading.order`."""
-        return order(body["spec"], self._platform, self._settings.pipelines)
+        return order(body["spec"], self._platform, self._settings.pipelines, self._allow)
 
     def url(self, run_id: str) -> str:
         """Return the page of a run, empty where no pages are known."""
@@ -86,13 +97,19 @@ class Experiments:
     def figures(self, body: Body, run_id: str) -> results.Result | None:
         """Return what MLflow has of a run; None where it has nothing.
 
+        Only servers that are allowed are asked, and only the operator's own gets its credentials.
+
         Raises:
             BackendError: It does not answer, or refuses.
         """
         spec = body["spec"]
         own = (spec.get("platform") or {}).get("mlflow", {}).get("trackingUri")
-        uri = own or self._settings.mlflow_url or spec["config"].get("mlflow", {}).get("uri", "")
-        return results.result(run_id, uri, timeout=self._settings.kubeflow_timeout)
+        known = self._settings.mlflow_url or os.environ.get("MLFLOW_TRACKING_URI", "")
+        uri = own or known or spec["config"].get("mlflow", {}).get("uri", "")
+        if not uri or not (same_server(uri, known) or self._permission.server(uri)):
+            return None
+        timeout = self._settings.kubeflow_timeout
+        return results.result(run_id, uri, trusted=known, timeout=timeout)
 
 
 class _Pass:
@@ -108,13 +125,18 @@ class _Pass:
     def go(self) -> float | None:
         """Do what the plan says; None: look again at once, 0: rest until something changes."""
         room, body = self._room, self._body
-        experiment = read(body, self._fault())
+        experiment = read(body, *self._fault())
         runs, lost = self._observe(experiment)
         actions = plan.plan(experiment, runs, status.now(), room._limits)
-        for action in actions:
-            if not room._leads():
-                raise BackendError("this replica no longer leads")
-            self._do(experiment, action)
+        try:
+            for action in actions:
+                if not room._leads():
+                    raise BackendError("this replica no longer leads")
+                self._do(experiment, action)
+        except ConfigError as error:  # what is allowed has changed since the run was asked for
+            text, reason = _explained(error)
+            self._report(experiment, plan.Report("Failed", reason, text))
+            return None
         if experiment.ended and all(isinstance(a, plan.Report | plan.Again) for a in actions):
             self._write({**self._status, "observedGeneration": self._generation})
         if lost:
@@ -124,15 +146,14 @@ class _Pass:
             return 0.0  # the status says so already
         return last.seconds if isinstance(last, plan.Again) else None
 
-    def _fault(self) -> str:
-        """Return why the spec cannot be run, where that matters."""
-        if self._body.get("status", {}).get("submission"):
-            return ""
-        try:
-            self._order = self._room.order(self._body)
-        except ConfigError as error:
-            return "; ".join(f"{p.path}: {p.accepted} (found {p.found})" for p in error.problems)
-        return ""
+    def _fault(self) -> tuple[str, FaultReason]:
+        """Return why the spec cannot be run, where that matters, and of what kind that is."""
+        if not self._body.get("status", {}).get("submission"):
+            try:
+                self._order = self._room.order(self._body)
+            except ConfigError as error:
+                return _explained(error)
+        return "", "Invalid"
 
     def _observe(self, experiment: Experiment) -> tuple[list[Run] | None, BackendError | None]:
         need = plan.needed(experiment)
@@ -291,3 +312,8 @@ class _Pass:
             self._room._cluster.tell(self._body, EVENTS[reason].type, reason, message)
         except BackendError as error:
             self._log.warning("an Event was lost", reason=reason, why=error.message)
+
+
+def _explained(error: ConfigError) -> tuple[str, FaultReason]:
+    text = "; ".join(f"{p.path}: {p.accepted} (found {p.found})" for p in error.problems)
+    return text, "NotAllowed" if isinstance(error, NotAllowedError) else "Invalid"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from poseline.operator.api.kinds import Phase
 
+FaultReason = Literal["Invalid", "NotAllowed"]
+"""Reason of the conditions of an experiment whose spec cannot be run."""
 _READABLE = 100  # characters of namespace and name in a run's name: KFP takes 128
 
 
@@ -80,6 +83,7 @@ class Experiment:
         generation: Generation of its spec.
         hash: Hash of chain, config and platform.
         fault: Why the spec cannot be run; empty: it can.
+        fault_reason: Of what kind that is.
         suspended: Whether it is to stop.
         ttl: Seconds after its end that it is deleted; None: never.
         deleted: When its deletion was asked for.
@@ -97,6 +101,7 @@ class Experiment:
     generation: int
     hash: str
     fault: str = ""
+    fault_reason: FaultReason = "Invalid"
     suspended: bool = False
     ttl: int | None = None
     deleted: datetime | None = None

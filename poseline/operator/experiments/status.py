@@ -187,7 +187,7 @@ def _phase(
     status: Status, phase: str, reason: str, message: str, generation: int, now: datetime
 ) -> Status:
     made = {**status, "phase": phase, "observedGeneration": generation}
-    valid = reason != "Invalid"
+    valid = reason not in ("Invalid", "NotAllowed")
     states: dict[Condition, tuple[str, str, str]] = {
         "Accepted": ("True", "Valid", "") if valid else ("False", reason, message),
         "Submitted": ("True", "Submitted", f"run {made['runID']}")

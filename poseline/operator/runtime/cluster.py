@@ -14,6 +14,7 @@ from kubernetes.client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from poseline.errors import BackendError
+from poseline.masking import mask, masked
 from poseline.operator.api.kinds import GROUP, VERSION, Kind
 
 Body = dict[str, Any]
@@ -81,6 +82,8 @@ class Cluster:
         """
         call = f"replace_namespaced_custom_object{'_status' if status else ''}"
         metadata = body["metadata"]
+        if status:
+            body = {**body, "status": masked(body["status"])}
         try:
             made = self._call(call, kind, metadata["namespace"], metadata["name"], body)
         except ApiException as error:
@@ -122,7 +125,7 @@ class Cluster:
             type=type_,
             reason=reason,
             action=reason,
-            note=message[:_LONGEST_MESSAGE],
+            note=mask(message)[:_LONGEST_MESSAGE],
             reporting_controller=self._component,
             reporting_instance=self._instance[:128],
             regarding=client.V1ObjectReference(
@@ -203,6 +206,6 @@ def _explained(error: ApiException | HTTPError) -> BackendError:
         return BackendError(f"the API server does not answer: {error}")
     if error.status == 409:
         return ConflictError("the object has changed since it was read")
-    text = str(error.body or error.reason).strip()[:_LONGEST_MESSAGE]
+    text = mask(str(error.body or error.reason)).strip()[:_LONGEST_MESSAGE]
     remedy = "give the operator's service account its role" if error.status == 403 else ""
     return BackendError(f"the API server answers {error.status}: {text}", remedy)

@@ -8,6 +8,8 @@ from typing import Any
 
 from poseline.cron import Slots
 from poseline.errors import BackendError, ConfigError
+from poseline.kubeflow.allowlist import AllowList
+from poseline.kubeflow.platform import Platform
 from poseline.log import get_logger
 from poseline.operator.api.events import EVENTS
 from poseline.operator.api.kinds import (
@@ -19,6 +21,7 @@ from poseline.operator.api.kinds import (
 )
 from poseline.operator.experiments import status
 from poseline.operator.experiments.status import read_time, written
+from poseline.operator.permission import NotAllowedError, Permission
 from poseline.operator.runtime import metrics
 from poseline.operator.runtime.cluster import Body, Cluster
 from poseline.operator.schedules.plan import Child, Decision, Schedule, decide
@@ -33,10 +36,14 @@ class Schedules:
     Args:
         cluster: The API server.
         leads: Tells whether this replica may still act.
+        permission: What its experiments may name.
     """
 
-    def __init__(self, cluster: Cluster, leads: Callable[[], bool]) -> None:
+    def __init__(
+        self, cluster: Cluster, leads: Callable[[], bool], permission: Permission | None = None
+    ) -> None:
         self._cluster, self._leads = cluster, leads
+        self._permission = permission or Permission(Platform(), AllowList())
 
     def look(self, namespace: str, name: str) -> float | None:
         """Do what is due for a schedule.
@@ -54,8 +61,15 @@ class Schedules:
         now = status.now()
         try:
             schedule = read(body)
+            self._check(body)
         except ConfigError as error:
-            self._write(body, _status(body, owned.values(), None, error.message, now))
+            allowed = not isinstance(error, NotAllowedError)
+            made = _status(body, owned.values(), None, error.message, now, allowed=allowed)
+            if not allowed and status.conditions_of(made) != status.conditions_of(
+                body.get("status", {})
+            ):
+                self._tell(body, "TemplateNotAllowed", error.message)
+            self._write(body, made)
             return None
         decision = decide(schedule, list(owned.values()), now)
         self._carry_out(body, schedule, decision)
@@ -68,6 +82,10 @@ class Schedules:
             return None
         wait = (decision.next - status.now()).total_seconds()
         return min(max(wait, 0.0) + 0.05, _LONGEST_WAIT_S)
+
+    def _check(self, body: Body) -> None:
+        if found := self._permission.problems(body["spec"]["experimentTemplate"]["spec"]):
+            raise NotAllowedError(found, "experimentTemplate.spec")
 
     def _carry_out(self, body: Body, schedule: Schedule, decision: Decision) -> None:
         if not self._leads():
@@ -182,7 +200,13 @@ def _told(body: Mapping[str, Any]) -> str:
 
 
 def _status(
-    body: Mapping[str, Any], children: Any, decision: Decision | None, fault: str, now: datetime
+    body: Mapping[str, Any],
+    children: Any,
+    decision: Decision | None,
+    fault: str,
+    now: datetime,
+    *,
+    allowed: bool = True,
 ) -> dict[str, Any]:
     generation = body["metadata"]["generation"]
     active = sorted(child.name for child in children if child.active)
@@ -204,5 +228,6 @@ def _status(
             made[key] = written(moment)
         elif key == "nextScheduleTime":
             made.pop(key, None)
-    state = ("False", "Invalid", fault) if fault else ("True", "Valid", "")
+    reason = "Invalid" if allowed else "NotAllowed"
+    state = ("False", reason, fault) if fault else ("True", "Valid", "")
     return status.condition(made, "Accepted", *state, generation, now)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from poseline.errors import ConfigError
+from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
 from poseline.operator.experiments.parsing import order, read
 
@@ -32,7 +33,7 @@ def test_only_what_runs_changes_the_hash():
 def test_kubeflow_gets_the_config_and_a_package_for_the_platform():
     own = {"images": {"ml": "mine:1"}, "resources": {"train": {"limits": {"memory": "3Gi"}}}}
     base = Platform.model_validate({"images": {"pipelines": "theirs:2"}, "serviceAccount": "runs"})
-    found = order(changed(platform=own)["spec"], base, PIPELINES)
+    found = order(changed(platform=own)["spec"], base, PIPELINES, AllowList(images=["mine:*"]))
     config = json.loads(found.parameters["config"])
     assert config["operation_mode"] == "chain_tqeb"
     assert config["training"] == BODY["spec"]["config"]["training"]

@@ -16,6 +16,9 @@ NEW = Experiment("team", "hands", "0123456789ab", 1, "A", finalizer=True)
 ASKED = Submission(NEW.run_name, 1, "A", NOW)
 RUNNING = Run("r1", NEW.run_name, "RUNNING", NOW, stage="train")
 SUBMITTED = replace(NEW, submission=ASKED, run_id="r1", phase="Running")
+ENDED = replace(SUBMITTED, phase="Succeeded", completed=NOW, finalizer=False)
+GUARDED = replace(ENDED, finalizer=True)
+TWICE = replace(ASKED, attempts=2)
 
 
 def names(actions):
@@ -30,9 +33,19 @@ def names(actions):
         (NEW, None, 0, []),
         (replace(NEW, suspended=True), (), 0, ["Report"]),
         (replace(NEW, fault="no"), (), 0, ["Report"]),
-        (replace(NEW, fault="no", phase="Failed", completed=NOW), (), 0, ["Report"]),
+        (replace(NEW, finalizer=False, fault="no"), (), 0, ["Report"]),
+        (replace(NEW, finalizer=False, suspended=True), (), 0, ["Report"]),
         (
-            replace(NEW, fault="no", phase="Failed", completed=NOW, ttl=9),
+            replace(NEW, finalizer=False, suspended=True),
+            (RUNNING,),
+            0,
+            ["AddFinalizer", "Stop", "Again"],
+        ),
+        (replace(NEW, fault="no", phase="Failed", completed=NOW), (), 0, ["RemoveFinalizer"]),
+        (replace(NEW, suspended=True, phase="Suspended"), (), 0, ["RemoveFinalizer"]),
+        (replace(ENDED, submission=None, fault="no", phase="Failed"), (), 0, ["Report"]),
+        (
+            replace(ENDED, submission=None, fault="no", phase="Failed", ttl=9),
             (),
             9,
             ["Report", "Delete"],
@@ -54,11 +67,24 @@ def names(actions):
         (replace(SUBMITTED, deleted=NOW), (RUNNING,), 601, ["Stop", "RemoveFinalizer"]),
         (replace(SUBMITTED, deleted=NOW, finalizer=False), None, 601, []),
         (replace(NEW, submission=ASKED, deleted=NOW), (), 30, ["Report", "Again"]),
-        (replace(SUBMITTED, phase="Succeeded", measured=True), (), 0, []),
-        (replace(SUBMITTED, phase="Succeeded", completed=NOW), (), 0, ["Report", "Again"]),
-        (replace(SUBMITTED, phase="Failed", completed=NOW, ttl=60), (), 59, ["Again"]),
-        (replace(SUBMITTED, phase="Failed", completed=NOW, ttl=60), (), 60, ["Delete"]),
-        (replace(SUBMITTED, phase="Succeeded", suspended=True, measured=True), (), 0, []),
+        (replace(ENDED, measured=True), (), 0, []),
+        (ENDED, (), 0, ["Report", "Again"]),
+        (replace(ENDED, phase="Failed", ttl=60), (), 59, ["Again"]),
+        (replace(ENDED, phase="Failed", ttl=60), (), 60, ["Delete"]),
+        (replace(ENDED, suspended=True, measured=True), (), 0, []),
+        (replace(ENDED, deleted=NOW), (), 0, []),
+        (replace(ENDED, hash="B"), (), 0, ["Drop"]),
+        (replace(NEW, finalizer=False, phase="Stopping"), (), 0, ["AddFinalizer"]),
+        (replace(SUBMITTED, finalizer=False), (RUNNING,), 0, ["AddFinalizer"]),
+        (GUARDED, (), 0, ["RemoveFinalizer"]),
+        (replace(GUARDED, submission=TWICE, measured=True), (), 59, ["Again"]),
+        (replace(GUARDED, submission=TWICE), (), 60, ["RemoveFinalizer"]),
+        (
+            replace(GUARDED, submission=TWICE),
+            (replace(RUNNING, state="SUCCEEDED"), replace(RUNNING, id="r2")),
+            99,
+            ["Tell", "Stop", "Again"],
+        ),
     ],
 )
 def test_what_is_done_next(experiment, runs, later, expected):

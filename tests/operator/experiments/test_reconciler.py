@@ -1,6 +1,10 @@
+import contextlib
 import copy
+import http.server
+import threading
 from types import SimpleNamespace
 
+import httpx
 import pytest
 import yaml
 from kubernetes.client.rest import ApiException
@@ -9,6 +13,7 @@ from support.kfp_double.server import serving
 from support.samples import ROOT
 
 from poseline.errors import BackendError
+from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.errors import UnreachableError
 from poseline.kubeflow.platform import Platform
 from poseline.operator.api.kinds import FINALIZER
@@ -314,13 +319,14 @@ def test_an_ended_run_answers_for_a_later_generation(world):
 def test_figures_may_come_after_the_end(world, monkeypatch):
     asked, up = [], []
 
-    def result(run_id, uri, timeout):
+    def result(run_id, uri, **_):
         asked.append(run_id)
         if not up:
             raise UnreachableError("MLflow does not answer")
         return results.Result("m", "FINISHED", {"oks_float": 0.81})
 
     monkeypatch.setattr(results, "result", result)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
     world.look()
     world.put("SUCCEEDED")
     assert world.look() == Settings.poll_seconds
@@ -338,17 +344,94 @@ def test_figures_may_come_after_the_end(world, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("own", "settings", "expected"),
+    ("own", "settings", "allowed", "expected"),
     [
-        ({"mlflow": {"trackingUri": "http://own"}}, "http://set", "http://own"),
-        ({}, "http://set", "http://set"),
-        (None, "", "http://config"),
+        ("http://own", "http://set", ["http://own"], [("http://own", "http://set")]),
+        ("http://own", "http://set", [], []),
+        (None, "http://set", [], [("http://set", "http://set")]),
+        (None, "", ["http://config"], [("http://config", "")]),
+        (None, "", [], []),
     ],
 )
-def test_figures_are_read_where_the_run_wrote_them(own, settings, expected, monkeypatch):
+def test_figures_are_read_where_the_run_wrote_them(own, settings, allowed, expected, monkeypatch):
     seen = []
-    monkeypatch.setattr(results, "result", lambda run, uri, timeout: seen.append(uri))
-    operator = Experiments(Cluster(), Settings(mlflow_url=settings), Platform(), lambda: True)
-    config = {"mlflow": {"uri": "http://config"}}
-    operator.figures({"metadata": {}, "spec": {"config": config, "platform": own}}, "r")
-    assert seen == [expected]
+
+    def result(_run, uri, trusted, timeout):
+        seen.append((uri, trusted))
+
+    monkeypatch.setattr(results, "result", result)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    operator = Experiments(
+        Cluster(),
+        Settings(mlflow_url=settings),
+        Platform(),
+        lambda: True,
+        AllowList(endpoints=allowed),
+    )
+    spec = {"config": {"mlflow": {"uri": "http://config"}}}
+    spec["platform"] = {"mlflow": {"trackingUri": own}} if own else None
+    operator.figures({"metadata": {}, "spec": spec}, "r")
+    assert seen == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "sent"),
+    [
+        ("{url}", True),
+        ("{url}/prefix", True),
+        ("http://LOCALHOST:{port}", True),
+        ("http://127.0.0.1:{port}", False),
+        ("http://localhost.:{port}", False),
+        ("http://localhost%00:{port}", False),
+    ],
+)
+def test_the_token_goes_to_the_server_that_it_was_configured_for(where, sent, monkeypatch):
+    """Also where a spec's URL leads to the very same machine by another name."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append(self.headers.get("Authorization"))
+            self.send_response(307)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-token-of-mlflow")
+    monkeypatch.setenv("NO_PROXY", "*")
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as fake:
+        threading.Thread(target=fake.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://localhost:{fake.server_port}"
+        uri = where.format(url=url, port=fake.server_port)
+        with contextlib.suppress(BackendError, httpx.InvalidURL, UnicodeError, OSError):
+            results.result("r", uri, trusted=url, timeout=5)
+        fake.shutdown()
+    assert [header for header in seen if header] == (["Bearer a-token-of-mlflow"] if sent else [])
+
+
+def test_a_spec_that_names_what_is_not_allowed_makes_no_run(world, api):
+    platform = {"images": {"ml": "evil:1"}, "serviceAccount": "admin", "nodeSelector": {"a": "b"}}
+    world.edit(platform=platform)
+    world.look()
+    assert world.states() == []
+    assert world.status()["phase"] == "Failed"
+    accepted = world.condition("Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", "NotAllowed")
+    for found in ("images.ml", "serviceAccount", "nodeSelector.a"):
+        assert found in accepted["message"]
+    assert world.told() == ["NotAllowed"]
+    assert FINALIZER not in api.get(KIND, "people")["metadata"].get("finalizers", [])
+    world.edit(platform=None)
+    world.look()
+    assert world.states() == [("g3", "PENDING")]
+
+
+def test_an_ended_experiment_keeps_no_finalizer_and_a_running_one_does(world, api):
+    world.look()
+    assert api.get(KIND, "people")["metadata"]["finalizers"] == [FINALIZER]
+    world.put("SUCCEEDED")
+    world.look()
+    assert world.status()["phase"] == "Succeeded"
+    assert not api.get(KIND, "people")["metadata"].get("finalizers")
