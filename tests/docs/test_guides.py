@@ -25,7 +25,7 @@ SMALLER = [
     (r"\(160, 160, 3\)", "(96, 96, 3)"),
     (r"\bmake demo\b", "poseline demo"),
 ]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def smaller(text):
@@ -65,29 +65,53 @@ class Reader:
                 self.run("python block.py")
 
 
-@pytest.fixture
-def reader(tmp_path, kubeflow_api):
-    (tmp_path / "examples").mkdir()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the reader of all guides works, with the examples of the repository."""
+    made = tmp_path_factory.mktemp("reader")
+    (made / "examples").mkdir()
     for path in (ROOT / "examples").glob("*.yaml"):
-        (tmp_path / "examples" / path.name).write_text(smaller(path.read_text()))
-    return Reader(tmp_path, kubeflow_api)
+        (made / "examples" / path.name).write_text(smaller(path.read_text()))
+    return made
 
 
-def test_every_guide_can_be_followed(reader):
+@pytest.fixture
+def reader(folder, kubeflow_api):
+    return Reader(folder, kubeflow_api)
+
+
+# In the order of the navigation: a guide uses what an earlier one made.
+
+
+def test_the_first_model(reader):
     reader.run("poseline dataset synthesize demo/coco --train 24 --val 8 --size 96 96")
     reader.follow("first-model.md")
     found = reader.folder / "demo/predicted/predictions"
     assert list((found / "pictures").iterdir())
     assert (found / "predictions.json").is_file()
     assert (reader.folder / "demo/comparison/compare.html").is_file()
+
+
+def test_pictures_of_your_own(reader):
     reader.follow("your-pictures.md")
     assert (reader.folder / "runs/first/report.html").is_file()
+
+
+def test_a_file_of_the_zoo(reader):
     reader.follow("zoo.md")
+    assert list(reader.folder.glob("experiments_outputs/*/report.html"))
+
+
+def test_a_model_for_a_board(reader):
     made = reader.folder / "runs/first/saved_models/quantized_models/quantized_model.tflite"
     shutil.copy(made, reader.folder / "model.tflite")
     reader.follow("boards.md")
     assert (reader.folder / "bench/benchmark/boards.png").is_file()
+
+
+def test_retraining(reader):
     reader.follow("retraining.md")
+    assert (reader.folder / "runs/gated/gate").is_dir()
 
 
 def test_pages_have_no_commands_that_nobody_runs():
