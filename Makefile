@@ -24,7 +24,7 @@ test: .venv/.ready ## Lint, type-check, and run the default tests
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow"
 
-coverage: .venv/.ready ## Run the default tests with coverage, and hold its floor
+coverage: .venv/.ready ## Run the default tests and report their coverage
 	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow" \
 	  --cov --cov-report=term:skip-covered
 
