@@ -93,7 +93,8 @@ class TrainingSet:
 
         Args:
             samples: Pictures with their labels.
-            config: `dataset.keypoints`, `preprocessing` and `data_augmentation` count.
+            config: `dataset.keypoints`, `preprocessing`, `data_augmentation` and
+                `training.dryrun` count.
             input_shape: Height, width and channels, where no `random_periodic_resizing` says
                 otherwise.
             batch_size: Pictures of a batch. What does not fill a batch is left out of an epoch,
@@ -123,7 +124,10 @@ class TrainingSet:
             samples, config.preprocessing, keypoints, self._sizes, cache_bytes
         )
         self._augmenter = Augmenter(
-            config.data_augmentation, keypoint_set(keypoints).flip, self._pictures.channels
+            config.data_augmentation,
+            keypoint_set(keypoints).flip,
+            self._pictures.channels,
+            config.preprocessing.rescaling,
         )
         largest = max(height * width for height, width in self._sizes)
         self._buffers = Buffers(self._batch_size * largest * self._pictures.channels)
@@ -131,7 +135,9 @@ class TrainingSet:
 
     def __len__(self) -> int:
         """Return the batches of an epoch."""
-        return len(self._pictures) // self._batch_size
+        batches = len(self._pictures) // self._batch_size
+        training = self._config.training
+        return min(batches, training.dryrun or batches) if training else batches
 
     def batches(self, epoch: int, epochs: int = 1) -> Batches:
         """Return the batches of one epoch or of consecutive ones.
@@ -158,7 +164,7 @@ class TrainingSet:
         """Return height and width of a batch's pictures."""
         if self._resizing is None:
             return self._sizes[0]
-        return size_of_batch(self._resizing, number, self._seed)
+        return size_of_batch(self._resizing, number, self._seed, len(self))
 
     def batch(self, number: int) -> Batch:
         """Make a batch.

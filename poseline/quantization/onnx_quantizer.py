@@ -59,6 +59,7 @@ class OnnxQuantizer:
                 per_channel=settings.granularity == "per_channel",
                 activation_type=tool.QuantType.QInt8,
                 weight_type=tool.QuantType.QInt8,
+                extra_options=settings.onnx_extra_options.model_dump(),
             )
             return target.read_bytes()
 

@@ -24,14 +24,13 @@ from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, remove_halves
 from poseline.training import checkpoint, folder, history, keras_factory
 from poseline.training.fast_model import make_twin
-from poseline.training.folder import BEST, HISTORY, LAST
+from poseline.training.folder import BESTS, HISTORY, LAST, best_name
 from poseline.training.initialization import Start, find_start
 from poseline.training.preemption import Termination
 from poseline.training.remote_checkpoint import Identity, Mirror
 from poseline.training.tensorflow_setup import prepare
 from poseline.training.trainer import Trainer, log_line
 
-SIDECARS = (f"{BEST}.json", f"{LAST}.json")
 CURVES = "learning_curves.png"
 _log = get_logger(__name__)
 
@@ -77,7 +76,7 @@ def run(
     if training is None or config.dataset.keypoints is None:
         raise ConfigError([Problem("training", "nothing", "a section, and dataset.keypoints")])
     _claim(config, inputs, out)
-    remove_halves(out, (BEST, LAST, HISTORY, CURVES))
+    remove_halves(out, (*BESTS, LAST, HISTORY, CURVES))
     prepare(config.general)
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)
@@ -130,10 +129,11 @@ def _claim(config: Config, inputs: Inputs, out: Path) -> None:
 
 def _exported(config: Config, out: Path) -> Path | None:
     """Return where the best model is copied to, if it is."""
-    path = config.training.trained_model_path if config.training else None
-    if not path or Path(path).resolve() == out.resolve():
+    training = config.training
+    path = training.trained_model_path if training else None
+    if not training or not path or Path(path).resolve() == out.resolve():
         return None
-    return Path(path) / BEST
+    return Path(path) / best_name(training.model_format)
 
 
 def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> Mirror:
@@ -225,6 +225,7 @@ class _Writer:
         self._board, self._on_epoch = history.Board(logs, trainer.state.history), on_epoch
         assert config.training  # noqa: S101  checked by run
         self._epochs = config.training.epochs
+        self._best = out / best_name(str(trainer.state.training.get("model_format", "h5")))
         saving = config.training.callbacks.get("ModelCheckpoint", {})
         self._monitor = str(saving.get("monitor", "val_oks"))
         mode = saving.get("mode", "auto")
@@ -247,26 +248,32 @@ class _Writer:
         better = math.isfinite(value) and (
             state.best is None or self._sign * value > self._sign * state.best
         )
-        if better or not (self._out / BEST).is_file():
+        if better or not self._best.is_file():
             state.best, state.best_epoch = value if better else None, epoch
-            self._metadata.write(self._out / BEST)
-            checkpoint.save_model(model, self._out / BEST)
+            self._metadata.write(self._best)
+            checkpoint.save_model(model, self._best)
         self._metadata.write(self._out / LAST)
         checkpoint.save(model, self._trainer.variables, state, self._out / LAST)
         history.write_history(state.history, self._out / HISTORY)
         if self._mirror:
-            self._mirror.offer(epoch + 1, self._out, [BEST, LAST, *SIDECARS, HISTORY])
+            self._mirror.offer(epoch + 1, self._out, [*self._models, HISTORY])
         self._board.write(epoch, figures)
         _log.info("epoch", **log_line(epoch, self._epochs, figures))
         if self._on_epoch:
             self._on_epoch(epoch, figures)
         self._termination.check(epoch + 1)
 
+    @property
+    def _models(self) -> list[str]:
+        """Names of the models and of their sidecars."""
+        paths = (self._best, self._out / LAST)
+        return [name for p in paths for name in (p.name, sidecar_path(p).name)]
+
     def finish(self, inputs: Inputs) -> StageResult:
         state = self._trainer.state
         if exported := _exported(self._config, self._out):
             self._metadata.write(exported)
-            checkpoint.save_model(load_keras(self._out / BEST), exported)
+            checkpoint.save_model(load_keras(self._best), exported)
         history.plot_curves(state.history, self._out / CURVES)
         best = state.best_epoch or 0
         return finish(
@@ -274,8 +281,13 @@ class _Writer:
             self._config,
             inputs,
             self._out,
-            roles={"model": BEST, "last_model": LAST, "history": HISTORY, "curves": CURVES},
-            files=[BEST, LAST, HISTORY, CURVES, *SIDECARS],
+            roles={
+                "model": self._best.name,
+                "last_model": LAST,
+                "history": HISTORY,
+                "curves": CURVES,
+            },
+            files=[*self._models, HISTORY, CURVES],
             metrics=state.history[best] | {"epochs": state.epoch, "best_epoch": best + 1},
             summary={"history": state.history, "monitor": self._monitor},
         )

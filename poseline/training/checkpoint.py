@@ -48,8 +48,12 @@ class TrainingState:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Write a model as .h5, whole or not at all."""
-    partial = path.with_name(f".{path.stem}.partial.h5")
+    """Write a model as .h5 or .keras, whole or not at all."""
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    if path.suffix == ".keras":
+        model.save(partial, include_optimizer=False)
+        partial.replace(path)
+        return
     keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(
         model, str(partial), include_optimizer=False
     )

@@ -13,6 +13,8 @@ from poseline.errors import StoreError
 from poseline.store.manifest import write_atomic
 
 BEST, LAST, HISTORY = "best_model.h5", "last_trained_model.h5", "history.csv"
+BESTS = (BEST, "best_model.keras")
+"""What the best model may be called, one for each `training.model_format`."""
 SETTINGS = "training.json"
 """Written before the first epoch: the settings, and the hashes of the inputs."""
 _SHOWN = 6
@@ -58,7 +60,7 @@ def check(
     Raises:
         StoreError: Names the keys that differ.
     """
-    present = [name for name in (BEST, LAST, HISTORY) if os.path.lexists(out / name)]
+    present = [name for name in (*BESTS, LAST, HISTORY) if os.path.lexists(out / name)]
     if not present or (resume and (out / LAST).exists() and resume.samefile(out / LAST)):
         return
     before = _read(out)
@@ -85,6 +87,11 @@ def check(
             "choose another hydra.run.dir; to go on with that training, set "
             f"training.resume_training_from={out / LAST}; nothing was replaced",
         )
+
+
+def best_name(model_format: str) -> str:
+    """Return the name of the best model's file in a format."""
+    return f"best_model.{model_format}"
 
 
 def checkpoints(path: Path) -> tuple[Path, ...]:

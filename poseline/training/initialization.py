@@ -18,9 +18,11 @@ from poseline.errors import ConfigError, ModelError, Problem
 from poseline.log import get_logger
 from poseline.models import movenet
 from poseline.models.loading import load_keras
+from poseline.models.metadata import sidecar_path
 from poseline.store.manifest import write_atomic
 from poseline.training import checkpoint
-from poseline.training.checkpoint import BEST, LAST, TrainingState
+from poseline.training.checkpoint import LAST, TrainingState
+from poseline.training.folder import best_name
 
 _log = get_logger(__name__)
 _FREE = ("batch_size", "epochs", "callbacks")
@@ -114,13 +116,14 @@ def _take_best(source: Path, out: Path, state: TrainingState) -> None:
     """Copy the best model of the training that is resumed, which later ones must surpass."""
     if source.parent.resolve() == out.resolve():
         return
-    best, sidecar = (source.with_name(name) for name in (BEST, f"{BEST}.json"))
+    best = source.with_name(best_name(str(state.training.get("model_format", "h5"))))
+    sidecar = sidecar_path(best)
     if not (best.is_file() and sidecar.is_file()):
         state.best = state.best_epoch = None
         _log.warning("the best model so far is not beside the checkpoint", checkpoint=str(source))
         return
     write_atomic(out / sidecar.name, sidecar.read_bytes())
-    write_atomic(out / BEST, best.read_bytes())
+    write_atomic(out / best.name, best.read_bytes())
 
 
 def _free(training: Training) -> dict[str, Any]:
@@ -129,12 +132,13 @@ def _free(training: Training) -> dict[str, Any]:
 
 def _resumed(training: Training, state: TrainingState) -> Training:
     asked = training.model_dump(mode="json")
-    for name in ("optimizer", "frozen_layers", "dropout", "heatmaps"):
-        if asked[name] != state.training.get(name):
+    kept = Training.model_validate(state.training).model_dump(mode="json")
+    for name in ("optimizer", "frozen_layers", "dropout", "heatmaps", "model_format"):
+        if asked[name] != kept[name]:
             _log.warning(
                 "a resumed training keeps its setting",
                 setting=f"training.{name}",
-                kept=state.training.get(name),
+                kept=kept[name],
                 ignored=asked[name],
             )
     return Training.model_validate(state.training | _free(training))

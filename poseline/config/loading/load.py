@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel, ValidationError
 
 from poseline.config.loading import overrides as changes
+from poseline.config.loading import zoo_layout
 from poseline.config.loading.interpolation import UnresolvedError, readable
 from poseline.config.loading.interpolation import resolve as resolve_references
 from poseline.config.loading.validation_errors import MOST_PROBLEMS, problems_of, without_pieces
@@ -64,6 +65,7 @@ def parse(
 ) -> Config:
     """Read, resolve and check the text of a config; as `load`."""
     written = read_text(text, source)
+    overrides = zoo_layout.own_overrides(overrides, written.data)
     data = _resolved(written, overrides, source)
     if mode:
         data["operation_mode"] = mode
@@ -81,21 +83,27 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
     Raises:
         ConfigError: Lists every problem with its dotted path.
     """
-    problems = list(islice(_unfit(data, ""), MOST_PROBLEMS))
-    read = data
+    layout = zoo_layout.read(data)
+    read = layout.data
+    problems = [*layout.problems, *islice(_unfit(data, ""), MOST_PROBLEMS)]
+
+    def report(found: Iterable[Problem]) -> None:
+        named = [layout.named(problem) for problem in found]
+        problems.extend([p for p in named if not _told(p.path, problems)])
+
     for _ in range(_ATTEMPTS):
         try:
             config = Config.model_validate(read)
         except ValidationError as error:
             found = problems_of(error, Config, read)
-            problems += [p for p in found if not _told(p.path, problems)]
+            report(found)
             for problem in found:
-                read = _without(read, problem.path.split("."))
+                read = _without(read, problem.path.split(".")) or read
             if error.error_count() > MOST_PROBLEMS:
                 break
             continue
         if not _told("operation_mode", problems):  # of an unknown mode nothing is known
-            problems += [p for p in missing(config) if not _told(p.path, problems)]
+            report(missing(config))
         break
     if problems:
         raise ConfigError(without_pieces(problems), source)
@@ -120,7 +128,8 @@ def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config")
     Raises:
         ConfigError: The text is no YAML mapping, or something in it cannot be resolved.
     """
-    return _resolved(read_text(text, source), overrides, source)
+    written = read_text(text, source)
+    return _resolved(written, zoo_layout.own_overrides(overrides, written.data), source)
 
 
 def find_config(folder: Path, name: str) -> Path:

@@ -8,19 +8,21 @@ _HOST = (
     "RAM and time on the board come from benchmarking"
 )
 _DUMPS = "tensors are not dumped; predict writes predictions.json"
-_VERSION_4 = "the layout of the zoo's version 4"
-_GREY = "what a picture does not cover is filled with grey"
+_APART = "all weights and activations are int8; no tensor is quantized apart"
 
 KEYS: dict[str, str] = {
     "custom_data_augmentation": "functions of your own are not loaded from a config; list those of "
     "poseline under data_augmentation",
     "parameters": "evaluation on a connected board is not done by poseline",
-    "model": f"{_VERSION_4}: model_path and model_type belong in general, a new model's name, "
-    "input_shape and weights in training.model",
-    "dataset.dataset_name": f"{_VERSION_4}: it is dataset.name",
-    "dataset.class_names": f"{_VERSION_4}: the only class is the person or the hand; leave it out",
-    "data_augmentation.random_rotation.fill_mode": _GREY,
-    "data_augmentation.random_rotation.fill_value": _GREY,
+    **dict.fromkeys(
+        (
+            f"quantization.onnx_extra_options.{key}"
+            for key in ("SmoothQuant", "SmoothQuantAlpha", "SmoothQuantFolding")
+        ),
+        "SmoothQuant needs Intel's Neural Compressor, which poseline does not use",
+    ),
+    "quantization.onnx_extra_options.weights_tensor_override": _APART,
+    "quantization.onnx_extra_options.activations_tensor_override": _APART,
     "general.config_path": "the config of a model is its sidecar, <model file>.json",
     "general.dataset_path": "use dataset.test_path",
     "evaluation.gen_npy_input": _DUMPS,
@@ -34,6 +36,7 @@ KEYS: dict[str, str] = {
 VALUES: dict[tuple[str, str], str] = {
     ("operation_mode", "deployment"): _STOPS,
     ("operation_mode", "chain_qd"): f"{_STOPS}; chain_qb quantizes and benchmarks",
+    ("general.model_type", "head_spe"): "the 468 points of a head are not decoded by poseline",
     ("evaluation.target", "stedgeai_host"): _HOST,
     ("evaluation.target", "stedgeai_n6"): _HOST,
     ("prediction.target", "stedgeai_host"): _HOST,

@@ -198,11 +198,17 @@ class RandomFlip(PictureStep):
 
 
 class RandomRotation(PictureStep):
-    """Rotate around the picture's centre; what comes in from outside is grey."""
+    """Rotate around the picture's centre."""
 
     factor: Annotated[Factor, unit("turns")] = (-0.1, 0.1)
     """Least and largest angle in turns: 0.1 is 36 degrees, positive is counter-clockwise. A
     number f means (-f, f)."""
+    fill_mode: Literal["constant", "wrap", "reflect", "nearest"] = "constant"
+    """What comes in from outside: `constant` is `fill_value`, `wrap` the picture from its other
+    side, `reflect` the picture mirrored at its edge, `nearest` the edge drawn out."""
+    fill_value: Annotated[Number, Field(ge=-1000, le=1000)] | None = None
+    """Value after rescaling of what `constant` fills: -1 is black with scale 1/127.5 and offset
+    -1. Not set: grey."""
 
 
 class RandomTranslation(PictureStep):
@@ -252,5 +258,7 @@ class RandomPeriodicResizing(Section):
         tuple[Size, ...], Tuple, Field(min_length=1, max_length=32), _MULTIPLES, unit("px")
     ]
     """Heights and widths to draw from; each a multiple of 32."""
-    period: Annotated[Integer, Field(ge=1, le=1_000_000), unit("batches")] = 10
-    """Batches between two draws."""
+    period: Annotated[Integer, Field(ge=1, le=1_000_000)] = 10
+    """Batches or epochs between two draws."""
+    period_unit: Literal["batches", "epochs"] = "batches"
+    """What `period` counts."""

@@ -21,6 +21,10 @@ class Dataset(Section):
     """Name of the data set."""
     keypoints: Keypoints | None = None
     """Keypoints of a pose: 13 or 17 for a person, 21 for a hand."""
+    class_names: Annotated[tuple[str, ...], Field(max_length=1)] = ()
+    """Read for compatibility: the only class is what has the keypoints."""
+    keypoints_file_path: str | None = None
+    """Read for compatibility: it is for a deployed application."""
     training_path: str | None = None
     """Folder or URI of the training set."""
     validation_path: str | None = None

@@ -8,8 +8,24 @@ from pydantic import Field
 
 from poseline.config.models.base import Integer, Section
 
+BoardType = Literal["int8", "uint8", "float32"]
+ChannelPosition = Literal["chlast", "chfirst"]
 
-class Evaluation(Section):
+
+class _Board(Section):
+    profile: str | None = None
+    """Read for compatibility: it is for a connected board."""
+    input_type: BoardType | None = None
+    """Read for compatibility: it is for a connected board."""
+    output_type: BoardType | None = None
+    """Read for compatibility: it is for a connected board."""
+    input_chpos: ChannelPosition | None = None
+    """Read for compatibility: the model's file says where its channels are."""
+    output_chpos: ChannelPosition | None = None
+    """Read for compatibility: the model's file says where its channels are."""
+
+
+class Evaluation(_Board):
     """Settings of an evaluation."""
 
     target: Literal["host", "tflm"] = "host"
@@ -17,7 +33,7 @@ class Evaluation(Section):
     reference kernels, for a .tflite model, beside LiteRT. A connected board is not used."""
 
 
-class Prediction(Section):
+class Prediction(_Board):
     """Pictures to annotate."""
 
     target: Literal["host"] = "host"

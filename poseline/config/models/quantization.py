@@ -6,10 +6,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from poseline.config.models.base import Integer, Section
+from poseline.config.models.base import Integer, Number, Section
 from poseline.config.models.constraints import Rule
 
 IOType = Literal["int8", "uint8", "float"]
+
+
+class OnnxExtraOptions(Section):
+    """ONNX Runtime's extra options, by its own names."""
+
+    WeightSymmetric: bool = True
+    """Whether the zero point of weights is 0."""
+    ActivationSymmetric: bool = False
+    """Whether the zero point of activations is 0."""
+    CalibMovingAverage: bool = False
+    """Whether ranges are a moving average over the calibration pictures, not their extremes."""
+    CalibMovingAverageConstant: Annotated[Number, Field(gt=0, le=1)] = 0.01
+    """Weight of the newest picture in a moving average."""
+    QuantizeBias: bool = True
+    """Whether biases are quantized, too."""
 
 
 class Quantization(Section):
@@ -59,3 +74,5 @@ class Quantization(Section):
     """Folder of the quantized model, inside `saved_models_dir`."""
     target_opset: Annotated[Integer, Field(ge=13, le=23)] = 17
     """ONNX opset (onnx_quantizer)."""
+    onnx_extra_options: OnnxExtraOptions = OnnxExtraOptions()
+    """What ONNX Runtime is asked for besides (onnx_quantizer)."""

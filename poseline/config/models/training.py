@@ -42,6 +42,7 @@ def _adam() -> dict[str, dict[str, Any]]:
     return {"Adam": {}}
 
 
+FinalActivation = Literal["sigmoid", "softmax"]
 Named = Annotated[dict[str, dict[str, Any]], BeforeValidator(_by_name), also("string")]
 
 
@@ -56,6 +57,10 @@ class Model(Section):
     """Height, width and channels of the input; height and width are multiples of 32."""
     pretrained_weights: str | None = "imagenet"
     """Backbone weights: `imagenet`, a path or a URI; `None` starts from random ones."""
+    final_activation: FinalActivation = "sigmoid"
+    """`sigmoid` is trained with the squared error of each cell; `softmax` over the cells of a
+    heatmap with categorical cross-entropy: its model puts out logits, and the softmax is taken
+    when they are decoded."""
 
 
 class Heatmaps(Section):
@@ -109,5 +114,11 @@ class Training(Section):
     """Dropout rate before the last layer; not set: none."""
     trained_model_path: str | None = None
     """Where a copy of the best model is put."""
+    model_format: Literal["h5", "keras"] = "h5"
+    """Format of the best model's file: `best_model.h5` or `best_model.keras`."""
+    dryrun: Annotated[Integer, Field(ge=1, le=1_000_000), unit("batches")] | None = None
+    """Most batches of an epoch, to try a training out; not set: all of them."""
+    trainer_name: str | None = None
+    """Read for compatibility: there is one trainer."""
     heatmaps: Heatmaps = Heatmaps()
     """Training targets."""

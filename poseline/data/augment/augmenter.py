@@ -15,6 +15,7 @@ from poseline.config.models.augmentation import Augmentation
 from poseline.config.models.augmentation_steps import (
     PictureStep,
     RandomBlur,
+    RandomFlip,
     RandomGaussianNoise,
     RandomHsv,
     RandomHue,
@@ -25,7 +26,9 @@ from poseline.config.models.augmentation_steps import (
     RandomSharpness,
     RandomValue,
 )
+from poseline.config.models.preprocessing import Rescaling
 from poseline.data.augment import colour, texture
+from poseline.data.augment.filling import Filling, filling_of
 from poseline.data.augment.geometric import Movement, draw, move
 from poseline.data.augment.photometric import BLIND, SEEING, Table, recolour
 from poseline.data.augment.scene import Matrix, Scene
@@ -50,7 +53,13 @@ _COLOURED = (RandomHue, RandomSaturation, RandomValue, RandomHsv, RandomRgbToHsv
 class Augmenter:
     """The config's steps, ready to be applied to one scene after another."""
 
-    def __init__(self, steps: Sequence[Augmentation], flip: Sequence[int], channels: int) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Augmentation],
+        flip: Sequence[int],
+        channels: int,
+        rescaling: Rescaling | None = None,
+    ) -> None:
         """Prepare the steps.
 
         Args:
@@ -58,6 +67,7 @@ class Augmenter:
                 passed over.
             flip: Mirror partner of each keypoint, `KeypointSet.flip`.
             channels: Channels of the pictures.
+            rescaling: Which values a `fill_value` stands for; None: the config's default.
 
         Raises:
             ConfigError: A step needs colours and the pictures have none.
@@ -73,35 +83,39 @@ class Augmenter:
                 raise ConfigError(faults)
         self._steps = [s for _, s in named if isinstance(s, PictureStep)]
         self._flip = flip
+        self._fillings = [filling_of(step, rescaling or Rescaling()) for step in self._steps]
 
     def __call__(self, scene: Scene, generator: np.random.Generator) -> None:
         """Apply the steps in order.
 
-        Consecutive movements are gathered and the picture is resampled once for all of them;
-        consecutive changes of value, too, are made in one pass.
+        Consecutive movements are gathered and the picture is resampled once for all of them, as
+        long as they fill alike; consecutive changes of value, too, are made in one pass.
 
         Args:
             scene: Changed in place; the arrays that it came with are not written to.
             generator: Source of every draw.
         """
         movements: list[Matrix] = []
+        fillings: list[Filling] = []  # of the movements that are no flips
         tables: list[Table] = []
 
         def settle() -> None:
             if movements:
-                move(scene, movements, self._flip)
+                move(scene, movements, self._flip, *fillings[:1])
                 movements.clear()
+                fillings.clear()
             if tables:
                 recolour(scene, tables)
                 tables.clear()
 
-        for step in self._steps:
+        for step, filling in zip(self._steps, self._fillings, strict=True):
             if generator.random() >= step.change_rate:
                 continue
             kind = type(step)
             if isinstance(step, Movement):
-                if tables:
+                if tables or not _joins(step, filling, fillings):
                     settle()
+                fillings += [] if isinstance(step, RandomFlip) else [filling]
                 movements.append(draw(step, generator, scene.image.shape[:2]))
             elif kind in BLIND:
                 if movements:
@@ -114,3 +128,14 @@ class Augmenter:
                 else:
                     _OTHERS[kind](scene, step, generator)
         settle()
+
+
+def _joins(step: PictureStep, filling: Filling, fillings: Sequence[Filling]) -> bool:
+    """Tell whether a movement can be made in one pass with those before it.
+
+    Colours that are alike are the same in one pass; a picture that is repeated outside has to be
+    moved before it is repeated again.
+    """
+    if isinstance(step, RandomFlip) or not fillings:
+        return True
+    return filling.mode == "constant" and filling == fillings[0]

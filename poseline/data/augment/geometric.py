@@ -19,7 +19,8 @@ from poseline.config.models.augmentation_steps import (
     RandomTranslation,
     RandomZoom,
 )
-from poseline.data.augment.scene import GREY, Matrix, Scene
+from poseline.data.augment.filling import DEFAULT, Filling
+from poseline.data.augment.scene import Matrix, Scene
 
 Size = tuple[int, int]
 Movement = (
@@ -33,7 +34,6 @@ Movement = (
     | RandomShearY
 )
 
-_FILL = (GREY, GREY, GREY, 255)
 # OpenCV's positions count from the centre of the first pixel, ours from its corner.
 _CORNERS = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
 _CENTRES = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1.0]])
@@ -113,23 +113,27 @@ def _around_centre(linear: NDArray[np.float64], size: Size) -> Matrix:
     return matrix
 
 
-def move(scene: Scene, matrices: Sequence[Matrix], flip: Sequence[int]) -> None:
+def move(
+    scene: Scene, matrices: Sequence[Matrix], flip: Sequence[int], filling: Filling = DEFAULT
+) -> None:
     """Apply consecutive movements to a scene.
 
     The picture is resampled once, by the product of the matrices, and looks as if it had been
-    resampled by each in turn, only sharper: what left the picture on the way stays grey, though
+    resampled by each in turn, only sharper: what left the picture on the way stays filled, though
     the product alone would bring it back.
 
     Args:
         scene: Changed in place.
         matrices: The movements in order.
         flip: Mirror partner of each keypoint; they change places where a movement mirrors.
+        filling: What comes in from outside. Where it is no constant, all movements but one are
+            flips.
     """
     height, width = scene.image.shape[:2]
     to_px = np.array([width, height, 1.0])
     for matrix in matrices:
         _move_poses(scene, matrix / to_px[:, None] * to_px, flip)
-    scene.image = _move_image(scene.image, matrices)
+    scene.image = _move_image(scene.image, matrices, filling)
 
 
 def _move_poses(scene: Scene, matrix: Matrix, flip: Sequence[int]) -> None:
@@ -151,7 +155,9 @@ def _move_poses(scene: Scene, matrix: Matrix, flip: Sequence[int]) -> None:
     scene.areas = scene.areas * abs(determinant)
 
 
-def _move_image(image: NDArray[np.uint8], matrices: Sequence[Matrix]) -> NDArray[np.uint8]:
+def _move_image(
+    image: NDArray[np.uint8], matrices: Sequence[Matrix], filling: Filling
+) -> NDArray[np.uint8]:
     height, width, channels = image.shape
     frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
     if all(_mirrors(matrix, width, height) for matrix in matrices):
@@ -167,8 +173,8 @@ def _move_image(image: NDArray[np.uint8], matrices: Sequence[Matrix]) -> NDArray
         (_CENTRES @ product)[:2],
         (width, height),
         flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=_FILL,
+        borderMode=filling.border,
+        borderValue=filling.colour,
     )
     if channels == 3:
         moved = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)
@@ -177,7 +183,8 @@ def _move_image(image: NDArray[np.uint8], matrices: Sequence[Matrix]) -> NDArray
         later = later @ matrix
         # A flip leaves nothing outside of its frame that had been inside.
         if not _mirrors(before, width, height) and not _mirrors(later, width, height):
-            _fill_outside(moved, frame @ later[:2, :2].T + later[:2, 2], frame)
+            corners = frame @ later[:2, :2].T + later[:2, 2]
+            _fill_outside(moved, corners, frame, filling.colour)
     return np.asarray(moved).reshape(height, width, channels)
 
 
@@ -191,6 +198,7 @@ def _fill_outside(
     image: NDArray[np.uint8],
     corners: NDArray[np.float64],
     frame: NDArray[np.float64],
+    colour: tuple[int, int, int, int],
 ) -> None:
     """Paint everything outside of a parallelogram, edge by edge."""
     centre = corners.mean(axis=0)
@@ -213,4 +221,4 @@ def _fill_outside(
         # Positions count from pixel centres here too; four binary digits of a pixel are kept, and
         # half a pixel is left to the picture, since the outline itself is painted.
         fixed = np.rint((quad + outward * 0.5 - 0.5) * 16).astype(np.int32)
-        cv2.fillConvexPoly(image, fixed, _FILL, shift=4)
+        cv2.fillConvexPoly(image, fixed, colour, shift=4)
