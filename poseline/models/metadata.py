@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from poseline.config.models.general import ModelType
 from poseline.config.models.preprocessing import AspectRatio, ColorMode, Decoding, Interpolation
+from poseline.config.models.training import FinalActivation
 from poseline.errors import ModelError
 from poseline.store.manifest import write_atomic
 
@@ -33,6 +34,9 @@ class ModelMetadata(BaseModel):
     """Shape of the output without the batch."""
     stride: int | None = None
     """Input pixels per heatmap cell."""
+    final_activation: FinalActivation = "sigmoid"
+    """What makes heatmaps of what the network computes last. With `softmax` the output is logits;
+    their softmax over the cells of a heatmap is taken when they are decoded."""
     decoding: Decoding | None = None
     """How heatmaps are read best."""
     scale: float

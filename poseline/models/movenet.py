@@ -1,4 +1,4 @@
-"""st_movenet_lightning_heatmaps: MobileNetV2, a top-down pyramid, sigmoid heatmaps."""
+"""st_movenet_lightning_heatmaps: MobileNetV2, a top-down pyramid, one heatmap a keypoint."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def build(
             of `model.pretrained_weights`.
 
     Returns:
-        Input (B, H, W, C), output (B, H / 4, W / 4, K) in [0, 1].
+        Input (B, H, W, C), output (B, H / 4, W / 4, K): in [0, 1] with sigmoid. With softmax,
+        logits: int8 has too few steps for probabilities that sum to 1 over a heatmap, and the
+        best cell is the same.
 
     Raises:
         ModelError: The pretrained weights cannot be had or do not fit.
@@ -59,6 +61,8 @@ def build(
     if dropout:
         x = layers.Dropout(dropout)(x)
     x = layers.Conv2D(keypoints, 1, padding="same", use_bias=False)(x)
+    if model.final_activation == "softmax":
+        return keras.Model(backbone.input, layers.BatchNormalization()(x), name=NAME)
     x = layers.BatchNormalization(beta_initializer=keras.initializers.Constant(_PRIOR_LOGIT))(x)
     return keras.Model(backbone.input, layers.Activation("sigmoid")(x), name=NAME)
 

@@ -10,10 +10,12 @@ import numpy as np
 from poseline.config.models.preprocessing import Decoding
 
 Array = np.ndarray[Any, Any]
-_TINY = 1e-10
+_TINY, _LEAST = 1e-10, 1e-300
 
 
-def decode_heatmaps(heatmaps: Array, decoding: Decoding = "argmax") -> Array:
+def decode_heatmaps(
+    heatmaps: Array, decoding: Decoding = "argmax", *, logits: bool = False
+) -> Array:
     """Find each keypoint in its heatmap.
 
     - `argmax`: the centre of the best cell.
@@ -26,16 +28,23 @@ def decode_heatmaps(heatmaps: Array, decoding: Decoding = "argmax") -> Array:
         heatmaps: (N, h, w, K) float, the higher the likelier.
         decoding: How to read between the cells. A best cell at the border stays at its centre
             along that axis.
+        logits: Whether the softmax over the cells of each heatmap makes likelihoods of the values.
 
     Returns:
-        (N, K, 3) float32: x and y as shares of the input in [0, 1], confidence = the best cell's
-        value. Cell c of w is centred at (c + 0.5) / w.
+        (N, K, 3) float32: x and y as shares of the input in [0, 1], confidence in [0, 1]: the
+        best cell's value, or of logits, the probability of the 5×5 cells around it. Cell c of w
+        is centred at (c + 0.5) / w.
     """
+    if logits:
+        heatmaps = softmax(heatmaps)
     count, height, width, keypoints = heatmaps.shape
     flat = heatmaps.reshape(count, height * width, keypoints)
     best = flat.argmax(axis=1)
-    confidence = np.take_along_axis(flat, best[:, None], axis=1)[:, 0]
     rows, columns = np.divmod(best, width)
+    if logits:
+        confidence = _mass(heatmaps, rows, columns)
+    else:
+        confidence = np.take_along_axis(flat, best[:, None], axis=1)[:, 0]
     shift = np.zeros((count, keypoints, 2))
     if decoding == "quadratic":
         shift = _quadratic(_patches(heatmaps, rows, columns))
@@ -48,6 +57,28 @@ def decode_heatmaps(heatmaps: Array, decoding: Decoding = "argmax") -> Array:
     result[..., 1] = (rows + 0.5 + np.where(inside_y, shift[..., 1], 0)) / height
     result[..., 2] = confidence
     return result
+
+
+def softmax(logits: Array) -> Array:
+    """Return the probability of each cell: (N, h, w, K) logits to float64 that sum to 1."""
+    shifted = logits.astype(np.float64) - logits.max(axis=(1, 2), keepdims=True)
+    exponents = np.exp(shifted)
+    return np.asarray(exponents / exponents.sum(axis=(1, 2), keepdims=True))
+
+
+def mean_logits(first: Array, second: Array) -> Array:
+    """Return logits whose probabilities are the mean of those of two: (N, h, w, K) each."""
+    return np.asarray(np.log(np.maximum((softmax(first) + softmax(second)) / 2, _LEAST)))
+
+
+def _mass(probabilities: Array, rows: Array, columns: Array) -> Array:
+    """Return the sum over the 5×5 cells around each best one, as many as there are: (N, K)."""
+    (count, height, width, keypoints), reach = probabilities.shape, np.arange(-2, 3)
+    y, x = rows[..., None, None] + reach[:, None], columns[..., None, None] + reach
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    n, k = np.arange(count)[:, None, None, None], np.arange(keypoints)[:, None, None]
+    cells = probabilities[n, np.clip(y, 0, height - 1), np.clip(x, 0, width - 1), k]
+    return np.asarray((cells * inside).sum(axis=(2, 3)).clip(0, 1))
 
 
 def _patches(heatmaps: Array, rows: Array, columns: Array) -> Array:

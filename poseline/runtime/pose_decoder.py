@@ -13,7 +13,7 @@ from poseline.config.models.preprocessing import Decoding, Postprocessing
 from poseline.data.keypoints import keypoint_set
 from poseline.errors import ModelError
 from poseline.log import get_logger
-from poseline.runtime.decode import decode_heatmaps
+from poseline.runtime.decode import decode_heatmaps, mean_logits
 from poseline.runtime.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
@@ -21,6 +21,7 @@ _log = get_logger(__name__)
 _MOST_SHARE, _MOST_OUTSIDE = 2.0, 3.0
 """How far outside of the input a coordinate may lie: what is larger than two inputs is in pixels,
 what is larger than three times the input's pixels is neither."""
+_THRESHOLD, _THRESHOLD_OF_LOGITS = 0.15, 0.25
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class Decoder:
         self._runtime = runtime
         self._type, self._keypoints = config.general.model_type, config.dataset.keypoints or 17
         self._settings: Postprocessing = config.postprocessing
-        kept = runtime.metadata.decoding if runtime.metadata else None
+        metadata = runtime.metadata
+        kept = metadata.decoding if metadata else None
+        self._logits = metadata is not None and metadata.final_activation == "softmax"
+        self.threshold = confidence_threshold(self._settings, logits=self._logits)
         self.decoding: Decoding = self._settings.decoding or kept or "argmax"
         self._size = runtime.input_shape[1], runtime.input_shape[0]
         self._flip = self._settings.flip_test and self._type == "heatmaps_spe"
@@ -97,14 +101,16 @@ class Decoder:
             place = self._fitting[0]
             mirrored = self._runtime.predict(np.ascontiguousarray(images[:, :, ::-1]))[place]
             back = mirrored[:, :, ::-1][..., list(keypoint_set(self._keypoints).flip)]
-            outputs[place] = (outputs[place] + back) / 2
+            mean = mean_logits if self._logits else _mean
+            outputs[place] = mean(outputs[place], back)
         return self.decode(outputs)
 
     def decode(self, outputs: list[Array]) -> list[Found]:
         """Return the persons of each picture of a batch from the model's outputs."""
         first = outputs[self._fitting[0]]
         if self._type == "heatmaps_spe":
-            return [_single(points) for points in decode_heatmaps(first, self.decoding)]
+            found = decode_heatmaps(first, self.decoding, logits=self._logits)
+            return [_single(points) for points in found]
         if self._type == "yolo_mpe":
             return [self._yolo(candidates) for candidates in first]
         if self._type == "hand_spe":
@@ -169,6 +175,17 @@ def as_shares(values: Array, size: tuple[int, ...], what: str) -> Array:
         f"the model's {what} range from {values.min():g} to {values.max():g}",
         f"expected shares of the input, about 0 to 1, or its pixels, about 0 to {max(size)}",
     )
+
+
+def confidence_threshold(settings: Postprocessing, *, logits: bool) -> float:
+    """Return `kpts_conf_thresh`, or its default for what a model's confidences are."""
+    if settings.kpts_conf_thresh is not None:
+        return settings.kpts_conf_thresh
+    return _THRESHOLD_OF_LOGITS if logits else _THRESHOLD
+
+
+def _mean(first: Array, second: Array) -> Array:
+    return np.asarray((first + second) / 2)
 
 
 def _single(points: Array) -> Found:

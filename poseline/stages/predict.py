@@ -85,7 +85,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             for person, score in zip(found.keypoints, found.scores, strict=True):
                 pose = person.astype(np.float64)
                 pose[:, :2] = transform.to_picture(pose[:, :2])
-                draw_pose(shown, pose, points, config.postprocessing.kpts_conf_thresh)
+                draw_pose(shown, pose, points, decoder.threshold)
                 results.append(
                     {
                         "image_id": numbers[path],

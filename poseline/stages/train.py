@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import keras
 import psutil
 
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.preprocessing import Decoding
-from poseline.config.models.training import Training
+from poseline.config.models.training import FinalActivation, Training
 from poseline.data.keypoints import keypoint_set
 from poseline.data.pipeline import TrainingSet, evaluation_batches
 from poseline.data.shards import samples_of
@@ -92,7 +91,7 @@ def run(
         cache_bytes=psutil.virtual_memory().available // 8,
     )
     trainer = _trainer(config, start, steps=len(batches))
-    metadata = _metadata(config, start.training, start.model, inputs["training"])
+    metadata = _metadata(config, start, inputs["training"])
     termination = Termination(mirror.close if mirror else lambda _: None)
     writer = _Writer(
         config, trainer, metadata, out, logs or out / "logs", on_epoch, mirror, termination
@@ -167,24 +166,28 @@ def _trainer(config: Config, start: Start, steps: int) -> Trainer:
         start.model,
         twin,
         start.training.heatmaps,
-        decoding_of(start.training),
+        decoding_of(start.training, start.activation),
         config.preprocessing.resizing.aspect_ratio,
         keypoint_set(config.dataset.keypoints or 17).sigmas,
         keras_factory.callbacks(start.training),
         start.state,
         restore_callbacks=start.checkpoint is not None,
+        activation=start.activation,
     )
     if start.checkpoint:
         checkpoint.restore_variables(trainer.variables, start.checkpoint)
     return trainer
 
 
-def decoding_of(training: Training) -> Decoding:
-    """Return how heatmaps of such targets are read best."""
+def decoding_of(training: Training, activation: FinalActivation = "sigmoid") -> Decoding:
+    """Return how heatmaps that were trained so are read best."""
+    if activation == "softmax":
+        return "dark"
     return "quadratic" if training.heatmaps.target == "gaussian" else "argmax"
 
 
-def _metadata(config: Config, training: Training, model: keras.Model, data: Path) -> ModelMetadata:
+def _metadata(config: Config, start: Start, data: Path) -> ModelMetadata:
+    model = start.model
     points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
     return ModelMetadata(
         name=model.name,
@@ -194,7 +197,8 @@ def _metadata(config: Config, training: Training, model: keras.Model, data: Path
         input_shape=model.input_shape[1:],
         output_shape=model.output_shape[1:],
         stride=model.input_shape[1] // model.output_shape[1],
-        decoding=decoding_of(training),
+        final_activation=start.activation,
+        decoding=decoding_of(start.training, start.activation),
         scale=preprocessing.rescaling.scale,
         offset=preprocessing.rescaling.offset,
         color_mode=preprocessing.color_mode,

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 
 from poseline.config.models.config import Config, config_hash
-from poseline.config.models.training import Training
+from poseline.config.models.training import FinalActivation, Training
 from poseline.data.image_reading import CHANNELS
 from poseline.errors import ConfigError, ModelError, Problem
 from poseline.log import get_logger
 from poseline.models import movenet
 from poseline.models.loading import load_keras
-from poseline.models.metadata import sidecar_path
+from poseline.models.metadata import read_metadata, sidecar_path
 from poseline.store.manifest import write_atomic
 from poseline.training import checkpoint
 from poseline.training.checkpoint import LAST, TrainingState
@@ -38,12 +38,14 @@ class Start:
         training: Its settings; a resumed training keeps those that it began with.
         state: How far it has come.
         checkpoint: The file whose optimizer state it goes on with; None: it is a new training.
+        activation: What the model's output is.
     """
 
     model: keras.Model
     training: Training
     state: TrainingState
     checkpoint: Path | None = None
+    activation: FinalActivation = "sigmoid"
 
 
 def find_start(config: Config, training: Training, inputs: Mapping[str, Path], out: Path) -> Start:
@@ -63,7 +65,7 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
     own, slice_hash = out / LAST, config_hash(config.slice("train"))
     if own.is_file() and (state := checkpoint.read_state(own)) and state.config_hash == slice_hash:
         settings = Training.model_validate(state.training | _free(training))
-        return Start(load_keras(own), settings, state, own)
+        return Start(load_keras(own), settings, state, own, _activation(own))
     if "resume" in inputs:
         source = checkpoint.resumable(inputs["resume"])
         state = checkpoint.read_state(source)
@@ -75,11 +77,14 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
         _check_epochs(training, state, source)
         state.config_hash, state.stopped = slice_hash, False
         _take_best(source, out, state)
-        return Start(load_keras(source), _resumed(training, state), state, source)
+        resumed = _resumed(training, state)
+        return Start(load_keras(source), resumed, state, source, _activation(source))
     if "model" in inputs:
         model = _fine_tuned(load_keras(inputs["model"]), config)
+        activation = _activation(inputs["model"])
     elif training.model:
         weights = str(inputs["weights"]) if "weights" in inputs else None
+        activation = training.model.final_activation
         model = movenet.build(
             training.model, config.dataset.keypoints or 17, training.dropout, weights=weights
         )
@@ -95,7 +100,14 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
             config_hash=slice_hash,
             seed=secrets.randbits(32) if seed is None else seed,
         ),
+        activation=activation,
     )
+
+
+def _activation(model: Path) -> FinalActivation:
+    """Return what a model's output is; heatmaps where it has no sidecar that says otherwise."""
+    metadata = read_metadata(model)
+    return metadata.final_activation if metadata else "sigmoid"
 
 
 def _check_epochs(training: Training, state: TrainingState, source: Path) -> None:

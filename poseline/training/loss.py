@@ -6,21 +6,26 @@ from typing import Any
 
 import tensorflow as tf
 
-from poseline.config.models.training import Heatmaps
+from poseline.config.models.training import FinalActivation, Heatmaps
 from poseline.data.heatmaps import encode
 from poseline.data.labels import unpack
 
 
-def heatmap_loss(heatmaps: Any, labels: Any, settings: Heatmaps) -> Any:
-    """Return the squared error against the target heatmaps, masked by visibility.
+def heatmap_loss(
+    heatmaps: Any, labels: Any, settings: Heatmaps, activation: FinalActivation = "sigmoid"
+) -> Any:
+    """Return the error against the target heatmaps, masked by visibility.
 
-    The error is summed over the cells of a heatmap and averaged over the visible keypoints: its
-    size then depends neither on the resolution nor on how many keypoints are hidden.
+    It is the squared error with `sigmoid`, and categorical cross-entropy over the cells with
+    `softmax`. It is summed over the cells of a heatmap and averaged over the visible keypoints:
+    its size then does not depend on how many keypoints are hidden, nor that of the squared error
+    on the resolution.
 
     Args:
-        heatmaps: (B, h, w, K) predictions in [0, 1].
+        heatmaps: (B, h, w, K) predictions: in [0, 1] with sigmoid, logits with softmax.
         labels: (B, K + 1, 3) label tensors.
-        settings: Shape of the targets.
+        settings: Shape of the targets; for softmax each is brought to a sum of 1.
+        activation: The model's `final_activation`.
 
     Returns:
         A scalar ≥ 0.
@@ -29,5 +34,15 @@ def heatmap_loss(heatmaps: Any, labels: Any, settings: Heatmaps) -> Any:
     width = width or tf.shape(heatmaps)[2]
     points = unpack(labels).keypoints
     targets, mask = encode(points, height, width, settings.target, settings.sigma)
-    error = tf.reduce_sum(tf.square(heatmaps - targets) * mask)
-    return error / tf.maximum(tf.reduce_sum(mask), 1.0)
+    if activation == "softmax":
+        error = _cross_entropy(heatmaps, targets) * mask[:, 0, 0]
+    else:
+        error = tf.square(heatmaps - targets) * mask
+    return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(mask), 1.0)
+
+
+def _cross_entropy(logits: Any, targets: Any) -> Any:
+    """Cross-entropy of each heatmap: -Σ t log softmax(z), which is log Σ exp z - Σ t z."""
+    weight = tf.reduce_sum(targets, (1, 2))
+    expected = tf.math.divide_no_nan(tf.reduce_sum(targets * logits, (1, 2)), weight)
+    return tf.reduce_logsumexp(logits, (1, 2)) - expected

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from poseline.config.models.preprocessing import AspectRatio, Decoding
-from poseline.config.models.training import Heatmaps
+from poseline.config.models.training import FinalActivation, Heatmaps
 from poseline.data.labels import unpack
 from poseline.data.preprocess import Transform
 from poseline.metrics.oks import nanmean, oks
@@ -55,6 +55,7 @@ class Trainer:
         sigmas: OKS constants.
         callbacks: Keras callbacks of the config.
         state: Where the training stands.
+        activation: What the model's output is, and which loss it learns by.
     """
 
     model: keras.Model
@@ -66,6 +67,7 @@ class Trainer:
     callbacks: list[keras.callbacks.Callback]
     state: TrainingState = field(default_factory=TrainingState)
     restore_callbacks: bool = False
+    activation: FinalActivation = "sigmoid"
 
     def __post_init__(self) -> None:
         """Pack what changes with every step, and build the optimizer for it."""
@@ -135,7 +137,9 @@ class Trainer:
         for images, labels in batches:
             heatmaps, loss = self._check(images, labels)
             known = unpack(np.asarray(labels))
-            decoded = decode_heatmaps(np.asarray(heatmaps), self.decoding)
+            decoded = decode_heatmaps(
+                np.asarray(heatmaps), self.decoding, logits=self.activation == "softmax"
+            )
             transform = Transform.of(known.sizes, images.shape[1:3], self.aspect_ratio)
             truth = known.keypoints.copy()
             truth[..., :2] = transform.to_picture(truth[..., :2])
@@ -202,7 +206,7 @@ class Trainer:
             with keras.StatelessScope(zip(trainable, values, strict=True)) as scope:
                 heatmaps, statistics = self._forward.train(images)
                 others = self.twin.losses
-            loss = heatmap_loss(heatmaps, labels, self.heatmaps)
+            loss = heatmap_loss(heatmaps, labels, self.heatmaps, self.activation)
             total = tf.add_n([loss, *others]) if others else loss
         gradients = tape.gradient(total, self._learned)
         self.twin.optimizer.apply_gradients(zip(gradients, self._learned, strict=True))
@@ -218,7 +222,7 @@ class Trainer:
 
     def _infer(self, images: Any, labels: Any) -> tuple[Any, Any]:
         heatmaps = self._forward.infer(images)
-        return heatmaps, heatmap_loss(heatmaps, labels, self.heatmaps)
+        return heatmaps, heatmap_loss(heatmaps, labels, self.heatmaps, self.activation)
 
 
 def log_line(epoch: int, epochs: int, figures: Mapping[str, float]) -> dict[str, Any]:

@@ -72,17 +72,6 @@ def test_an_unknown_mode_asks_for_nothing_more():
     assert "stops at the benchmark" in found["operation_mode"].hint
 
 
-def test_the_layout_of_version_4_is_told():
-    found = faults(
-        config("""
-        model: {model_type: heatmaps_spe, model_path: ../heatmaps.h5, input_shape: (192, 192, 3)}
-        operation_mode: evaluation
-        """)
-    )
-    assert list(found) == ["model", "general.model_path"]
-    assert "model_path and model_type belong in general" in found["model"].hint
-
-
 def test_a_tuple_that_yaml_cut_is_told_once():
     found = faults(
         config("""

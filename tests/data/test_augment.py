@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from poseline.config.models.augmentation import Augmentation
+from poseline.config.models.preprocessing import Rescaling
 from poseline.data.augment.augmenter import Augmenter
 from poseline.data.augment.scene import Scene
 from poseline.data.keypoints import keypoint_set
@@ -28,9 +29,9 @@ def scene(width=120, height=80, at=(0.6, 0.4)):
     return Scene(image, keypoints, np.array([[0.5, 0.5, 0.4, 0.4]]), np.array([100.0]))
 
 
-def apply(target, *steps, seed=0):
+def apply(target, *steps, seed=0, rescaling=None):
     made = [Augmentation.model_validate(step) for step in steps]
-    Augmenter(made, FLIP, target.image.shape[2])(target, np.random.default_rng(seed))
+    Augmenter(made, FLIP, target.image.shape[2], rescaling)(target, np.random.default_rng(seed))
     return target
 
 
@@ -89,6 +90,66 @@ def test_what_comes_in_is_grey_and_later_steps_change_it():
     assert (apply(scene(), rotation).image[0, 0] == 128).all()
     assert (apply(scene(), brightness, rotation).image[0, 0] == 128).all()
     assert (apply(scene(), rotation, brightness, seed=1).image[0, 0] != 128).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "offset", "pixel"),
+    [
+        (-1, 1 / 127.5, -1, 0),
+        (1, 1 / 127.5, -1, 255),
+        (0, 1 / 127.5, -1, 128),
+        (0.2, 1 / 255, 0, 51),
+        (-1, 1 / 255, 0, 0),
+        (9, 1 / 255, 0, 255),
+    ],
+)
+def test_a_fill_value_counts_after_rescaling(value, scale, offset, pixel):
+    rotation = {"random_rotation": {"factor": [0.1, 0.1], "fill_value": value}}
+    moved = apply(scene(), rotation, rescaling=Rescaling(scale=scale, offset=offset))
+    assert (moved.image[0, 0] == pixel).all()
+    assert (moved.image[-1, -1] == pixel).all()
+
+
+def _outside(index, count, mode):
+    """Return which pixel stands for one that may be outside: along one axis of `count`."""
+    if mode == "wrap":
+        return index % count
+    if mode == "nearest":
+        return index.clip(0, count - 1)
+    index = index % (2 * count)
+    return np.minimum(index, 2 * count - 1 - index)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("mode", ["wrap", "reflect", "nearest"])
+def test_what_comes_in_is_the_picture_itself(mode, flip):
+    target, turns = scene(), 0.05
+    target.image[:, :50], target.image[60:, 70:] = (200, 0, 60), (0, 100, 0)
+    before = target.image.copy()
+    y, x = np.mgrid[:80, :120] + 0.5 - np.array([40, 60])[:, None, None]
+    cos, sin = np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)
+    column = _outside(np.floor(cos * x - sin * y + 60).astype(int), 120, mode)
+    row = _outside(np.floor(sin * x + cos * y + 40).astype(int), 80, mode)
+    expected = before[row, column][:, :: -1 if flip else 1]
+    rotation = {"random_rotation": {"factor": [turns, turns], "fill_mode": mode}}
+    steps = [rotation, {"random_flip": {"change_rate": 1}}] if flip else [rotation]
+    moved = apply(target, *steps).image.astype(int)
+    near = (abs(moved - expected) < 100).all(axis=2)
+    assert near.mean() > 0.97  # but for the edges of the areas, which are resampled
+    assert near[0, 0]
+    assert near[-1, -1]
+
+
+def test_movements_that_fill_differently_do_so_each_for_itself():
+    black = {"random_rotation": {"factor": [0.1, 0.1], "fill_value": -1}}
+    shift = {"random_translation": {"width_factor": [0.5, 0.5], "height_factor": 0}}
+    moved = apply(scene(), black, shift).image
+    assert (moved[:, :58] == 128).all()
+    assert (moved[:, 62:] != 128).any(axis=2).all()
+    assert (moved[0, 62] == 0).all()
+    again = apply(scene(), shift, black).image
+    assert (again[0, 0] == 0).all()
+    assert (again == 128).all(axis=2).any()
 
 
 def test_a_keypoint_that_leaves_the_picture_is_not_learned():

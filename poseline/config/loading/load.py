@@ -163,7 +163,10 @@ def _set_alone(section: Section) -> dict[str, Any]:
         inner = getattr(section, name)
         if value is None and (name not in fields or fields[name].default is None):
             continue
-        made[name] = _set_alone(inner) if isinstance(inner, Section) else value
+        if isinstance(inner, tuple) and all(isinstance(item, Section) for item in inner):
+            made[name] = [_set_alone(item) for item in inner]
+        else:
+            made[name] = _set_alone(inner) if isinstance(inner, Section) else value
     return made
 
 

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from poseline.config.models.config import CHAINS
 from poseline.config.models.literals import parse_number
 from poseline.errors import Problem
@@ -68,13 +66,16 @@ class Layout:
         """Return a problem with the names that the file uses."""
         if not self.current:
             return problem
-        texts = {name: _renamed(getattr(problem, name)) for name in ("path", "accepted", "hint")}
+        path, accepted = _renamed(problem.path), _renamed(problem.accepted)
+        hint, found = _renamed(problem.hint), problem.found
+        if not found.startswith(("'", '"')):  # what the user wrote stays as it is
+            found = _renamed(found)
         if problem.found == "an unknown key":
             section, _, key = problem.path.rpartition(".")
             keys = _keys_of(section, problem.accepted.split(", "))
-            texts["accepted"] = ", ".join(keys)
-            texts["hint"] = _near(key, keys) if "did you mean" in problem.hint else texts["hint"]
-        return replace(problem, **texts)
+            accepted, known = ", ".join(keys), not hint or "did you mean" in hint
+            hint = _near(key, keys) if known else hint
+        return replace(problem, path=path, found=found, accepted=accepted, hint=hint)
 
 
 def read(data: Data) -> Layout:
@@ -99,9 +100,9 @@ def is_current(data: Mapping[str, Any]) -> bool:
     return any(_get(data, path) is not None for path in _NEW)
 
 
-def own_overrides(overrides: Sequence[str], written: DictConfig) -> list[str]:
+def own_overrides(overrides: Sequence[str], written: Mapping[str, Any]) -> list[str]:
     """Return overrides of our keys with the keys that a file of version 4 has for them."""
-    if not is_current(OmegaConf.to_container(written)):  # type: ignore[arg-type]
+    if not is_current(written):
         return list(overrides)
     return [
         _OVERRIDE.sub(lambda key: f"{key[1]}{_MOVED_BACK.get(key[2], key[2])}", one)
@@ -221,6 +222,8 @@ def _fill_in(layout: Layout) -> None:
     """Add what version 4 means where it says nothing, and ours means something else."""
     data = layout.data
     if isinstance(training := data.get("training"), dict):
+        if isinstance(training.get("dryrun"), bool):
+            training["dryrun"] = 1 if training["dryrun"] else None
         training["model_format"] = _or(training.get("model_format"), "keras")
     for name, settings in _steps(data.get("data_augmentation")):
         if name == "random_rotation":
@@ -302,7 +305,7 @@ def _without(data: Data, paths: Iterable[str]) -> Data:
     kept: Data = _copied(data)
     for path in paths:
         section, _, key = path.rpartition(".")
-        place = kept[section] if section in kept else kept
+        place = kept.get(section, kept)
         if isinstance(place, dict):
             place.pop(key, None)
     return kept

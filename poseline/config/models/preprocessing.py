@@ -48,8 +48,10 @@ class Preprocessing(Section):
 class Postprocessing(Section):
     """From the model's output to keypoints."""
 
-    kpts_conf_thresh: Annotated[Number, Field(ge=0, le=1)] = 0.15
-    """Keypoints below this confidence are drawn in red and without bones."""
+    kpts_conf_thresh: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """Keypoints below this confidence are drawn in red and without bones. Not set: 0.15; 0.25 for
+    a model with a softmax, whose confidence is the probability of the 5x5 cells around the
+    keypoint."""
     confidence_thresh: Annotated[Number, Field(ge=0, le=1)] = 0.001
     """Least confidence of a detected person (yolo_mpe)."""
     NMS_thresh: Annotated[Number, Field(ge=0, le=1)] = 0.5

@@ -20,6 +20,7 @@ _FOLDER = r"(^|/)[^/.]+/?|/"  # of a SavedModel
 _FLOAT_MODEL = rf"(?i)(\.(h5|keras|onnx)([?].*)?|{_FOLDER})$"
 _ANY_MODEL = rf"(?i)(\.(h5|keras|tflite|onnx)([?].*)?|{_FOLDER})$"
 _TFLITE = r"(?i)\.tflite([?].*)?$"
+_KERAS = r"(?i)\.(h5|keras)([?].*)?$"
 _ONNX = r"(?i)\.onnx([?].*)?$"
 _CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 
@@ -125,6 +126,15 @@ def _qdq(config: Config) -> str | None:
     return f"onnx_quantizer with {types[0]} input, {types[1]} output" + (
         " and optimize" if settings.optimize else ""
     )
+
+
+def _exported(config: Config) -> str | None:
+    path, settings = config.general.model_path, config.quantization
+    if not settings or settings.quantizer != "onnx_quantizer" or "quantize" not in config.stages:
+        return None
+    if _trains(config):
+        return "onnx_quantizer for the Keras model of the training"
+    return "onnx_quantizer for a Keras model" if path and re.search(_KERAS, path) else None
 
 
 def _hand(config: Config) -> str | None:
@@ -236,6 +246,15 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         f"{get('quantization.quantization_input_type', 'uint8')} == 'float' && "
         f"{get('quantization.quantization_output_type', 'float')} == 'float' && "
         f"!({has('quantization.optimize')} && $config.quantization.optimize)",
+    ),
+    Requirement(
+        "quantization.quantizer",
+        "TFlite_converter or litert_quantizer for a Keras model, which is not exported to ONNX",
+        _exported,
+        f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
+        f"{get('quantization.quantizer', 'TFlite_converter')} != 'onnx_quantizer' || "
+        f"!({_TRAINING}) && "
+        f"(!{has('general.model_path')} || !{matches('general.model_path', _KERAS)})",
     ),
     Requirement(
         "dataset.keypoints",
