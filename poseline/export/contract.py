@@ -63,6 +63,7 @@ class Contract:
         preprocessing: As in training.
         postprocessing: Thresholds.
         decoding: How heatmaps are read.
+        threshold: Confidence below which a keypoint does not count.
         operators: LiteRT's names of the operators.
         arena: Memory in TFLM.
     """
@@ -79,6 +80,7 @@ class Contract:
     preprocessing: Preprocessing
     postprocessing: Postprocessing
     decoding: Decoding
+    threshold: float
     operators: tuple[str, ...]
     arena: Arena
 
@@ -109,7 +111,13 @@ def contract_of(config: Config, model: Path, version: str) -> Contract:
     arena = inspect(model)
     if isinstance(arena, str):
         raise ModelError(f"{model.name} cannot be exported: {arena}", "export a model for TFLM")
-    place = Decoder(runtime, config).output
+    decoder = Decoder(runtime, config)
+    if decoder.logits:
+        raise ModelError(
+            f"{model.name} puts out logits, which the C code does not read",
+            "export a model with final_activation: sigmoid",
+        )
+    place = decoder.output
     scale, zero = runtime.input_quantization
     output_scale, output_zero = runtime.output_quantizations[place]
     content = model.read_bytes()
@@ -127,7 +135,8 @@ def contract_of(config: Config, model: Path, version: str) -> Contract:
         keypoints=keypoint_set(config.dataset.keypoints or 17),
         preprocessing=config.preprocessing,
         postprocessing=config.postprocessing,
-        decoding=Decoder(runtime, config).decoding,
+        decoding=decoder.decoding,
+        threshold=decoder.threshold,
         operators=tuple(used(read_graph(content))),
         arena=arena,
     )

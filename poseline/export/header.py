@@ -12,7 +12,7 @@ _COLOURS = {"grayscale": "GREY", "rgb": "RED, GREEN, BLUE", "rgba": "RED, GREEN,
 
 def header(contract: Contract) -> str:
     """Return poseline_model.h."""
-    given, found, settings = contract.input, contract.output, contract.postprocessing
+    given, found = contract.input, contract.output
     height, width, channels = given.shape
     rescaling = contract.preprocessing.rescaling
     defines: list[tuple[str, str, str]] = [
@@ -42,7 +42,7 @@ def header(contract: Contract) -> str:
         ("POSELINE_KEYPOINTS", str(len(contract.keypoints)), ""),
         ("POSELINE_BONES", str(len(contract.keypoints.skeleton)), ""),
         ("POSELINE_MAX_PERSONS", str(_persons(contract)), ""),
-        ("POSELINE_KEYPOINT_THRESHOLD", c_text.real(settings.kpts_conf_thresh), "confidence"),
+        ("POSELINE_KEYPOINT_THRESHOLD", c_text.real(contract.threshold), "confidence"),
     ]
     return _HEADER.format(
         name=c_text.comment(contract.name),

@@ -45,6 +45,11 @@ class Decoder:
             declares; of a hand's, the one in pixels.
         config: Its `general.model_type`, `dataset.keypoints` and `postprocessing` count.
 
+    Attributes:
+        decoding: How heatmaps are read.
+        logits: Whether the output is logits, whose softmax over the cells makes heatmaps.
+        threshold: Confidence below which a keypoint does not count.
+
     Raises:
         ModelError: The model's outputs do not fit what the config declares.
     """
@@ -55,8 +60,8 @@ class Decoder:
         self._settings: Postprocessing = config.postprocessing
         metadata = runtime.metadata
         kept = metadata.decoding if metadata else None
-        self._logits = metadata is not None and metadata.final_activation == "softmax"
-        self.threshold = confidence_threshold(self._settings, logits=self._logits)
+        self.logits = metadata is not None and metadata.final_activation == "softmax"
+        self.threshold = confidence_threshold(self._settings, logits=self.logits)
         self.decoding: Decoding = self._settings.decoding or kept or "argmax"
         self._size = runtime.input_shape[1], runtime.input_shape[0]
         self._flip = self._settings.flip_test and self._type == "heatmaps_spe"
@@ -101,7 +106,7 @@ class Decoder:
             place = self._fitting[0]
             mirrored = self._runtime.predict(np.ascontiguousarray(images[:, :, ::-1]))[place]
             back = mirrored[:, :, ::-1][..., list(keypoint_set(self._keypoints).flip)]
-            mean = mean_logits if self._logits else _mean
+            mean = mean_logits if self.logits else _mean
             outputs[place] = mean(outputs[place], back)
         return self.decode(outputs)
 
@@ -109,7 +114,7 @@ class Decoder:
         """Return the persons of each picture of a batch from the model's outputs."""
         first = outputs[self._fitting[0]]
         if self._type == "heatmaps_spe":
-            found = decode_heatmaps(first, self.decoding, logits=self._logits)
+            found = decode_heatmaps(first, self.decoding, logits=self.logits)
             return [_single(points) for points in found]
         if self._type == "yolo_mpe":
             return [self._yolo(candidates) for candidates in first]

@@ -72,6 +72,7 @@ def contract(
         preprocessing,
         Postprocessing.model_validate(postprocessing),
         decoding,
+        0.15,
         ("CONV_2D",),
         Arena(1000, 600, 400),
     )
