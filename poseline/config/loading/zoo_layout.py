@@ -43,6 +43,7 @@ _FORMER = (
 )
 _OVERRIDE = re.compile(r"^([~+]*)([\w.]+)")
 _WIDTH = re.compile(r"(st_movenet_lightning)_a(\d{3})(_heatmaps)")
+_TRAINING = [mode for mode, stages in CHAINS.items() if "train" in stages]
 _VERSION = "tools.stedgeai.version"
 _WORDS = {"true": "imagenet", "false": None, "none": None}
 Data = dict[str, Any]
@@ -179,7 +180,7 @@ def _move_model(layout: Layout) -> None:
 
 def _makes_a_model(data: Data, given: Data) -> bool:
     """Tell whether a training makes the model that the section describes."""
-    if "train" not in CHAINS.get(str(data.get("operation_mode", "chain_tqeb")), ()):
+    if data.get("operation_mode", "chain_tqeb") not in _TRAINING:
         return False
     if not _empty(data["training"].get("resume_training_from")):
         return False
