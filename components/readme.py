@@ -6,6 +6,8 @@ from typing import Any
 import docstring_parser
 from kfp.dsl.base_component import BaseComponent
 
+from poseline.config.loading.run_form import RunForm
+
 _TYPES = {
     "STRING": "text",
     "NUMBER_INTEGER": "whole number",
@@ -25,7 +27,8 @@ def readme(component: BaseComponent) -> str:
     """
     (spec,) = component.pipeline_spec.components.values()
     doc = docstring_parser.parse(inspect.getdoc(component.python_func) or "")
-    texts = {param.arg_name: param.description or "" for param in doc.params}
+    texts = {name: one.says for name, one in RunForm.described().items()}
+    texts |= {param.arg_name: param.description or "" for param in doc.params}
     text = "\n\n".join(filter(None, (doc.short_description, doc.long_description)))
     parts = [f"# {component.component_spec.name}", text]
     parts.append("Generated from `component.py` by `make schema`.")

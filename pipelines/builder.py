@@ -1,8 +1,6 @@
 """The graph of a chain, from the one plan of every runner: `poseline.config.models.steps.steps`."""
 
-import ast
 import copy
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +27,7 @@ from poseline_kfp.components.predict.component import predict
 from poseline_kfp.components.quantize.component import quantize
 from poseline_kfp.components.resolve.component import resolve
 from poseline_kfp.components.train.component import train
+from poseline_kfp.pipelines.form import SAYS
 
 _TITLES = {
     "resolve": "Check the config",
@@ -73,24 +72,14 @@ def _lean(spec: dict[str, Any]) -> dict[str, Any]:
     Kubeflow copies component and command into every node of a task's part of the workflow, and
     loses sight of a workflow above 1 MiB.
     """
+    for name, parameter in spec["root"]["inputDefinitions"]["parameters"].items():
+        parameter["description"] = SAYS[name]
     for component in spec["components"].values():
         for side in ("inputDefinitions", "outputDefinitions"):
             for kind in component.get(side, {}).values():
                 for one in kind.values():
                     one.pop("description", None)
-    for executor in spec["deploymentSpec"]["executors"].values():
-        *start, source = executor["container"]["command"]
-        command = [re.sub(r" {2,}", " ", re.sub(r"\n{2,}", "\n", part)) for part in start]
-        executor["container"]["command"] = [*command, _without_docstring(source)]
     return spec
-
-
-def _without_docstring(source: str) -> str:
-    tree = ast.parse(source)
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
-            del node.body[0]
-    return ast.unparse(tree)
 
 
 def chain(mode: OperationMode, **form: Any) -> None:

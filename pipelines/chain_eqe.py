@@ -1,5 +1,7 @@
 """chain_eqe: evaluate, quantize, evaluate."""
 
+from typing import Any
+
 from kfp import dsl
 
 from poseline_kfp.pipelines import builder, command, form
@@ -9,15 +11,10 @@ from poseline_kfp.pipelines import builder, command, form
     name="poseline-chain-eqe",
     display_name="Evaluate, quantize, evaluate",
 )
-@form.documented
-def pipeline(
-    config: str = form.CONFIG,
-    dataset: str = "",
-    model: str = "",
-    keypoints: int = 0,
-) -> None:
+@form.asks("dataset", "model", "keypoints")
+def pipeline(**given: Any) -> None:
     """What quantization costs a model of your own."""
-    builder.chain("chain_eqe", **locals())
+    builder.chain("chain_eqe", **given)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """chain_eqeb: evaluate, quantize, evaluate, benchmark."""
 
+from typing import Any
+
 from kfp import dsl
 
 from poseline_kfp.pipelines import builder, command, form
@@ -9,16 +11,10 @@ from poseline_kfp.pipelines import builder, command, form
     name="poseline-chain-eqeb",
     display_name="Evaluate, quantize, evaluate, benchmark",
 )
-@form.documented
-def pipeline(
-    config: str = form.CONFIG,
-    dataset: str = "",
-    model: str = "",
-    keypoints: int = 0,
-    board: str = "",
-) -> None:
+@form.asks("dataset", "model", "keypoints", "board")
+def pipeline(**given: Any) -> None:
     """What quantization costs a model of your own, and its fit on a board."""
-    builder.chain("chain_eqeb", **locals())
+    builder.chain("chain_eqeb", **given)
 
 
 if __name__ == "__main__":

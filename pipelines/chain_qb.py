@@ -1,5 +1,7 @@
 """chain_qb: quantize, benchmark."""
 
+from typing import Any
+
 from kfp import dsl
 
 from poseline_kfp.pipelines import builder, command, form
@@ -9,16 +11,10 @@ from poseline_kfp.pipelines import builder, command, form
     name="poseline-chain-qb",
     display_name="Quantize, benchmark",
 )
-@form.documented
-def pipeline(
-    config: str = form.CONFIG,
-    dataset: str = "",
-    model: str = "",
-    keypoints: int = 0,
-    board: str = "",
-) -> None:
+@form.asks("dataset", "model", "keypoints", "board")
+def pipeline(**given: Any) -> None:
     """A model of your own as int8, and its fit on a board."""
-    builder.chain("chain_qb", **locals())
+    builder.chain("chain_qb", **given)
 
 
 if __name__ == "__main__":

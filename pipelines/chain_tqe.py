@@ -1,5 +1,7 @@
 """chain_tqe: train, quantize, evaluate."""
 
+from typing import Any
+
 from kfp import dsl
 
 from poseline_kfp.pipelines import builder, command, form
@@ -9,19 +11,10 @@ from poseline_kfp.pipelines import builder, command, form
     name="poseline-chain-tqe",
     display_name="Train, quantize, evaluate",
 )
-@form.documented
-def pipeline(
-    config: str = form.CONFIG,
-    dataset: str = "",
-    keypoints: int = 0,
-    alpha: float = 0.0,
-    input_size: int = 0,
-    epochs: int = 0,
-    batch_size: int = 0,
-    learning_rate: float = 0.0,
-) -> None:
+@form.asks("dataset", "keypoints", "alpha", "input_size", "epochs", "batch_size", "learning_rate")
+def pipeline(**given: Any) -> None:
     """From a data set to an int8 pose model and what quantization costs."""
-    builder.chain("chain_tqe", **locals())
+    builder.chain("chain_tqe", **given)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from kfp import components, local
 from poseline.errors import BackendError
 from poseline.kubeflow.package import CHAIN_ID
 
+_MARK = "--by=kfp.dsl.executor_main"
+"""KFP's runner knows components in Python by the name of its executor; ours ignore it."""
+
 
 def run(package: str, arguments: Mapping[str, Any], root: Path, *, cache: bool = True) -> str:
     """Run a compiled pipeline and return once it is done.
@@ -61,6 +64,7 @@ def _unclustered(package: str) -> str:
             container["image"] = "python"
             container.pop("env", None)
             container.pop("resources", None)
+            container["args"].append(_MARK)
     for graph in (spec["root"], *spec["components"].values()):
         for name, task in graph.get("dag", {}).get("tasks", {}).items():
             task.pop("retryPolicy", None)

@@ -1,5 +1,7 @@
 """prediction: annotate pictures."""
 
+from typing import Any
+
 from kfp import dsl
 
 from poseline_kfp.pipelines import builder, command, form
@@ -9,15 +11,10 @@ from poseline_kfp.pipelines import builder, command, form
     name="poseline-prediction",
     display_name="Annotate pictures",
 )
-@form.documented
-def pipeline(
-    config: str = form.CONFIG,
-    images: str = "",
-    model: str = "",
-    keypoints: int = 0,
-) -> None:
+@form.asks("images", "model", "keypoints")
+def pipeline(**given: Any) -> None:
     """The poses that a model sees, drawn on pictures, and as COCO results."""
-    builder.chain("prediction", **locals())
+    builder.chain("prediction", **given)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,10 @@ from poseline_kfp.pipelines import builder, command, form
     name="poseline-sweep",
     display_name="Sweep: train, quantize, evaluate, benchmark and compare",
 )
-@form.documented
-def pipeline(
-    config: str = form.CONFIG,
-    dataset: str = "",
-    variants: list[dict[str, Any]] = form.VARIANTS,
-    keypoints: int = 0,
-    epochs: int = 0,
-    batch_size: int = 0,
-    learning_rate: float = 0.0,
-    board: str = "",
-) -> None:
+@form.asks("dataset", "variants", "keypoints", "epochs", "batch_size", "learning_rate", "board")
+def pipeline(variants: Any, **given: Any) -> None:
     """Several models on one data set: accuracy against flash and latency, the best ones marked."""
-    fields = {k: v for k, v in locals().items() if k != "variants"}
-    builder.sweep("chain_tqeb", variants, **fields)
+    builder.sweep("chain_tqeb", variants, **given)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """benchmark: a model in, its latency here and its fit on the boards out."""
 
-from kfp import dsl
 from kfp.dsl import HTML, Artifact, Input, Metrics, Model, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def benchmark(
     config: str,
     run: str,

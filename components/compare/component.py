@@ -1,12 +1,11 @@
 """compare: the figures of several models in, one table and the Pareto front out."""
 
-from kfp import dsl
 from kfp.dsl import HTML, Markdown, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def compare(
     evaluate_float: list[str],
     evaluate_int8: list[str],

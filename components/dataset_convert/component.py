@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-from kfp import dsl
 from kfp.dsl import Dataset, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def dataset_convert(
     config: str,
     data: str,

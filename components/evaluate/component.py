@@ -1,12 +1,11 @@
 """evaluate: a model and a test set in, OKS, AP and PCK out."""
 
-from kfp import dsl
 from kfp.dsl import HTML, Artifact, Input, Metrics, Model, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def evaluate(
     step: str,
     config: str,

@@ -1,27 +1,19 @@
 """finish: how a run ended, to MLflow."""
 
-from kfp import dsl
 from kfp.dsl import Markdown, Output, PipelineTaskFinalStatus
 
-from poseline.kubeflow.platform import Images
+from poseline.config.loading.run_form import RunForm
+from poseline_kfp.components.declared import component, with_form
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
+@with_form
 def finish(
     status: PipelineTaskFinalStatus,
     summary: Output[Markdown],
     chain: str,
     config: str,
-    dataset: str = "",
-    model: str = "",
-    keypoints: int = 0,
-    alpha: float = 0.0,
-    input_size: int = 0,
-    epochs: int = 0,
-    batch_size: int = 0,
-    learning_rate: float = 0.0,
-    board: str = "",
-    images: str = "",
+    form: RunForm,
 ) -> None:
     """Write the final status of a run and its settings to MLflow, whatever became of it.
 
@@ -30,29 +22,10 @@ def finish(
         summary: How the run ended.
         chain: Name of the chain, such as chain_tqeb.
         config: The whole config as YAML.
-        dataset: As in `resolve`.
-        model: As in `resolve`.
-        keypoints: As in `resolve`.
-        alpha: As in `resolve`.
-        input_size: As in `resolve`.
-        epochs: As in `resolve`.
-        batch_size: As in `resolve`.
-        learning_rate: As in `resolve`.
-        board: As in `resolve`.
-        images: As in `resolve`.
+        form: What was entered beside it.
     """
     from poseline.tasks import entrypoints
 
-    form = {
-        "dataset": dataset,
-        "model": model,
-        "keypoints": keypoints,
-        "alpha": alpha,
-        "input_size": input_size,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "board": board,
-        "images": images,
-    }
-    entrypoints.finish(chain, config, form, status.state, status.error_message or "", summary)
+    entrypoints.finish(
+        chain, config, form.entered, status.state, status.error_message or "", summary
+    )

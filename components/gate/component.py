@@ -1,12 +1,11 @@
 """gate: figures in, whether the model is registered and why out."""
 
-from kfp import dsl
 from kfp.dsl import Input, Markdown, Model, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def gate(
     config: str,
     inputs: str,

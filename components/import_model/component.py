@@ -1,12 +1,11 @@
 """import-model: the model that a chain starts from, with its sidecar, as an artifact."""
 
-from kfp import dsl
 from kfp.dsl import Model, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def import_model(data: str, model: Output[Model]) -> None:
     """Bring `general.model_path` among the artifacts; cached by its content.
 

@@ -1,12 +1,11 @@
 """predict: a model and pictures in, annotated pictures out."""
 
-from kfp import dsl
 from kfp.dsl import HTML, Artifact, Input, Model, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def predict(
     config: str,
     inputs: str,

@@ -1,12 +1,11 @@
 """quantize: a float model and calibration pictures in, an int8 model out."""
 
-from kfp import dsl
 from kfp.dsl import HTML, Input, Metrics, Model, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def quantize(
     config: str,
     inputs: str,

@@ -2,25 +2,16 @@
 
 from typing import Any, NamedTuple
 
-from kfp import dsl
+from poseline.config.loading.run_form import RunForm
+from poseline_kfp.components.declared import component, with_form
 
-from poseline.kubeflow.platform import Images
 
-
-@dsl.component(base_image=Images().pipelines, install_kfp_package=False)
+@component("pipelines")
+@with_form
 def resolve(
     chain: str,
     config: str,
-    dataset: str = "",
-    model: str = "",
-    keypoints: int = 0,
-    alpha: float = 0.0,
-    input_size: int = 0,
-    epochs: int = 0,
-    batch_size: int = 0,
-    learning_rate: float = 0.0,
-    board: str = "",
-    images: str = "",
+    form: RunForm,
     variant: dict[str, Any] = {},  # noqa: B006
 ) -> NamedTuple(
     "Resolved",
@@ -44,16 +35,7 @@ def resolve(
     Args:
         chain: Name of the chain, such as chain_tqeb.
         config: The whole config as YAML.
-        dataset: URI of a COCO set, of a set in YOLO Darknet format or of a packed one.
-        model: URI of the model to start from.
-        keypoints: Keypoints of a pose.
-        alpha: Width of the backbone.
-        input_size: Height and width of the input in px.
-        epochs: Passes over the training set.
-        batch_size: Pictures of one step.
-        learning_rate: Of the optimizer.
-        board: Board that the model is meant for.
-        images: URI of pictures to annotate.
+        form: What was entered beside it.
         variant: Further fields, of one pass of a sweep; they win over all else.
 
     Returns:
@@ -62,16 +44,4 @@ def resolve(
     """
     from poseline.tasks import entrypoints
 
-    form = {
-        "dataset": dataset,
-        "model": model,
-        "keypoints": keypoints,
-        "alpha": alpha,
-        "input_size": input_size,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "board": board,
-        "images": images,
-    }
-    return entrypoints.resolve(chain, config, form, variant)
+    return entrypoints.resolve(chain, config, form.entered, variant)

@@ -1,12 +1,11 @@
 """train: a data set in, the best and the last model out."""
 
-from kfp import dsl
 from kfp.dsl import HTML, Metrics, Model, Output
 
-from poseline.kubeflow.platform import Images
+from poseline_kfp.components.declared import component
 
 
-@dsl.component(base_image=Images().ml, install_kfp_package=False)
+@component("ml")
 def train(
     config: str,
     inputs: str,

@@ -61,6 +61,13 @@ def chain_of(artifact: Artifact) -> str:
     return hashlib.sha256(artifact.uri.rpartition("/")[0].encode()).hexdigest()[:16]
 
 
+def run_folder(artifact: Artifact) -> str:
+    """Return the URI of the folder in which KFP keeps all artifacts of the run."""
+    uri = uri_of(artifact)
+    found = _RUN.search(uri)
+    return uri[: found.end()] if found else uri.rpartition("/")[0]
+
+
 def model_in(artifact: Artifact) -> str:
     """Return the model file in an artifact.
 

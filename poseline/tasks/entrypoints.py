@@ -36,7 +36,7 @@ from poseline.tasks.artifacts import (
     show,
     uri_of,
 )
-from poseline.tasks.errors import patiently, told
+from poseline.tasks.errors import left_failure, patiently, told
 from poseline.tasks.final_status import FinalStatus
 from poseline.tasks.parameters import (
     DataSources,
@@ -86,8 +86,7 @@ def resolve(
         output=found.config.general.output or "",
         variant=", ".join(f"{k} {_short(v)}" for k, v in sorted(variant.items())),
     )
-    place = RunReference(mlflow=run.mlflow, project=run.project)
-    data = DataSources(run=place, **found.data)
+    data = DataSources(**found.data)
     slices = (written(found.slices.get(stage, {})) for stage in STAGES)
     return (*slices, data.text(), run.text())
 
@@ -285,7 +284,7 @@ def finish(
     run = RunReference(mlflow=found.mlflow.uri, project=found.general.project_name)
     with _tracker(run, summary) as tracker:
         if status == FinalStatus.FAILED:
-            failure = failure or tracker.failure()
+            failure = failure or tracker.failure() or left_failure(summary)
             message = message or str(failure or "")
             tracker.parent.tags(failure.tags if failure else {})
         tracker.parent.params(params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -12,18 +13,21 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import stamina
+import yaml
 from pydantic import ValidationError
 
-from poseline import log
+from poseline import log, store
 from poseline.errors import PoselineError, StoreAwayError, StoreError, storage_error
-from poseline.tasks.artifacts import chain_of
-from poseline.tasks.parameters import DataSources, RunReference
+from poseline.store.manifest import write_atomic
+from poseline.tasks.artifacts import Artifact, chain_of, run_folder
+from poseline.tasks.parameters import RunReference
 from poseline.tracking.failures import Failure
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _PATIENCE_S = 60.0
 _STOPPED = 143
+_LEFT = "failure.json"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NAMES = {"convert": "dataset-convert", "import_model": "import-model"}
 _log = log.get_logger(__name__)
@@ -71,39 +75,60 @@ def _of_storage(error: OSError) -> StoreError:
 
 
 def _record(failure: Failure, arguments: Iterable[Any]) -> None:
-    """Write a failure to the chain's run in MLflow; whatever that costs, the task ends as it would.
+    """Keep a failure for people to find; whatever that costs, the task ends as it would.
 
-    `resolve` has neither MLflow nor a run that it could name; what it refuses, `finish` finds again
-    when it reads the same config.
+    It goes to the chain's run in MLflow. Tasks that do not know the run, since their place in
+    KFP's cache would depend on its name, leave it among the run's artifacts to `finish`. What
+    `resolve` refuses, `finish` finds again when it reads the same config.
     """
     artifact = next((one for one in arguments if hasattr(one, "uri")), None)
-    run = next(filter(None, map(_run_in, arguments)), None)
-    if artifact is None or run is None:
+    if artifact is None:
         return
+    run = next(filter(None, map(_run_in, arguments)), None)
     try:
-        from poseline.tracking import open_tracker
+        if run is None:
+            _leave(failure, artifact)
+        else:
+            _track(failure, run, artifact)
+    except Exception as error:  # MLflow's own, OSError of a full disk, an answer of S3
+        _log.warning("why the task failed is in this log alone", reason=str(error))
 
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            open_tracker(
-                run.mlflow,
-                run.project,
-                Path(folder),
-                chain_id=chain_of(artifact),
-                patience=_PATIENCE_S,
-            ) as tracker,
-        ):
-            tracker.parent.tags(failure.tags)
-    except Exception as error:  # MLflow's own, OSError of a full disk
-        _log.warning("MLflow does not know why the task failed", reason=str(error))
+
+def _track(failure: Failure, run: RunReference, artifact: Artifact) -> None:
+    from poseline.tracking import open_tracker
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_tracker(
+            run.mlflow,
+            run.project,
+            Path(folder),
+            chain_id=chain_of(artifact),
+            patience=_PATIENCE_S,
+        ) as tracker,
+    ):
+        tracker.parent.tags(failure.tags)
+
+
+def _leave(failure: Failure, artifact: Artifact) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / _LEFT
+        write_atomic(file, json.dumps(failure.tags))
+        store.publish(file, f"{run_folder(artifact)}/{_LEFT}")
+
+
+def left_failure(artifact: Artifact) -> Failure | None:
+    """Return the failure that a task left among the artifacts of the run that one is of."""
+    try:
+        found = store.fetch(f"{run_folder(artifact)}/{_LEFT}")
+        return Failure.read(json.loads(found.read_text(encoding="utf-8")))
+    except (StoreError, OSError, ValueError):  # there is none, or none that can be read
+        return None
 
 
 def _run_in(argument: Any) -> RunReference | None:
-    """Return what names the chain's run in MLflow: `run` of `resolve`, itself or within `data`."""
-    if not (isinstance(argument, str) and argument.startswith("{")):
-        return None
-    for kind in (RunReference, DataSources):
-        with suppress(ValidationError):
-            found = kind.read(argument)
-            return found.run if isinstance(found, DataSources) else found
+    """Return what names the chain's run in MLflow: `run` of `resolve`."""
+    if isinstance(argument, str) and argument.startswith("{"):
+        with suppress(ValidationError, yaml.YAMLError):
+            return RunReference.read(argument)
     return None

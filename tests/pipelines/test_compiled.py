@@ -14,6 +14,7 @@ from poseline.config.loading import run_form
 from poseline.config.models.steps import steps
 from poseline.config.schema.generate import generate
 from poseline.kubeflow.package import read_package, task_of
+from poseline.tasks.parameters import written
 from poseline_kfp.pipelines.form import CONFIG
 from poseline_kfp.pipelines.generated import COMPONENTS, OUTPUTS, PIPELINES
 
@@ -172,20 +173,28 @@ def full_values():
     data = yaml.safe_load(CONFIG) | yaml.safe_load(FULL)
     text = yaml.safe_dump(data, sort_keys=False)
     config = run_form.read(text, "chain_tqeb", {"dataset": "s3://bucket/a/data/set"}, look=False)
-    tasks = {"dataset-convert": "convert", "evaluate-float": "evaluate",
-             "evaluate-int8": "evaluate"}  # fmt: skip
-    names = ("dataset-convert", "train", "quantize", "evaluate-float", "evaluate-int8", "predict",
-             "benchmark", "gate")  # fmt: skip
-    values = {f"{name}.config": config.slice(tasks.get(name, name)) for name in names
-              if name != "predict"}  # fmt: skip
+    stages = {
+        "dataset-convert": "convert",
+        "train": "train",
+        "quantize": "quantize",
+        "evaluate-float": "evaluate",
+        "evaluate-int8": "evaluate",
+        "benchmark": "benchmark",
+        "gate": "gate",
+    }
     uri = "s3://mlpipeline/v2/artifacts/poseline-chain-tqeb/" + "0" * 100
     inputs = {"inputs": {"training": uri, "validation": uri}, "content": {"source": "0" * 64}}
     figures = {"variant": "", "manifest": {f"figure_{i:02}": 0.123456789 for i in range(60)}}
-    run = {"mlflow": "http://mlflow.kubeflow:5000", "project": "a-project-with-a-long-name",
-           "output": "s3://bucket/models", "variant": "alpha 0.35, input_size 192"}  # fmt: skip
-    return values | {"config": text, "run": run, "data": inputs, "inputs": inputs,
-                     "evaluate_float": figures, "evaluate_int8": figures,
-                     "benchmark": figures}  # fmt: skip
+    run = {
+        "mlflow": "http://mlflow.kubeflow:5000",
+        "project": "a-project-with-a-long-name",
+        "output": "s3://bucket/models",
+        "variant": "alpha 0.35, input_size 192",
+    }
+    handed = {f"{name}.config": config.slice(stage) for name, stage in stages.items()}
+    handed |= {"run": run, "data": inputs, "inputs": inputs}
+    handed |= dict.fromkeys(("evaluate_float", "evaluate_int8", "benchmark"), figures)
+    return {"config": text} | {name: written(value) for name, value in handed.items()}
 
 
 @pytest.mark.parametrize("name", PIPELINES)

@@ -250,8 +250,7 @@ def test_a_run_whose_config_cannot_be_read_ends_as_failed(tmp_path, chain_runs, 
 
 def test_why_a_task_failed_is_at_the_chains_run(people, tmp_path, chain_runs, monkeypatch):
     monkeypatch.setenv("POSELINE_CHAIN_ID", "abc")
-    run = RunReference.read(RUN)
-    data = DataSources(sources={"model": "/nowhere/m.h5"}, content={}, run=run).text()
+    data = DataSources(sources={"model": "/nowhere/m.h5"}, content={}).text()
     with pytest.raises(SystemExit) as end:
         entrypoints.import_model(data, artifact(tmp_path, "model"))
     form, summary = {"dataset": str(people)}, artifact(tmp_path, "summary")

@@ -2,31 +2,113 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import posixpath
 import re
+import typing
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NamedTuple
 
 from poseline import store
 from poseline.config.loading import load
+from poseline.config.models.benchmarking import Board
 from poseline.config.models.config import Config
 from poseline.config.models.general import General, Mlflow, OperationMode
 from poseline.errors import ConfigError, PoselineError, Problem
 
-_FIELDS = {
-    "keypoints": "dataset.keypoints",
-    "alpha": "training.model.alpha",
-    "epochs": "training.epochs",
-    "batch_size": "training.batch_size",
-    "board": "benchmarking.board",
-    "model": "general.model_path",
-    "images": "prediction.test_files_path",
+_EMPTY = "empty: as the config says."
+_ZERO = "0: as the config says."
+
+
+class FormField(NamedTuple):
+    """A field of the form, as pipelines and components take it."""
+
+    parameter: inspect.Parameter
+    """Its name, type and default."""
+    says: str
+    """What it is, for people."""
+    key: str
+    """The key of the config that it stands for; empty: `read` knows what it does."""
+
+
+def _field(default: Any, says: str, key: str = "") -> Any:
+    return field(default=default, metadata={"says": says, "key": key})
+
+
+@dataclass(frozen=True)
+class RunForm:
+    """The fields that stand beside a config; empty text and 0 leave it as it is.
+
+    The parameters of every pipeline, of `resolve` and of `finish` are made of them.
+    """
+
+    dataset: str = _field(
+        "",
+        "Where the pictures are, such as s3://bucket/folder: a COCO set as it is unzipped, a set "
+        "in YOLO Darknet format (with train and val inside, or one folder), or one packed by "
+        f"`poseline dataset pack`; {_EMPTY}",
+    )
+    model: str = _field(
+        "",
+        "The model to start from, such as s3://bucket/model.h5 (.h5, .keras, .tflite, .onnx); "
+        f"{_EMPTY}",
+        "general.model_path",
+    )
+    keypoints: int = _field(
+        0,
+        f"Keypoints of a pose: 13 or 17 for a person, 21 for a hand; {_ZERO}",
+        "dataset.keypoints",
+    )
+    alpha: float = _field(
+        0.0,
+        f"Width of the backbone, 0.35 (small, fast) to 1.4; {_ZERO}",
+        "training.model.alpha",
+    )
+    input_size: int = _field(
+        0, f"Height and width of the input in px, a multiple of 32 such as 192; {_ZERO}"
+    )
+    epochs: int = _field(0, f"Passes over the training set; {_ZERO}", "training.epochs")
+    batch_size: int = _field(0, f"Pictures of one step; {_ZERO}", "training.batch_size")
+    learning_rate: float = _field(0.0, f"Learning rate of the optimizer, such as 0.001; {_ZERO}")
+    board: str = _field(
+        "",
+        f"The board that the model is meant for: {', '.join(typing.get_args(Board))}; {_EMPTY}",
+        "benchmarking.board",
+    )
+    images: str = _field(
+        "",
+        f"The pictures to annotate, a folder such as s3://bucket/pictures or one picture; {_EMPTY}",
+        "prediction.test_files_path",
+    )
+
+    @property
+    def entered(self) -> dict[str, Any]:
+        """Every field and its value."""
+        return asdict(self)
+
+    @classmethod
+    def described(cls) -> dict[str, FormField]:
+        """Return every field by its name, in order."""
+        types = typing.get_type_hints(cls)
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return {
+            one.name: FormField(
+                inspect.Parameter(one.name, kind, default=one.default, annotation=types[one.name]),
+                one.metadata["says"],
+                one.metadata["key"],
+            )
+            for one in fields(cls)
+        }
+
+
+_KEYS = {name: one.key for name, one in RunForm.described().items() if one.key} | {
     "quantizer": "quantization.quantizer",
     "granularity": "quantization.granularity",
 }
 """Field of the form, or of a variant of a sweep, to the key that it stands for."""
-_SPECIAL = ("dataset", "input_size", "learning_rate")
+_SPECIAL = tuple(name for name, one in RunForm.described().items() if not one.key)
 _ANNOTATIONS = re.compile(r"(annotations/)?person_keypoints[^/]*\.json")
 _INDEX = "shards.json"
 _SETS = ("training_path", "validation_path")
@@ -50,13 +132,13 @@ def read(text: str, mode: OperationMode, form: Form, *, look: bool = True) -> Co
         StoreError: The data set cannot be listed.
     """
     entered = {name: value for name, value in form.items() if value not in ("", 0, None)}
-    unknown = [name for name in entered if name not in (*_FIELDS, *_SPECIAL) and "." not in name]
+    unknown = [name for name in entered if name not in (*_KEYS, *_SPECIAL) and "." not in name]
     if unknown:
-        accepted = ", ".join((*_SPECIAL, *_FIELDS))
+        accepted = ", ".join((*_SPECIAL, *_KEYS))
         raise ConfigError([Problem(name, "a field", accepted) for name in unknown], "the form")
     written = load.resolve(text)
     overrides = [
-        f"{_FIELDS.get(name, name)}={json.dumps(value)}"
+        f"{_KEYS.get(name, name)}={json.dumps(value)}"
         for name, value in entered.items()
         if name not in _SPECIAL
     ]
