@@ -31,7 +31,7 @@ _OWN = {
         "variants",
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         default=VARIANTS,
-        annotation=list[dict],  # type: ignore[type-arg]  # as KFP wants it
+        annotation=list[dict[str, Any]],
     ),
 }
 

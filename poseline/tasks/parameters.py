@@ -1,4 +1,4 @@
-"""What tasks hand on to one another: YAML in one line, as string parameters of KFP.
+"""What tasks hand on to one another: YAML in flow style, as string parameters of KFP.
 
 KFP's own mappings are protobuf's, in which a whole number is a float and null has no place. Text
 arrives as it was sent. YAML needs no quotes, of which each costs eight bytes in every node of the

@@ -7,6 +7,7 @@ component in it, as JSON within JSON: each quote costs more, the deeper it is.
 """
 
 import json
+import re
 
 import yaml
 
@@ -22,7 +23,7 @@ def workflow_size(package, values, passes=1):
 
     Args:
         package: Text of the compiled pipeline.
-        values: Name of a task's input to what it is given there; `task.input` wins.
+        values: Name of a task's input to the text that it is given there; `task.input` wins.
         passes: How often a loop's tasks run.
     """
     spec, platform = yaml.safe_load_all(package)
@@ -60,6 +61,7 @@ def _length(value):
 def _patch(name, component, container, pod, values):
     taken = component.get("inputDefinitions", {})
     made = component.get("outputDefinitions", {})
+    name = re.sub(r"-\d+$", "", name)  # the second task of a component
     given = {
         key: values.get(f"{name}.{key}", values.get(key, "")) for key in taken.get("parameters", {})
     }
