@@ -64,7 +64,7 @@ def open_model(path: Path, threads: int = 1) -> Runtime:
     Raises:
         ModelError: The file is missing, damaged, of another kind, or costs too much.
     """
-    kind = model_format(path)
+    kind = check_model_file(path)
     if kind == "keras":
         from poseline.runtime.keras import KerasRuntime
 
@@ -74,18 +74,32 @@ def open_model(path: Path, threads: int = 1) -> Runtime:
 
         return SavedModelRuntime(path, threads)
     if kind == "tflite":
-        from poseline.models.tflite_file import open_tflite
         from poseline.runtime.litert import LiteRTRuntime
+
+        return LiteRTRuntime(path, threads)
+    from poseline.runtime.onnx import OnnxRuntime
+
+    return OnnxRuntime(path, threads)
+
+
+def check_model_file(path: Path) -> str:
+    """Check a model without loading it, and return its format; Keras is checked when it loads.
+
+    Raises:
+        ModelError: The file is missing, damaged, of another kind, or costs too much.
+    """
+    kind = model_format(path)
+    if kind == "tflite":
+        from poseline.models.tflite_file import open_tflite
 
         open_tflite(path)
         _check_foreign(path)
-        return LiteRTRuntime(path, threads)
-    from poseline.models.onnx_file import read_onnx_file
-    from poseline.runtime.onnx import OnnxRuntime
+    elif kind == "onnx":
+        from poseline.models.onnx_file import read_onnx_file
 
-    read_onnx_file(path)
-    _check_foreign(path)
-    return OnnxRuntime(path, threads)
+        read_onnx_file(path)
+        _check_foreign(path)
+    return kind
 
 
 def _check_foreign(path: Path) -> None:

@@ -13,7 +13,7 @@ from poseline.boards.registry import backend_for
 from poseline.config.models.config import Config
 from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
-from poseline.models.file import model_format
+from poseline.runtime.runtime import check_model_file
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -37,7 +37,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     settings, model = config.benchmarking, inputs["model"]
     if settings is None:
         raise ConfigError([Problem("benchmarking.board", "nothing", "the name of a board")])
-    model_format(model)
+    check_model_file(model)
     metrics: dict[str, float] = {}
     summary: dict[str, Any] = {"board": settings.board}
     with tempfile.TemporaryDirectory() as folder:
