@@ -38,7 +38,8 @@ _COMMANDS = {
     "validate": ("config", "Check a config and print it resolved."),
     "lr-plot": ("config", "Draw the learning rate over the epochs."),
     "schema": ("config", "Write what is generated from the config models."),
-    "boards": ("config", "List the boards."),
+    "summary": ("model", "List the layers of a model."),
+    "boards": ("model", "List the boards, or how a model fits on each."),
 }
 for _name, (_module, _help) in _COMMANDS.items():
     _path = f"poseline.cli.{_module}:{_name.replace('-', '_')}"
@@ -56,7 +57,11 @@ app.command(
     name="operator",
     help="Run PoseExperiment and PoseSchedule on Kubernetes.",
 )
-app.register_install_completion_command()
+app.command(
+    "poseline.cli.completion:install_completion",
+    name="--install-completion",
+    help="Install the completion of commands in your shell.",
+)
 
 
 def main(arguments: list[str] | None = None, program: App = app) -> NoReturn:

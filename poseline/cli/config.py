@@ -1,4 +1,4 @@
-"""Commands about the config itself: validate, lr-plot, schema, boards."""
+"""Commands about the config itself: validate, lr-plot, schema."""
 
 from __future__ import annotations
 
@@ -74,11 +74,3 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
     for path in stale:
         Console(stderr=True).print(f"{'stale' if check else 'wrote'}: {path}")
     return 1 if check and stale else 0
-
-
-def boards() -> None:
-    """List the boards that benchmark knows, with what they have."""
-    from poseline.boards.table import BOARDS
-    from poseline.cli.tables import boards_table
-
-    Console().print(boards_table(BOARDS))

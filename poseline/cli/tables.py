@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.table import Table
 
 from poseline.boards import figures
-from poseline.boards.calibration import calibration
-from poseline.boards.table import BoardFacts
 from poseline.runner.chain import Experiment
 from poseline.stages.result import StageResult
 
@@ -65,35 +61,6 @@ def gate_table(result: StageResult) -> Table:
     return table
 
 
-def boards_table(boards: Sequence[BoardFacts]) -> Table:
-    """Return what the boards have, and how far the estimate of the latency is from publications."""
-    table = Table(
-        title="Boards",
-        title_justify="left",
-        caption_justify="left",
-        caption="+ is outside of the chip. within: factor of the latency estimate (times known)",
-    )
-    table.add_column("board", no_wrap=True)  # what the config wants to be told
-    for name in ("chip", "core"):
-        table.add_column(name, overflow="fold")
-    for name in ("MHz", "flash KB", "RAM KB"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("within", justify="right")
-    for facts in boards:
-        cores = [facts.core, *([facts.per_channel] if facts.per_channel else [])]
-        errors = [f"{calibration(c).error:.2f} ({calibration(c).points})" for c in cores]
-        table.add_row(
-            facts.name,
-            facts.part,
-            "\n".join(cores),
-            f"{facts.mhz:,}",
-            _inside_and_outside(facts.flash_kb, facts.external_flash_kb),
-            _inside_and_outside(facts.ram_kb, facts.external_ram_kb),
-            "\n".join(errors),
-        )
-    return table
-
-
 def experiment_tables(experiment: Experiment) -> list[Table]:
     """Return the tables that sum up an experiment."""
     tables = [accuracy_table(experiment.results)]
@@ -101,10 +68,6 @@ def experiment_tables(experiment: Experiment) -> list[Table]:
     found = experiment.results.values()
     tables += [makers[result.stage](result) for result in found if result.stage in makers]
     return [table for table in tables if table]
-
-
-def _inside_and_outside(inside: int, outside: int) -> str:
-    return f"{inside:,}\n+ {outside:,}" if outside else f"{inside:,}"
 
 
 def _figure(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from poseline.boards import figures
 from poseline.data.keypoints import keypoint_set
 from poseline.report import overlay
-from poseline.report.page import Page
+from poseline.report.page import Page, shown
 from poseline.store.manifest import Manifest, write_atomic
 
 _ACCURACY = {
@@ -222,7 +222,9 @@ def _boards(page: Page, folder: Path, manifest: Manifest) -> None:
     page.heading("Boards")
     page.text(
         "Estimates, not measurements. The range of a latency is its error: the largest factor "
-        "between the estimate and a published time that it was not calibrated on.",
+        "between the estimate and a published time that it was not calibrated on. What is left is "
+        "of the chip's own memory; below zero, that much is missing there, and the external memory "
+        "of the board has to hold it, or the model does not fit.",
         muted=True,
     )
     rows = [
@@ -232,7 +234,7 @@ def _boards(page: Page, folder: Path, manifest: Manifest) -> None:
             b["flash_margin_kb"],
             b["ram_margin_kb"],
             b["latency_ms"],
-            f"{b['latency_low_ms']:,.3g} – {b['latency_high_ms']:,.3g}",
+            f"{shown(b['latency_low_ms'])} – {shown(b['latency_high_ms'])}",
             b.get("core", ""),
             b["reason"],
         ]

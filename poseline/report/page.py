@@ -103,7 +103,7 @@ class Page:
             for cell, right in zip(head, numeric, strict=True)
         )
         body = "".join(
-            f'<tr><th scope="row">{html.escape(_shown(row[0]))}</th>'
+            f'<tr><th scope="row">{html.escape(shown(row[0]))}</th>'
             + "".join(_cell(v, right=r) for v, r in zip(row[1:], numeric[1:], strict=True))
             + "</tr>"
             for row in rows
@@ -131,7 +131,7 @@ class Page:
                 for i, value in enumerate(values)
                 if math.isfinite(value)
             )
-            numbers = "".join(f'<td class="n">{_shown(value)}</td>' for value in values)
+            numbers = "".join(f'<td class="n">{shown(value)}</td>' for value in values)
             rows.append(
                 f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th>'
                 f'<td class="track" aria-hidden="true">{bars}</td>{numbers}</tr>'
@@ -194,7 +194,7 @@ def _right(right: bool) -> str:
     return ' class="n"' if right else ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return a value as text; a number with the digits that its size deserves."""
     if not _is_number(value):
         return str(value)
@@ -206,7 +206,7 @@ def _shown(value: Any) -> str:
 
 
 def _cell(value: Any, *, right: bool) -> str:
-    text = html.escape(_shown(value))
+    text = html.escape(shown(value))
     if text in _VERDICTS:
         return f'<td><span class="verdict {text}">{text}</span></td>'
     return f"<td{_right(right)}>{text}</td>"

@@ -82,6 +82,7 @@ def _plot(verdicts: Sequence[Mapping[str, Any]], metrics: Mapping[str, float], o
         axes.plot([verdict["latency_ms"]], [place], "o", color=colour)
     axes.set_yticks(range(len(verdicts)), [v["board"] for v in reversed(verdicts)])
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.10g}")  # 1,000 and not 10³
     axes.set(
         xlabel="ms, estimate with its error",
         title=f"estimate: {metrics['flash_kb']:,.0f} KB flash, {metrics['ram_kb']:,.0f} KB RAM; "

@@ -4,11 +4,11 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+from support.run_directories import STEPS, run_directory
 
 from poseline.cli.app import main
 from poseline.runner.chain import LOCK
 from poseline.store.lock import locked
-from tests.support.run_directories import STEPS, run_directory
 
 
 @pytest.fixture(autouse=True)

@@ -271,3 +271,20 @@ def test_files_that_are_no_text(tmp_path):
         load.load(path)
     path.write_bytes(b"\xef\xbb\xbf" + EVALUATION.encode())
     assert load.load(path).dataset.keypoints == 17
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("epochs=3", "`training.epochs`"),
+        ("epoch=3", "`training.epochs`"),
+        ("alpha=0.5", "`training.model.alpha`"),
+        ("board=x", "`benchmarking.board`"),
+        ("general.test_path=x", "`dataset.test_path`"),
+    ],
+)
+def test_a_key_of_another_section_is_named(override, meant):
+    with pytest.raises(ConfigError) as caught:
+        load.parse("operation_mode: training\n", [override])
+    (problem,) = [p for p in caught.value.problems if p.path == override.partition("=")[0]]
+    assert meant in problem.hint

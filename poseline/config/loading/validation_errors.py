@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,7 @@ from poseline.masking import masked
 
 MOST_PROBLEMS = 100
 """How many are listed: more are the same mistake again."""
+_CLOSE, _MOST_NAMED, _DEEPEST = 0.8, 2, 3
 _CUT = "within braces YAML cuts a tuple at its comma: quote it"
 
 
@@ -81,7 +83,9 @@ def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Pr
     found = _shorten(value)
     if kind == "extra_forbidden":
         known = _fields_at(root, path[:-1])
-        hint = KEYS.get(dotted) or _did_you_mean(path[-1], known)
+        word = path[-1]
+        hint = KEYS.get(dotted) or _elsewhere(word, root, 1) or _did_you_mean(word, known)
+        hint = hint or _elsewhere(word, root, _CLOSE)
         return Problem(dotted, "an unknown key", ", ".join(known) or "no key here", hint)
     if kind == "missing":
         if path and path[-1].isdigit():
@@ -105,6 +109,27 @@ def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Pr
 def _did_you_mean(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean `{close[0]}`?" if close else ""
+
+
+def _elsewhere(word: str, root: type[BaseModel], cutoff: float) -> str:
+    """Name the key of another section that was meant: `training.epochs` by `epochs`."""
+    keys = list(_keys_below(root))
+    leaves = [key.rpartition(".")[2] for key in keys]
+    close = difflib.get_close_matches(word, leaves, n=1, cutoff=cutoff)
+    found = [key for key, leaf in zip(keys, leaves, strict=True) if leaf in close]
+    found.sort(key=lambda key: key.count("."))
+    named = " or ".join(f"`{key}`" for key in found[:_MOST_NAMED])
+    return f"did you mean {named}?" if found else ""
+
+
+def _keys_below(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Yield the dotted keys of a model; of a list of steps its own alone."""
+    for name, field in model.model_fields.items():
+        key = f"{above}{name}"
+        inner = _model_in(field.annotation)
+        yield key
+        if inner and key.count(".") < _DEEPEST:
+            yield from _keys_below(inner, f"{key}.")
 
 
 def _fields_at(root: type[BaseModel], path: list[str]) -> list[str]:

@@ -1,0 +1,48 @@
+"""The completion of commands in the user's shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from poseline.errors import ConfigError, Problem
+from poseline.terminal import Console
+
+Shell = Literal["zsh", "bash", "fish", "powershell"]
+
+
+def install_completion(
+    *,
+    shell: Shell | None = None,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    overwrite: bool = False,
+) -> None:
+    """Install the completion of commands.
+
+    Args:
+        shell: The shell; by default the one that is running.
+        output: Write the script there and touch nothing else. By default it goes where the shell
+            looks for it, and the shell's start-up file loads it.
+        overwrite: Replace a file at `output` that poseline did not write.
+    """
+    from cyclopts.completion.detect import ShellDetectionError, detect_shell
+
+    from poseline.cli.app import app
+    from poseline.store.manifest import write_atomic
+    from poseline.store.ownership import MARK, check_file
+
+    try:
+        shell = shell or detect_shell()
+    except ShellDetectionError:
+        problem = Problem("--shell", "a shell that is not known", "zsh, bash, fish, powershell")
+        raise ConfigError([problem], "the command line") from None
+    console = Console(soft_wrap=True)
+    if output is None:
+        written = app.install_completion(shell=shell)
+        console.print(f"Wrote {written}; it is loaded when the shell starts again.")
+        return
+    written = check_file(output, overwrite=overwrite)
+    write_atomic(written, f"{app.generate_completion(shell=shell)}\n# {MARK.decode()}\n")
+    console.print(f"Wrote {written}; to use it, load it in the start-up file of {shell}.")
