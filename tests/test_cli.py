@@ -21,7 +21,23 @@ def test_a_config_mistake_exits_2_without_a_traceback(tmp_path, capsys):
 @pytest.mark.parametrize("arguments", [("nothing",), ("validate",), ("chain", "xyz", "a.yaml")])
 def test_a_wrong_command_line_exits_2(arguments, capsys):
     assert exit_code(*arguments) == 2
-    assert "poseline --help" in capsys.readouterr().err
+    assert "--help`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "validate"])
+def test_a_config_that_is_missing_is_called_as_the_help_calls_it(command, capsys):
+    assert exit_code(command) == 2
+    assert f"`poseline {command}` needs CONFIG." in capsys.readouterr().err
+
+
+def test_a_project_without_a_name_is_named_after_its_file(tmp_path, capsys):
+    for text, name in (("", "kitchen"), ("general: {project_name: bath}\n", "bath")):
+        (tmp_path / "kitchen.yaml").write_text(
+            f"{text}operation_mode: benchmarking\nbenchmarking: {{board: NUCLEO-F401RE}}\n"
+        )
+        override = "general.model_path=m.tflite"
+        assert exit_code("validate", str(tmp_path / "kitchen.yaml"), override) == 0
+        assert f"project_name: {name}" in capsys.readouterr().out
 
 
 def test_a_missing_file_names_the_near_one(tmp_path, capsys):

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from poseline import __version__, log, stopping
 from poseline.errors import EXIT_CODES, PoselineError, storage_error
@@ -82,7 +82,7 @@ def _code(program: App, arguments: list[str] | None) -> int:
         result = program(arguments, result_action="return_value")
         sys.stdout.flush()  # what does not get out is learned here, and not at the end
     except CycloptsError as error:
-        _say(f"{error}\nTry `poseline --help`.")
+        _say(_usage(error))
         return 2
     except PoselineError as error:
         _say(str(error))
@@ -98,6 +98,18 @@ def _code(program: App, arguments: list[str] | None) -> int:
         _say(str(refused))
         return refused.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _usage(error: CycloptsError) -> str:
+    """Return what is wrong with a command line; a positional argument by its name in the help."""
+    command = " ".join(["poseline", *(error.command_chain or ())])
+    argument = error.argument
+    if isinstance(error, MissingArgumentError) and argument and not argument.tokens:
+        field = argument.field_info
+        if field.is_positional and error.keyword is None:
+            name = argument.name.lstrip("-").upper().replace("-", "_")
+            return f"`{command}` needs {name}.\nTry `{command} --help`."
+    return f"{error}\nTry `{command} --help`."
 
 
 def _drop_output() -> None:

@@ -124,7 +124,7 @@ def fits_table(title: str, cost: Cost, verdicts: Sequence[Fit]) -> Table:
 
 
 def _core(core: Core) -> str:
-    return core.replace("(", "").replace(" weights)", "")
+    return core.replace("(per-", "per ").replace(" weights)", "")
 
 
 def _within(core: Core) -> str:

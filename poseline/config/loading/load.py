@@ -24,7 +24,7 @@ from poseline.config.loading.validation_errors import MOST_PROBLEMS, problems_of
 from poseline.config.loading.yaml_source import Source, plain, read_file, read_text
 from poseline.config.models.base import Section
 from poseline.config.models.config import Config
-from poseline.config.models.general import HydraRun, OperationMode
+from poseline.config.models.general import General, HydraRun, OperationMode
 from poseline.config.requirements.checks import missing
 from poseline.errors import ConfigError, Problem
 from poseline.masking import masked
@@ -53,7 +53,16 @@ def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | Non
         if not path.exists():
             problem = Problem(str(path), "no such file", "a YAML file", _near(path))
             raise ConfigError([problem], "the command line")
-    return parse(read_file(path), overrides, mode=mode, source=str(path))
+    config = parse(read_file(path), overrides, mode=mode, source=str(path))
+    return _named(config, path.stem)
+
+
+def _named(config: Config, name: str) -> Config:
+    """Return a config whose project is named after its file, where it has no name of its own."""
+    if config.general.project_name != General().project_name:
+        return config
+    general = config.general.model_copy(update={"project_name": name})
+    return config.model_copy(update={"general": general})
 
 
 def parse(
