@@ -165,8 +165,11 @@ class Operator:
 
     def __init__(self, folder, environment, **settings):
         self.folder, (self.port,) = folder, free_ports(1)
+        allowed = folder / "allow.yaml"
+        allowed.write_text('endpoints: ["http://127.0.0.1:*"]\n', encoding="utf-8")
         flags = {
             "listen": f"127.0.0.1:{self.port}",
+            "allow_file": allowed,
             "poll_seconds": 0.3,
             "kubeflow_timeout": 1,
             "settle_seconds": 6,
