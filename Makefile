@@ -28,7 +28,11 @@ coverage: .venv/.ready ## Run the default tests and report their coverage
 	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow" \
 	  --cov --cov-report=term:skip-covered
 
-test-slow: .venv/.ready ## Run the longer tests
+test-slow: .venv/.ready ## Run the longer tests; as root on Debian, with the cross compiler and QEMU
+	@command -v arm-none-eabi-gcc qemu-system-arm clang >/dev/null || ! command -v apt-get >/dev/null || \
+	  test "$$(id -u)" != 0 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install \
+	  -qq -y --no-install-recommends gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang \
+	  libclang-rt-dev >/dev/null) || true
 	@$(BIN)/pytest -q -m "slow and not cluster and not images and not node and not kubeflow"
 
 control-plane: .venv/.ready ## Build etcd, the API server and kubectl into ~/.cache/poseline

@@ -11,6 +11,7 @@ from kfp.dsl import PipelineTask
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.graph_component import GraphComponent
 
+from poseline.config.models.config import CHAINS
 from poseline.config.models.general import OperationMode
 from poseline.config.models.steps import Step, steps
 from poseline.kubeflow.package import configure
@@ -20,6 +21,7 @@ from poseline_kfp.components.benchmark.component import benchmark
 from poseline_kfp.components.compare.component import compare
 from poseline_kfp.components.dataset_convert.component import dataset_convert
 from poseline_kfp.components.evaluate.component import evaluate
+from poseline_kfp.components.export.component import export
 from poseline_kfp.components.finish.component import finish
 from poseline_kfp.components.gate.component import gate
 from poseline_kfp.components.import_model.component import import_model
@@ -39,6 +41,7 @@ _TITLES = {
     EVALUATE_INT8: "Evaluate the int8 model",
     "predict": "Annotate the pictures",
     "benchmark": "Benchmark on the boards",
+    "export": "Export the code for the board",
     "gate": "Gate and registry",
     "compare": "Compare the variants",
     "finish": "Write the final status",
@@ -94,6 +97,9 @@ def chain(mode: OperationMode, **form: Any) -> None:
         figures, model = _stages(mode, asked, data)
         if not figures:
             return
+        if "export" not in CHAINS[mode]:
+            asked_for = {"config": asked.outputs["export"], "run": asked.outputs["run"]}
+            _titled(export(model=model, **asked_for), "export")
         judged = {name.replace("-", "_"): value for name, value in figures.items()}
         task = gate(
             config=asked.outputs["gate"],
@@ -159,7 +165,7 @@ def _stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tup
             imported = import_model(data=asked.outputs["data"])
             models[None] = _titled(imported, "import-model").outputs["model"]
         given = {"config": asked.outputs[step.stage], "run": asked.outputs["run"]}
-        if step.stage != "benchmark":
+        if step.stage not in ("benchmark", "export"):
             given["inputs"] = data.outputs[step.stage]
         if step.stage != "train":
             given["model"] = last = models[step.model]
@@ -175,7 +181,13 @@ def _stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tup
 def _stage(step: Step, given: Mapping[str, Any]) -> PipelineTask:
     if step.stage == "evaluate":
         return _named(evaluate, step.name)(step=step.name, **given)
-    stages = {"train": train, "quantize": quantize, "benchmark": benchmark, "predict": predict}
+    stages = {
+        "train": train,
+        "quantize": quantize,
+        "benchmark": benchmark,
+        "export": export,
+        "predict": predict,
+    }
     return stages[step.stage](**given)
 
 

@@ -12,6 +12,7 @@ PIPELINES = (
     "chain_eqe",
     "chain_eqeb",
     "chain_qb",
+    "chain_qd",
     "prediction",
     "sweep",
 )
@@ -24,6 +25,7 @@ COMPONENTS = (
     "evaluate",
     "predict",
     "benchmark",
+    "export",
     "gate",
     "compare",
     "finish",

@@ -22,6 +22,7 @@ def resolve(
         ("evaluate", str),
         ("predict", str),
         ("benchmark", str),
+        ("export", str),
         ("gate", str),
         ("data", str),
         ("run", str),

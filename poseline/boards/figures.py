@@ -37,6 +37,8 @@ FIGURES: dict[str, Figure] = {
     "stedgeai_activations_kb": Figure("activations by ST Edge AI Core"),
     "stedgeai_flash_kb": Figure("flash by ST Edge AI Core"),
     "stedgeai_ram_kb": Figure("RAM by ST Edge AI Core"),
+    "stedgeai_rmse": Figure("RMSE of its C code against the model, on this host", "", 6),
+    "stedgeai_cosine": Figure("cosine of its C code and the model, on this host", "", 6),
 }
 
 

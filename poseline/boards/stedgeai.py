@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,11 +20,16 @@ from poseline.log import get_logger
 
 _log = get_logger(__name__)
 _LIMIT_S = 900
+_VALIDATED = re.compile(r"^\s*Output\s+(acc\s+.*)$", re.MULTILINE)
+_CROSS = re.compile(r"^\s*X-cross #1\s+(.*)$", re.MULTILINE)
 _REMEDY = "set tools.stedgeai.path_to_stedgeai to the stedgeai executable, or put it on the PATH"
 
 
 class StEdgeAi:
-    """The local `stedgeai` tool: it generates the C model for the board's series and reports."""
+    """The local `stedgeai` tool: it analyzes the model, generates its C code and validates that.
+
+    No board is connected: the tool validates the C code on this machine.
+    """
 
     takes: tuple[str, ...] = (".tflite", ".onnx")
 
@@ -37,29 +43,42 @@ class StEdgeAi:
         if not version.startswith(settings.version):
             _log.warning("another version of the tool", asked=settings.version, found=version)
         with tempfile.TemporaryDirectory() as folder:
-            command = [
-                tool,
-                "generate",
-                "--target",
-                _series(facts),
-                "--model",
-                str(model.resolve()),
-                "--optimization",
-                settings.optimization,
-                "--allocate-inputs",
-                "--allocate-outputs",
-                "--name",
-                "network",
-                "--verbosity",
-                "0",
-                "--output",
-                folder,
-                "--workspace",
-                folder,
-                *(["--st-neural-art"] if _series(facts) == "stm32n6" else []),
-            ]
-            _run(command)
-            return Finding(_figures(Path(folder)), {"stedgeai_version": version})
+            asked = _options(model, series(facts), settings.optimization, folder)
+            _run([tool, "analyze", *asked])
+            _run([tool, "generate", *asked, "--allocate-inputs", "--allocate-outputs"])
+            found = _figures(Path(folder))
+            found |= _validated([tool, "validate", *asked, "--mode", "host"])
+            return Finding(found, {"stedgeai_version": version})
+
+
+def series(facts: BoardFacts) -> str:
+    """Return the tool's name of a chip's series, such as stm32h7.
+
+    Raises:
+        BackendError: The board is not programmed in C.
+    """
+    if facts.is_processor:
+        raise BackendError(
+            f"{facts.name} runs Linux: its models are not compiled to C, so stedgeai has no "
+            "footprint for it",
+            "use the backends estimate and host",
+        )
+    return facts.part[:7].lower()
+
+
+def _options(model: Path, target: str, optimization: str, folder: str) -> list[str]:
+    """Return what all commands of the tool are given."""
+    options = {
+        "--target": target,
+        "--model": str(model.resolve()),
+        "--optimization": optimization,
+        "--name": "network",
+        "--verbosity": "0",
+        "--output": folder,
+        "--workspace": folder,
+    }
+    neural = ["--st-neural-art"] if target == "stm32n6" else []
+    return [word for option in options.items() for word in option] + neural
 
 
 def _executable(path: str | None) -> str:
@@ -68,17 +87,6 @@ def _executable(path: str | None) -> str:
         name = path or "stedgeai"
         raise BackendError(f"tools.stedgeai: {name} is not an executable file", _REMEDY)
     return found
-
-
-def _series(facts: BoardFacts) -> str:
-    """Return the tool's name of a chip's series, such as stm32h7."""
-    if facts.is_processor:
-        raise BackendError(
-            f"{facts.name} runs Linux: its models are not compiled to C, so stedgeai has no "
-            "footprint for it",
-            "use the backends estimate and host",
-        )
-    return facts.part[:7].lower()
 
 
 def _version(tool: str) -> str:
@@ -109,6 +117,35 @@ def _run(command: Sequence[str]) -> str:
         shown = " ".join([line for line in said if "error" in line.lower()] or said[-1:])
         raise BackendError(f"{command[0]} refused the model: {shown or done.returncode}")
     return done.stdout
+
+
+def _validated(command: Sequence[str]) -> dict[str, float]:
+    """Return how the C code compares with the model; nothing where the tool cannot tell.
+
+    The tool compiles the code with a compiler of this machine, which there may not be; its other
+    figures hold all the same.
+    """
+    try:
+        said = _run(command)
+    except BackendError as error:
+        _log.warning("the C code is not validated", reason=error.message)
+        return {}
+    head = _VALIDATED.search(said)
+    row = _CROSS.search(said)
+    if not head or not row:
+        _log.warning("the C code is not validated", reason="stedgeai printed no X-cross row")
+        return {}
+    figures = dict(zip(head[1].split(), row[1].split(), strict=False))
+    wanted = {"rmse": "stedgeai_rmse", "cos": "stedgeai_cosine"}
+    numbers = {name: _number(figures.get(key)) for key, name in wanted.items()}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:  # n.a.
+        return None
 
 
 def _figures(folder: Path) -> dict[str, float]:

@@ -33,6 +33,7 @@ _COMMANDS = {
     "evaluate": ("run", "Measure OKS, AP and PCK of a model."),
     "predict": ("run", "Draw the poses that a model sees."),
     "benchmark": ("run", "Measure a model here and estimate it on the boards."),
+    "export": ("run", "Write a model as code for a firmware project."),
     "demo": ("run", "Make a set of drawn people and run chain_tqeb on it."),
     "compare": ("runs", "Compare finished runs: accuracy, flash, latency."),
     "validate": ("config", "Check a config and print it resolved."),

@@ -13,7 +13,7 @@ from poseline.config.models.general import OperationMode
 from poseline.errors import GATE_NOT_PASSED
 
 Overrides = str
-Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
+Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb", "qd"]
 
 
 def run(
@@ -34,7 +34,7 @@ def run(
 
 
 def chain(name: Chain, config: Path, *overrides: Overrides) -> int:
-    """Run a chain: t(rain), q(uantize), e(valuate), b(enchmark).
+    """Run a chain: t(rain), q(uantize), e(valuate), b(enchmark), d(eploy: export the code).
 
     Example: `poseline chain tqeb examples/demo.yaml training.model.alpha=0.5`
 
@@ -49,6 +49,7 @@ def chain(name: Chain, config: Path, *overrides: Overrides) -> int:
         "eqe": "chain_eqe",
         "eqeb": "chain_eqeb",
         "qb": "chain_qb",
+        "qd": "chain_qd",
     }
     return _stage(modes[name], config, overrides)
 
@@ -113,6 +114,18 @@ def benchmark(config: Path, *overrides: Overrides) -> None:
         overrides: Changes as `key=value`.
     """
     _stage("benchmarking", config, overrides)
+
+
+def export(config: Path, *overrides: Overrides) -> None:
+    """Write a model as code for a firmware project: C99, TFLM, a self-test; nothing is flashed.
+
+    Example: `poseline export demo.yaml general.model_path=quantized_model.tflite`
+
+    Args:
+        config: The YAML file.
+        overrides: Changes as `key=value`.
+    """
+    _stage("deployment", config, overrides)
 
 
 def demo(*, out: Path = Path("demo")) -> None:

@@ -31,6 +31,8 @@ def show(experiment: Experiment) -> None:
         console.print(table)
     paths = {"experiment": str(experiment.folder)}
     paths |= {f"{name} model": str(path) for name, path in experiment.models.items()}
+    if exported := experiment.results.get("export"):
+        paths["export"] = f"{exported.out / exported.summary['folder']}, and as .zip beside it"
     if (experiment.folder / REPORT).is_file():
         paths["report"] = str(experiment.folder / REPORT)
     _print(console, paths)

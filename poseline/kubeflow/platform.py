@@ -90,6 +90,8 @@ class Tasks(KubernetesSection):
     """Draws poses."""
     benchmark: Resources = Resources.of("1", "1Gi", "4Gi")
     """Measures the latency; give it whole cores where that matters."""
+    export: Resources = Resources.of("1", "1Gi", "4Gi")
+    """Writes the code for a board."""
     gate: Resources = Resources.of("500m", "512Mi", "4Gi")
     """Decides, and registers the model."""
     compare: Resources = Resources.of("500m", "512Mi", "4Gi")

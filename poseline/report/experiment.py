@@ -83,6 +83,8 @@ def render(folders: Mapping[str, Path], config: str, title: str, test: Path | No
         _quantization(page, quantize)
     if benchmark := manifests.get("benchmark"):
         _boards(page, folders["benchmark"], benchmark)
+    if export := manifests.get("export"):
+        _export(page, export)
     page.heading("Config")
     page.code(config, "The resolved config")
     if last:
@@ -213,6 +215,25 @@ def _quantization(page: Page, manifest: Manifest) -> None:
             rows,
             "Worst layers, by signal to quantization noise; higher is better",
         )
+
+
+def _export(page: Page, manifest: Manifest) -> None:
+    page.heading("Onto the board")
+    metrics, summary = manifest.metrics, manifest.summary
+    page.text(
+        f"{summary['folder']}.zip holds the model with C99 code around it, for TensorFlow Lite "
+        "Micro and ST Edge AI Core, and a self-test. No board was flashed."
+    )
+    rows = [
+        ["input", summary["input"]],
+        ["output", summary["output"]],
+        ["heatmaps are read by", summary["decoding"]],
+        ["model, KB", metrics["model_kb"]],
+        ["arena in TFLM, KB (measured)", metrics["tflm_arena_kb"]],
+        ["operators", ", ".join(summary["operators"])],
+        ["sha256 of the model", summary["sha256"]],
+    ]
+    page.table(["of the export", "value"], rows, "What the firmware gets")
 
 
 def _boards(page: Page, folder: Path, manifest: Manifest) -> None:

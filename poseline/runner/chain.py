@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from poseline import store
 from poseline.config.loading import load
 from poseline.config.models.config import Config
-from poseline.config.models.steps import Step, steps
+from poseline.config.models.steps import Step, planned
 from poseline.errors import BackendError, PoselineError
 from poseline.names import TAG_RUN_DIRECTORY
 from poseline.runner import preflight
@@ -72,6 +72,8 @@ class Experiment:
                 return self.folder / "predictions"
             case "benchmark":
                 return self.folder / "benchmark"
+            case "export":
+                return self.folder / "export"
             case "gate":
                 return self.folder / "gate"
 
@@ -142,7 +144,7 @@ def _run_steps(experiment: Experiment) -> None:
         tracker.parent.params(config.model_dump(mode="json", exclude={"hydra"}))
         sources = _convert(experiment)
         refused: BackendError | None = None
-        for step in steps(config.operation_mode, gated=config.gated):
+        for step in planned(config):
             try:
                 _run(experiment, tracker, step, sources)
             except BackendError as error:

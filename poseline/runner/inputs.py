@@ -94,6 +94,7 @@ class Sources:
             "evaluate": {"model": model, "test": self.test},
             "predict": {"model": model, "images": self.images},
             "benchmark": {"model": model},
+            "export": {"model": model},
             "gate": {"model": model, "test": self.test, **(judged or {})},
         }
         return {name: uri for name, uri in wanted[step.stage].items() if uri}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from poseline.config.models.config import Config
-from poseline.config.models.steps import Step, steps
+from poseline.config.models.steps import Step, planned
 from poseline.config.models.training import Model
 from poseline.errors import DataError, ModelError, PoselineError, StoreError
 from poseline.models.imagenet import imagenet_weights
@@ -46,8 +46,8 @@ def check_inputs(config: Config) -> None:
 def named_inputs(config: Config) -> list[tuple[str, str, type[PoselineError]]]:
     """Return what the mode reads: its key, its path or URI, and the error where it is not there."""
     named = Sources.named(config)
-    planned = steps(config.operation_mode, gated=config.gated)
-    inputs = {name: uri for step in planned for name, uri in named.inputs(step).items()}
+    todo = planned(config)
+    inputs = {name: uri for step in todo for name, uri in named.inputs(step).items()}
     inputs |= {"source": config.conversion.path} if config.conversion else {}
     return [(key, inputs[name], error) for name, (key, error) in _INPUTS.items() if name in inputs]
 
@@ -70,9 +70,9 @@ def check_outputs(config: Config, folder: Path, out: Callable[[Step], Path]) -> 
         StoreError: A step would replace what is not its own.
     """
     convert = [Step("convert", "convert")] if config.conversion else []
-    planned = [*convert, *steps(config.operation_mode, gated=config.gated)]
-    places = {step.name: _real(out(step)) for step in planned}
-    for step in planned:
+    todo = [*convert, *planned(config)]
+    places = {step.name: _real(out(step)) for step in todo}
+    for step in todo:
         if step.stage == "train":
             training_folder.check(out(step), config.slice("train"), resume=_resumed(config))
             continue

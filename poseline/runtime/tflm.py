@@ -53,7 +53,13 @@ def measure_arena(model: Path) -> Arena:
     command = [sys.executable, str(Path(__file__).with_name("tflm_once.py")), str(model)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_LIMIT_S, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LIMIT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise BackendError(
@@ -89,6 +95,7 @@ class TFLMRuntime:
         self.input_shape, self.input_dtype = litert.input_shape, litert.input_dtype
         self.takes_pixels = litert.takes_pixels
         self.output_dtype, self.output_shapes = litert.output_dtype, litert.output_shapes
+        self.output_quantizations = litert.output_quantizations
         self._interpreter = _interpreter(path)
         places = range(len(self.output_shapes))
         self._outputs = [_quantization(self._interpreter.get_output_details(i)) for i in places]

@@ -217,6 +217,19 @@ def benchmark(
 
 
 @told
+def export(config: str, run: str, model: Artifact, exported: Artifact, page: Artifact) -> None:
+    """Export a model where the config asks for it; `page` says what the firmware gets."""
+    if not read_slice(config):
+        Path(exported.path).mkdir(parents=True, exist_ok=True)
+        write_atomic(Path(page.path), "<p>The config has no <code>export</code> section.</p>\n")
+        return
+    result = _run("export", config, {"model": model_in(model)}, run, exported, page)
+    exported.metadata.update({k: float(v) for k, v in result.metrics.items()})
+    exported.metadata.update({k: str(result.summary[k]) for k in ("input", "output", "sha256")})
+    exported.metadata["archive"] = result.files["export"].name
+
+
+@told
 def gate(
     config: str,
     inputs: str,

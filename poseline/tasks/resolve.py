@@ -9,7 +9,7 @@ from poseline import store
 from poseline.config.loading import run_form
 from poseline.config.models.config import Config, Stage
 from poseline.config.models.general import OperationMode
-from poseline.config.models.steps import steps
+from poseline.config.models.steps import planned
 from poseline.runner.inputs import Sources
 
 STAGES: tuple[Stage, ...] = (
@@ -19,6 +19,7 @@ STAGES: tuple[Stage, ...] = (
     "evaluate",
     "predict",
     "benchmark",
+    "export",
     "gate",
 )
 """Every stage that has a slice, in the order of the outputs of the component `resolve`."""
@@ -53,7 +54,7 @@ def resolve(text: str, chain: OperationMode, entered: run_form.Form) -> Resolved
         StoreError: A data set or a model is not there.
     """
     config = run_form.read(text, chain, entered)
-    stages = {step.stage for step in steps(chain, gated=config.gated)}
+    stages = {step.stage for step in planned(config)}
     stages |= {"convert"} if config.conversion else set()
     source = config.conversion.path if config.conversion else None
     named = Sources.named(config)

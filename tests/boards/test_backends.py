@@ -35,9 +35,19 @@ if arguments == ["--version"]:
 elif {fails!r}:
     print("E010(InvalidModelError): operator is not supported", file=sys.stderr)
     raise SystemExit(1)
+elif arguments[0] == "validate":
+    print({validated!r})
+    raise SystemExit({validated!r} == "")
 else:
     out = pathlib.Path(arguments[arguments.index("--output") + 1])
     (out / {report!r}).write_text({content!r})
+"""
+VALIDATED = """
+ Evaluation report (summary)
+ ---------------------------------------------------------------------------------------
+ Output       acc       rmse          mae           mean          std           cos    tensor
+ ---------------------------------------------------------------------------------------
+ X-cross #1   n.a.      0.000123000   0.000100000   -0.000001000   0.000120000   0.999998   sigmoid
 """
 
 
@@ -45,13 +55,18 @@ else:
 def tool(tmp_path):
     """A stand-in for the vendor's executable, which cannot be had here: it notes its arguments."""
 
-    def make(report="network_c_info.json", content=NEWER, fails=False):
+    def make(report="network_c_info.json", content=NEWER, fails=False, validated=VALIDATED):
         log, path = tmp_path / "calls.json", tmp_path / "stedgeai"
         log.write_text("[]")
         content = content if isinstance(content, str) else json.dumps(content)
         path.write_text(
             TOOL.format(
-                python=sys.executable, log=str(log), fails=fails, report=report, content=content
+                python=sys.executable,
+                log=str(log),
+                fails=fails,
+                report=report,
+                content=content,
+                validated=validated,
             )
         )
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -91,15 +106,19 @@ def test_the_tool_is_called_and_its_report_is_read(tool, model, tmp_path, report
         "stedgeai_macc": 1234,
         "stedgeai_weights_kb": 200,
         "stedgeai_activations_kb": 100,
+        "stedgeai_rmse": 0.000123,
+        "stedgeai_cosine": 0.999998,
     }
     if content is NEWER:
         expected |= {"stedgeai_flash_kb": 250, "stedgeai_ram_kb": 110}
     assert found == expected
     assert result.metrics["flash_kb"] > 0
-    version, generate = json.loads(log.read_text())
+    version, analyze, generate, validate = json.loads(log.read_text())
     assert version == ["--version"]
     options = dict(zip(generate[1:9:2], generate[2:9:2], strict=True))
-    assert generate[0] == "generate"
+    assert [one[0] for one in (analyze, generate, validate)] == ["analyze", "generate", "validate"]
+    assert analyze[1:] == generate[1 : len(analyze)] == validate[1 : len(analyze)]
+    assert validate[-2:] == ["--mode", "host"]
     assert options["--target"] == "stm32h7"
     assert options["--model"] == str(model.resolve())
     assert options["--optimization"] == "ram"
@@ -110,9 +129,18 @@ def test_the_tool_is_called_and_its_report_is_read(tool, model, tmp_path, report
 def test_the_npu_is_asked_for_on_an_n6(tool, model, tmp_path):
     path, log = tool()
     benchmark.run(config(path, "STM32N6570-DK"), {"model": model}, tmp_path / "out")
-    generate = json.loads(log.read_text())[1]
-    assert generate[2] == "stm32n6"
-    assert "--st-neural-art" in generate
+    for called in json.loads(log.read_text())[1:]:
+        assert called[2] == "stm32n6"
+        assert "--st-neural-art" in called
+
+
+@pytest.mark.parametrize("said", ["", "no table", "X-cross #1 n.a. n.a. n.a."])
+def test_a_validation_that_tells_nothing_leaves_the_other_figures(tool, model, tmp_path, said):
+    """There may be no compiler for this machine, for example."""
+    path, _ = tool(validated=said)
+    result = benchmark.run(config(path), {"model": model}, tmp_path / "out")
+    assert result.metrics["stedgeai_weights_kb"] == 200
+    assert "stedgeai_rmse" not in result.metrics
 
 
 @pytest.mark.parametrize(

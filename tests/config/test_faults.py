@@ -21,8 +21,7 @@ def problems(text, *overrides):
 
 FAULTS = {
     # what the vendor's zoo has and poseline does not
-    "deployment": ("operation_mode=deployment", "operation_mode", "stops at the benchmark"),
-    "chain_qd": ("operation_mode=chain_qd", "operation_mode", "stops at the benchmark"),
+    "flashing": ("operation_mode=flash", "operation_mode", "deployment"),
     "on the board": ("evaluation.target=stedgeai_n6", "evaluation.target", "on this machine"),
     "dumped tensors": ("evaluation.gen_npy_output=True", "evaluation.gen_npy_output", "not dumped"),
     "crop": (

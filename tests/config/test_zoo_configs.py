@@ -3,6 +3,7 @@
 import textwrap
 
 import pytest
+import yaml
 
 from poseline.config.loading.load import parse
 from poseline.errors import ConfigError
@@ -67,9 +68,65 @@ def test_they_load(text):
 
 
 def test_an_unknown_mode_asks_for_nothing_more():
-    found = faults(config("general: {model_type: yolo_mpe}\noperation_mode: deployment\n"))
+    found = faults(config("general: {model_type: yolo_mpe}\noperation_mode: flash\n"))
     assert list(found) == ["operation_mode"]
-    assert "stops at the benchmark" in found["operation_mode"].hint
+
+
+@pytest.mark.parametrize(
+    ("mode", "model"), [("chain_qd", "heatmaps.h5"), ("deployment", "heatmaps_int8.tflite")]
+)
+def test_what_the_zoo_deploys_is_exported(mode, model):
+    found = parse(
+        config(f"""
+        general: {{model_path: ../zoo/{model}, model_type: heatmaps_spe}}
+        operation_mode: {mode}
+        quantization: {{quantizer: TFlite_converter, quantization_input_type: uint8,
+                       quantization_output_type: int8}}
+        deployment:
+          c_project_path: ../application_code/pose_estimation/STM32N6/
+          IDE: GCC
+          verbosity: 1
+          hardware_setup: {{serie: STM32N6, board: STM32N6570-DK}}
+        """)
+    )
+    assert found.exported
+    assert found.stages[-1] == "export"
+
+
+TO_ONNX = """
+quantization:
+  quantizer: onnx_quantizer
+  quantization_input_type: float
+  quantization_output_type: float
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "said"),
+    [
+        (
+            "export: {}\npreprocessing: {resizing: {interpolation: bicubic}}",
+            "preprocessing.resizing.interpolation",
+            "resizes by no other",
+        ),
+        ("export: {}\n" + TO_ONNX, "export", "TFlite_converter"),
+        (
+            "evaluation: {target: tflm}\n" + TO_ONNX,
+            "evaluation.target",
+            "TFLM runs .tflite",
+        ),
+    ],
+)
+def test_what_the_code_on_a_chip_cannot_do_is_refused_before_anything_runs(text, path, said):
+    base = {
+        "general": {"model_path": "m.onnx"},
+        "operation_mode": "chain_eqe",
+        "dataset": {"keypoints": 17, "test_path": "x"},
+    }
+    found = faults(yaml.safe_dump(base | yaml.safe_load(text)))
+    assert said in found[path].accepted
+    if "quantizer" not in text:
+        assert "export" not in faults(yaml.safe_dump(base | {"operation_mode": "flash"}))
 
 
 def test_a_tuple_that_yaml_cut_is_told_once():

@@ -6,25 +6,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from support.export_library import Library, contract
+from support.heatmaps import CELLS, gaussians
 
 from poseline.config.models.config import Config
 from poseline.runtime.decode import decode_heatmaps
 from poseline.runtime.pose_decoder import Decoder
 
-CELLS = (12, 10, 17)
 # In shares of the input: the last bit of a float32, and what float32 smoothing may be away by.
 EXACT, SMOOTHED = 6e-8, 2e-6
-
-
-def gaussians(count, seed=0):
-    """Return heatmaps (count, 12, 10, 17) with a noisy Gaussian each, tops near the border, too."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[: CELLS[0], : CELLS[1]]
-    top = random.uniform(-0.4, 1, (count, 1, 1, CELLS[2], 2)) * (CELLS[1], CELLS[0])
-    away = (x[None, ..., None] - top[..., 0]) ** 2 + (y[None, ..., None] - top[..., 1]) ** 2
-    heights = random.uniform(0.1, 1, (count, 1, 1, CELLS[2]))
-    noise = random.uniform(0, 0.02, (count, *CELLS))
-    return (heights * np.exp(-away / random.uniform(2, 6)) + noise).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

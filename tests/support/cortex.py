@@ -10,6 +10,7 @@ from pathlib import Path
 from support.export_library import STRICT, compiler, run
 
 _HERE = Path(__file__).with_name("c")
+FUZZ = _HERE / "fuzz.c"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def footprint(core: Core, sources: list[Path], folder: Path) -> Footprint:
         for name, count in re.findall(r"^(\S+)\s+(\d+)", run([size, "-A", str(made)]).stdout, re.M):
             code += int(count) if name.startswith(".text") else 0
             constants += int(count) if name.startswith((".rodata", ".data")) else 0
-    used = [line.split("\t") for path in folder.glob("*.su") for line in path.open()]
+    used = [
+        line.split("\t") for path in folder.glob("*.su") for line in path.read_text().splitlines()
+    ]
     assert all(kind.strip() == "static" for _, _, kind in used), "a stack of unknown depth"
     return Footprint(code, constants, sum(int(depth) for _, depth, _ in used))
 

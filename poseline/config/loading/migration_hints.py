@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-_STOPS = "poseline stops at the benchmark: nothing is flashed to a board"
 _HOST = (
     "models run on this machine, with evaluation.target tflm by the arithmetic of the chip; flash, "
     "RAM and time on the board come from benchmarking"
@@ -34,8 +33,6 @@ KEYS: dict[str, str] = {
 """Dotted path of an unknown key to what to do instead."""
 
 VALUES: dict[tuple[str, str], str] = {
-    ("operation_mode", "deployment"): _STOPS,
-    ("operation_mode", "chain_qd"): f"{_STOPS}; chain_qb quantizes and benchmarks",
     ("general.model_type", "head_spe"): "the 468 points of a head are not decoded by poseline",
     ("evaluation.target", "stedgeai_host"): _HOST,
     ("evaluation.target", "stedgeai_n6"): _HOST,

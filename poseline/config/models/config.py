@@ -11,13 +11,16 @@ from poseline.config.models.base import Section
 from poseline.config.models.benchmarking import Benchmarking, Tools
 from poseline.config.models.dataset import Conversion, Dataset
 from poseline.config.models.evaluation import Evaluation, Prediction
+from poseline.config.models.export import Export
 from poseline.config.models.gate import Gate
 from poseline.config.models.general import General, Hydra, Mlflow, OperationMode
 from poseline.config.models.preprocessing import Postprocessing, Preprocessing
 from poseline.config.models.quantization import Quantization
 from poseline.config.models.training import Training
 
-Stage = Literal["convert", "train", "quantize", "evaluate", "predict", "benchmark", "gate"]
+Stage = Literal[
+    "convert", "train", "quantize", "evaluate", "predict", "benchmark", "export", "gate"
+]
 
 CHAINS: dict[OperationMode, tuple[Stage, ...]] = {
     "training": ("train",),
@@ -30,6 +33,8 @@ CHAINS: dict[OperationMode, tuple[Stage, ...]] = {
     "chain_eqe": ("evaluate", "quantize", "evaluate"),
     "chain_eqeb": ("evaluate", "quantize", "evaluate", "benchmark"),
     "chain_qb": ("quantize", "benchmark"),
+    "chain_qd": ("quantize", "export"),
+    "deployment": ("export",),
 }
 """The stages of each mode, in order."""
 
@@ -63,10 +68,12 @@ class Config(Section):
     """Vendor tools."""
     benchmarking: Benchmarking | None = None
     """What is measured, and for which board."""
+    export: Export | None = None
+    """Whether a chain ends with the code for a firmware project."""
     gate: Gate | None = None
     """What a chain's model must reach to be registered."""
     deployment: dict[str, Any] | None = None
-    """Read for compatibility: poseline stops at the benchmark."""
+    """Read for compatibility: poseline exports code, and flashes no board."""
     mlflow: Mlflow = Mlflow()
     """Where runs are tracked."""
     hydra: Hydra = Hydra()
@@ -78,7 +85,15 @@ class Config(Section):
         stages = CHAINS[self.operation_mode]
         if self.conversion:
             stages = ("convert", *stages)
+        if self.exported and "export" not in stages:
+            stages = (*stages, "export")
         return (*stages, "gate") if self.gated else stages
+
+    @property
+    def exported(self) -> bool:
+        """Whether the mode exports the model: a chain does where there is an `export` section."""
+        stages = CHAINS[self.operation_mode]
+        return "export" in stages or (self.export is not None and len(stages) > 1)
 
     @property
     def gated(self) -> bool:
@@ -151,6 +166,16 @@ _SLICES: dict[Stage, tuple[str, ...]] = {
         "preprocessing",
         "tools",
         "benchmarking",
+    ),
+    "export": (
+        "general.model_type",
+        "general.project_name",
+        "dataset.keypoints",
+        "preprocessing",
+        "postprocessing",
+        "tools",
+        "benchmarking",
+        "export",
     ),
     # The champion may have to be evaluated on the test set of the day.
     "gate": (*_EVALUATE, "general.project_name", "gate"),

@@ -20,6 +20,8 @@ OperationMode = Literal[
     "chain_eqe",
     "chain_eqeb",
     "chain_qb",
+    "chain_qd",
+    "deployment",
 ]
 ModelType = Literal["heatmaps_spe", "spe", "hand_spe", "yolo_mpe"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from poseline.config.models.config import CHAINS, Stage
+from poseline.config.models.config import CHAINS, Config, Stage
 from poseline.config.models.general import OperationMode
 from poseline.names import EVALUATE_FLOAT, EVALUATE_INT8
 
@@ -24,7 +24,7 @@ class Step:
     model: str | None = None
 
 
-def steps(mode: OperationMode, *, gated: bool = False) -> tuple[Step, ...]:
+def steps(mode: OperationMode, *, exported: bool = False, gated: bool = False) -> tuple[Step, ...]:
     """Return the steps of a mode in an order that respects their inputs.
 
     A chain that trains and evaluates measures the float model beside the quantized one: without
@@ -32,6 +32,7 @@ def steps(mode: OperationMode, *, gated: bool = False) -> tuple[Step, ...]:
 
     Args:
         mode: The mode.
+        exported: Whether the last model that was made is exported, `Config.exported`.
         gated: Whether the gate follows, `Config.gated`; it judges the last model that was made.
     """
     stages = CHAINS[mode]
@@ -49,6 +50,13 @@ def steps(mode: OperationMode, *, gated: bool = False) -> tuple[Step, ...]:
             model = name
         if stage == "train" and "evaluate" in stages:
             found.append(Step(EVALUATE_FLOAT, "evaluate", "train"))
+    if exported and "export" not in stages:
+        found.append(Step("export", "export", model))
     if gated:
         found.append(Step("gate", "gate", model))
     return tuple(found)
+
+
+def planned(config: Config) -> tuple[Step, ...]:
+    """Return the steps of a config."""
+    return steps(config.operation_mode, exported=config.exported, gated=config.gated)

@@ -12,6 +12,7 @@ from string import Template
 from poseline.config.models.config import Config, Stage
 from poseline.config.requirements import keras_arguments
 from poseline.config.requirements.cel import get, has, matches, modes
+from poseline.config.requirements.exporting import EXPORTS
 from poseline.config.requirements.measurements import MEASURES
 from poseline.config.requirements.requirement import Requirement, needed
 from poseline.errors import Problem
@@ -309,4 +310,5 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "has($config.prediction)",
     ),
     *MEASURES,
+    *EXPORTS,
 )
