@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM: said at once, with where the work is and how to go on with it."""
+"""Ctrl-C, SIGTERM and a closed terminal: said at once, with how to go on with the work."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+EXIT_CODES = frozenset(128 + number for number in (signal.SIGTERM, signal.SIGHUP))
+"""What a program ends with that a signal has stopped."""
 _GOES_ON = "What was finished is kept; the same command goes on from there."
 _advice = [_GOES_ON]
 
@@ -31,8 +34,9 @@ def say(reason: str) -> None:
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the block at once, by KeyboardInterrupt or exit code 143.
+    """Let a signal end the block at once: by KeyboardInterrupt, or with its exit code.
 
+    These are Ctrl-C, SIGTERM (143) and SIGHUP (129), which a terminal sends when it is closed.
     A second Ctrl-C breaks off what cleans up. A signal that is ignored stays so. Python drops what
     is raised while it runs a finalizer; then it is raised once more.
     """
@@ -46,7 +50,8 @@ def heard() -> Iterator[None]:
         if number == signal.SIGINT:
             say("interrupted")
             raise KeyboardInterrupt
-        say("SIGTERM")
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say(signal.Signals(number).name)
         raise SystemExit(128 + number)
 
     def again(dropped: sys.UnraisableHookArgs) -> None:
@@ -63,7 +68,7 @@ def heard() -> Iterator[None]:
     hook, alarm = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, stop)
         sys.unraisablehook = again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from poseline.errors import BackendError
@@ -14,6 +15,7 @@ from poseline.tracking.sink import Sink, refused
 
 _log = get_logger(__name__)
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _LAST_WAIT_S, _POLL_S = 0.5, 30.0, 2.0, 0.05
+_LONGEST_END_S = 60.0
 
 
 class Sender:
@@ -37,21 +39,34 @@ class Sender:
 
     def flush(self, patience: float) -> int:
         """Wait as `close` does, and go on; return how much is left."""
-        end = time.monotonic() + patience
         self._hurry.set()
         self._news.set()
-        while (left := len(self._outbox.pending())) and time.monotonic() < end:
-            time.sleep(_POLL_S)
+        left = self._wait(patience, lambda: not self._outbox.pending())
         self._hurry.clear()
         return left
 
     def close(self, patience: float) -> int:
-        """Wait until all is delivered, at most `patience` seconds; return how much is left."""
+        """Wait until all is delivered; return how much is left.
+
+        Args:
+            patience: Most seconds without any delivery; as long as something is delivered, the
+                wait goes on, for a minute at most.
+        """
         self._closing.set()
         self._hurry.set()
         self._news.set()
-        self._thread.join(patience)
+        left = self._wait(patience, lambda: not self._thread.is_alive())
         self._given_up.set()
+        return left
+
+    def _wait(self, patience: float, done: Callable[[], bool]) -> int:
+        left = len(self._outbox.pending())
+        now = time.monotonic()
+        end, last = now + patience, now + max(patience, _LONGEST_END_S)
+        while not done() and time.monotonic() < min(end, last):
+            time.sleep(_POLL_S)
+            if (fewer := len(self._outbox.pending())) < left:
+                left, end = fewer, time.monotonic() + patience
         return len(self._outbox.pending())
 
     def _work(self) -> None:

@@ -12,16 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from poseline import stopping
 from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
 from poseline.tracking import library
 from poseline.tracking.failures import Failure
 from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
 from poseline.tracking.sender import Sender, brief
-from poseline.tracking.sink import Sink
+from poseline.tracking.sink import Sink, effective
 
 MODEL = "mlflow_model"
 """Artifact path of a run's model: `runs:/<run id>/mlflow_model`."""
+_LOCAL_PATIENCE_S = 60.0  # a store on this machine is never away, only slow when it is made
 _PATIENCE_S = 5.0  # what is left then waits for the next run or `poseline mlflow sync`
 _HURRY_S = 3.0  # where the process was told to end: the next attempt delivers the same
 _STOPPED = 143
@@ -220,7 +222,7 @@ def open_tracker(
         chain_id: What ties the chain's runs together across pods and retries; whoever knows
             that the chain is over calls `end`. None: an id that is kept in `folder`, and leaving
             ends the chain's run.
-        patience: Most seconds that the end waits for a server.
+        patience: Most seconds that the end waits for a server that takes nothing.
         leave: Where the outbox is copied to if something is left in it then, for one that is lost
             with its pod: a folder inside what the stage puts out.
     """
@@ -230,7 +232,8 @@ def open_tracker(
     before = outbox.address
     known = chain_id or (before.chain_id if before else uuid.uuid4().hex[:16])
     outbox.address = address = Address(uri, experiment, known, shared=chain_id is not None)
-    return Tracker(outbox, address, patience, leave)
+    server = effective(uri).startswith(("http://", "https://"))
+    return Tracker(outbox, address, patience if server else _LOCAL_PATIENCE_S, leave)
 
 
 def flatten(values: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict[str, Any]:
@@ -251,5 +254,7 @@ def flatten(values: Mapping[str, Any] | Sequence[Any], prefix: str = "") -> dict
 
 
 def _status(error: BaseException) -> str:
-    stopped = isinstance(error, PoselineError) and error.exit_code == _STOPPED
-    return "KILLED" if stopped or isinstance(error, KeyboardInterrupt) else "FAILED"
+    preempted = isinstance(error, PoselineError) and error.exit_code == _STOPPED
+    stopped = isinstance(error, SystemExit) and error.code in stopping.EXIT_CODES
+    interrupted = isinstance(error, KeyboardInterrupt)
+    return "KILLED" if preempted or stopped or interrupted else "FAILED"

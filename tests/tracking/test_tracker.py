@@ -77,7 +77,14 @@ def test_a_delivery_that_was_not_marked_is_repeated_without_doubles(uri, tmp_pat
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(ValueError(), "FAILED"), (StoppedError("stop"), "KILLED"), (KeyboardInterrupt(), "KILLED")],
+    [
+        (ValueError(), "FAILED"),
+        (StoppedError("stop"), "KILLED"),
+        (KeyboardInterrupt(), "KILLED"),
+        (SystemExit(143), "KILLED"),
+        (SystemExit(129), "KILLED"),
+        (SystemExit(1), "FAILED"),
+    ],
 )
 def test_the_status_says_how_it_ended(uri, tmp_path, chain_runs, monkeypatch, error, status):
     monkeypatch.setattr("poseline.tracking.tracker._HURRY_S", 120)  # a new database takes its time
