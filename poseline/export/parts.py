@@ -7,7 +7,6 @@ from pathlib import Path
 from poseline.export.contract import Contract
 
 LIBRARY = Path(__file__).with_name("c")
-HEADERS = ("poseline.h", "poseline_internal.h")
 SELF_TEST = ("selftest.h", "selftest.c", "selftest_main.c")
 _DECODERS = {
     "heatmaps_spe": "decode_heatmaps.c",

@@ -50,12 +50,6 @@ def read_onnx_file(path: Path) -> Any:
     return model
 
 
-def picture_input(graph: Any) -> Any:
-    """Return the input that is not a weight."""
-    weights = {entry.name for entry in graph.initializer}
-    return next(entry for entry in graph.input if entry.name not in weights)
-
-
 def _check_ends(path: Path, graph: Any) -> None:
     weights = {entry.name for entry in graph.initializer}
     inputs = [entry for entry in graph.input if entry.name not in weights]

@@ -82,7 +82,9 @@ def write(found: Contract, folder: Path) -> list[Path]:
     """Write the C code of a contract; return the files to compile."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {"poseline_model.h": header.header(found), "poseline_model.c": header.source(found)}
-    files |= {name: parts.read(name) for name in parts.HEADERS} | parts.parts(found)
+    files |= {
+        name: parts.read(name) for name in ("poseline.h", "poseline_internal.h")
+    } | parts.parts(found)
     for name, content in files.items():
         (folder / name).write_text(content)
     return [folder / name for name in files if name.endswith(".c")]
