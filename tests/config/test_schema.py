@@ -84,7 +84,7 @@ def test_the_editors_schema_takes_what_the_loader_takes(override):
         "training.epochs=0",
         "training.epochs=many",
         "general.model_type=spe2",
-        "operation_mode=deployment",
+        "operation_mode=flash",
         "dataset.keypoints=14",
         "training.model.input_shape=[192, 192]",
         "data_augmentation={random_mosaic: {}}",

@@ -19,7 +19,7 @@ SLOT_ANNOTATION = f"{GROUP}/scheduled-at"
 DECLARED_LABEL = f"{GROUP}/declared"
 """On a schedule that the installation declares."""
 
-Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb"]
+Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb", "qd"]
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Stopping"]
 Concurrency = Literal["Allow", "Forbid", "Replace"]
 Condition = Literal["Accepted", "Submitted", "Succeeded", "Failed", "Reachable", "Measured"]

@@ -66,7 +66,7 @@ def test_every_field_is_told_with_what_it_means():
 @pytest.mark.parametrize(
     ("title", "field", "expected"),
     [
-        ("PoseExperiment `spec`", "chain", ["`tqe`, `tqeb`, `eqe`, `eqeb`, `qb`", "`tqeb`"]),
+        ("PoseExperiment `spec`", "chain", ["`tqe`, `tqeb`, `eqe`, `eqeb`, `qb`, `qd`", "`tqeb`"]),
         ("PoseExperiment `spec`", "config", ["[below](#config)", "**required**"]),
         ("PoseSchedule `spec`", "failedExperimentsHistoryLimit", ["integer ≥ 0, ≤ 1000", "`1`"]),
         ("PoseSchedule `spec`", "timeZone", ["text, ≤ 64 characters", "`Etc/UTC`"]),
