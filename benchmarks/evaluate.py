@@ -16,6 +16,7 @@ from poseline.config.models.quantization import Quantization
 from poseline.config.models.training import Model
 from poseline.models.movenet import build
 from poseline.quantization.registry import quantizer_for
+from poseline.quantization.source import Source
 from poseline.runtime import Runtime, open_model
 
 PICTURES, SIDE = 64, 192
@@ -29,7 +30,9 @@ def main() -> None:
         build(Model(alpha=0.35, input_shape=shape, pretrained_weights=None), 17).save(saved)
         settings = Quantization()
         tool = quantizer_for(settings, saved)
-        quantized.write_bytes(tool.quantize(saved, lambda: (p[None] for p in images[:8]), settings))
+        quantized.write_bytes(
+            tool.quantize(Source(saved), lambda: (p[None] for p in images[:8]), settings)
+        )
         keras, litert = open_model(saved), open_model(quantized)
         compare(
             f"inference, {SIDE}x{SIDE}",

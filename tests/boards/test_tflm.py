@@ -12,6 +12,7 @@ from poseline.boards.graph import Graph, Operation, read_graph
 from poseline.boards.tflm_operators import adding, missing, used
 from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
+from poseline.quantization.source import Source
 from poseline.quantization.tflite_converter import TFLiteConverter
 from poseline.stages import benchmark
 
@@ -27,7 +28,7 @@ def models(tmp_path_factory):
     for granularity in ("per_channel", "per_tensor"):
         settings = Quantization.model_validate({"granularity": granularity})
         found[granularity] = folder / f"{granularity}.tflite"
-        content = TFLiteConverter().quantize(source, lambda: iter(pictures), settings)
+        content = TFLiteConverter().quantize(Source(source), lambda: iter(pictures), settings)
         found[granularity].write_bytes(content)
     return found
 

@@ -224,7 +224,14 @@ def test_the_table_of_schedulers_is_that_of_the_schedules():
 @pytest.mark.parametrize(
     ("overrides", "accepted"),
     [
-        (["quantization.quantizer=onnx_quantizer"], "what a training makes is a Keras model"),
+        (
+            [
+                "quantization.quantizer=onnx_quantizer",
+                "quantization.quantization_input_type=float",
+                "dataset.training_path=set",
+            ],
+            "what a training makes is a Keras model",
+        ),
         (
             [
                 "operation_mode=quantization",
@@ -244,7 +251,7 @@ def test_the_table_of_schedulers_is_that_of_the_schedules():
                 "quantization.granularity=per_tensor",
                 "quantization.optimize=True",
             ],
-            "optimize False",
+            "`optimize` equalizes Keras models",
         ),
     ],
 )

@@ -6,6 +6,7 @@ from support.tiny_models import SIDE, constant, convolutional, save
 
 from poseline.config.models.quantization import Quantization
 from poseline.errors import BackendError, ModelError
+from poseline.quantization.source import Source
 from poseline.quantization.tflite_converter import TFLiteConverter
 from poseline.runtime import open_model, tflm, tflm_once
 from poseline.runtime.compared import ComparedRuntime
@@ -31,7 +32,9 @@ def models(tmp_path_factory):
     for output in ("float", "int8", "uint8"):
         settings = Quantization.model_validate({"quantization_output_type": output})
         path = folder / f"int8_to_{output}.tflite"
-        path.write_bytes(TFLiteConverter().quantize(source, lambda: pictures(8)[:, None], settings))
+        path.write_bytes(
+            TFLiteConverter().quantize(Source(source), lambda: pictures(8)[:, None], settings)
+        )
         found[f"int8 to {output}"] = path
     return found
 

@@ -10,6 +10,7 @@ from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
 from poseline.export.c_text import comment, real, text
+from poseline.quantization.source import Source
 from poseline.quantization.tflite_converter import TFLiteConverter
 from poseline.stages import export
 
@@ -29,7 +30,7 @@ def quantized(tmp_path_factory):
     settings = Quantization.model_validate({"quantization_output_type": "int8"})
     source = save(convolutional(), folder / "m.keras")
     path = folder / "m.tflite"
-    path.write_bytes(TFLiteConverter().quantize(source, lambda: iter(pictures), settings))
+    path.write_bytes(TFLiteConverter().quantize(Source(source), lambda: iter(pictures), settings))
     return path
 
 

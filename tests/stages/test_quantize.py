@@ -9,6 +9,7 @@ from poseline.config.models.config import Config
 from poseline.errors import DataError
 from poseline.models.metadata import read_metadata
 from poseline.quantization.layer_report import compare_layers
+from poseline.quantization.source import Source
 from poseline.quantization.tflite_converter import TFLiteConverter, float_tflite
 from poseline.runtime import open_model
 from poseline.stages import evaluate, quantize
@@ -101,7 +102,7 @@ def _converted(model, settings, pictures):
 
     with tempfile.TemporaryDirectory() as folder:
         path = save(model, Path(folder) / "m.keras")
-        return TFLiteConverter().quantize(path, lambda: iter(pictures), settings)
+        return TFLiteConverter().quantize(Source(path), lambda: iter(pictures), settings)
 
 
 def test_equal_models_have_no_noise():

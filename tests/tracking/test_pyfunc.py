@@ -53,11 +53,14 @@ def test_it_says_what_the_model_says(tmp_path, kind):
         convolutional_onnx(path)
     elif kind == "int8.tflite":
         from poseline.config.models.quantization import Quantization
+        from poseline.quantization.source import Source
         from poseline.quantization.tflite_converter import TFLiteConverter
 
         source = save(convolutional(), tmp_path / "float.keras")
         batch = pictures(4)[:, None] * np.float32(SCALE) + np.float32(OFFSET)
-        path.write_bytes(TFLiteConverter().quantize(source, lambda: iter(batch), Quantization()))
+        path.write_bytes(
+            TFLiteConverter().quantize(Source(source), lambda: iter(batch), Quantization())
+        )
     else:
         save(convolutional(), path)
     model = loaded(sidecar(path), tmp_path / "mlflow")
