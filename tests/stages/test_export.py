@@ -73,7 +73,8 @@ def test_the_self_test_fails_where_the_code_is_another(quantized, tmp_path):
     [("spe", 17, (17, 3)), ("hand_spe", 21, (21, 3)), ("yolo_mpe", 17, (56, 80))],
 )
 def test_every_kind_of_model_is_exported(tmp_path, model_type, keypoints, shape):
-    values = np.random.default_rng(1).uniform(0, 1, shape)
+    side = 32 if model_type == "hand_spe" else 1  # a hand's are in pixels
+    values = np.random.default_rng(1).uniform(0, side, shape)
     model = save(constant(values), tmp_path / "m.tflite")
     settings = config(general={"model_type": model_type}, dataset={"keypoints": keypoints})
     result = export.run(settings, {"model": model}, tmp_path / "out")
