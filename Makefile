@@ -20,12 +20,14 @@ setup: .venv/.ready ## Make .venv with the locked dependencies
 demo: .venv/.ready ## Make a data set, run chain_tqeb on it, show the table
 	@$(BIN)/poseline demo
 
+# Tests that need nothing but this machine and minutes.
+HERE := not cluster and not images and not node and not kubeflow and not guides
 test: .venv/.ready ## Lint, type-check, and run the default tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow"
+	@$(BIN)/pytest -q -m "not slow and $(HERE)"
 
 coverage: .venv/.ready ## Run the default tests and report their coverage
-	@$(BIN)/pytest -q -m "not slow and not cluster and not images and not node and not kubeflow" \
+	@$(BIN)/pytest -q -m "not slow and $(HERE)" \
 	  --cov --cov-report=term:skip-covered
 
 test-slow: .venv/.ready ## Run the longer tests; as root on Debian, with the cross compiler and QEMU
@@ -33,7 +35,10 @@ test-slow: .venv/.ready ## Run the longer tests; as root on Debian, with the cro
 	  test "$$(id -u)" != 0 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install \
 	  -qq -y --no-install-recommends gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang \
 	  libclang-rt-dev >/dev/null) || true
-	@$(BIN)/pytest -q -m "slow and not cluster and not images and not node and not kubeflow"
+	@$(BIN)/pytest -q -m "slow and $(HERE)"
+
+test-guides: .venv/.ready ## Follow the guides from top to bottom, command by command
+	@$(BIN)/pytest -q -m guides tests/docs
 
 control-plane: .venv/.ready ## Build etcd, the API server and kubectl into ~/.cache/poseline
 	@$(BIN)/python tests/support/control_plane/programs.py
@@ -107,4 +112,4 @@ lock: .venv/.ready ## Resolve the locks again
 clean: ## Remove .venv and every output
 	@rm -rf .venv .cache site demo experiments_outputs .mypy_cache .ruff_cache .pytest_cache
 
-.PHONY: help setup demo test coverage test-slow control-plane test-cluster images push test-images test-node test-kubeflow kind-up lint schema docs bench lock clean
+.PHONY: help setup demo test coverage test-slow test-guides control-plane test-cluster images push test-images test-node test-kubeflow kind-up lint schema docs bench lock clean

@@ -25,7 +25,7 @@ SMALLER = [
     (r"\(160, 160, 3\)", "(96, 96, 3)"),
     (r"\bmake demo\b", "poseline demo"),
 ]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.guides, pytest.mark.timeout(1200)]
 
 
 def smaller(text):
