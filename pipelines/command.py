@@ -17,7 +17,7 @@ from poseline.cli.pipeline_catalog import mode_of, package
 from poseline.errors import ConfigError, Problem
 from poseline.store.manifest import write_atomic
 
-COMPILED = Path(__file__).parent / "compiled"
+COMPILED = Path(__file__).resolve().parent / "compiled"
 
 
 def main(name: str, arguments: list[str] | None = None) -> None:

@@ -141,9 +141,18 @@ def _parameter(found: re.Match[str]) -> str:
     return found[0] if _PLACEHOLDER.fullmatch(found[2]) else f"{found[1]}{HIDDEN}"
 
 
+def _is_word(value: str, shown: str) -> bool:
+    """Tell whether a value is a word that text may hold anyway; it is hidden on its own alone."""
+    return value.isalpha() and len(value) < _SHORTEST_CREDENTIAL and not _SECRET_NAME.search(shown)
+
+
 def _secrets() -> Iterator[tuple[str, str]]:
     """Yield every secret in all its spellings, the longest first, with what is shown for it."""
-    found = {value: shown for value, shown in _known.items() if len(value) >= _SHORTEST}
+    found = {
+        value: shown
+        for value, shown in _known.items()
+        if len(value) >= _SHORTEST and not _is_word(value, shown)
+    }
     for name in _CREDENTIALS:
         value = os.environ.get(name, "")
         if len(value) >= _SHORTEST_CREDENTIAL:

@@ -37,17 +37,17 @@ def problems(**change):
         (
             {"optimizer": {"Adam": {"learning_rate": "x"}}},
             "training.optimizer.Adam.learning_rate",
-            "above 0",
+            "from 0",
         ),
         (
             {"optimizer": {"Adam": {"learning_rate": -1}}},
             "training.optimizer.Adam.learning_rate",
-            "above 0",
+            "from 0",
         ),
         (
             {"optimizer": {"Adam": {"learning_rate": None}}},
             "training.optimizer.Adam.learning_rate",
-            "above 0",
+            "from 0",
         ),
         ({"optimizer": {"SGD": {"momentum": 9}}}, "training.optimizer.SGD.momentum", "0 to 1"),
         ({"optimizer": {"SGD": {"nesterov": "maybe"}}}, "training.optimizer.SGD.nesterov", "True"),

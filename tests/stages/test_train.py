@@ -243,7 +243,7 @@ def test_the_best_model_is_the_one_monitored(inputs, tmp_path, monitor, mode, ch
 
 def test_a_monitored_figure_that_is_none_is_told(inputs, tmp_path):
     wrong = settings(callbacks={"ModelCheckpoint": {"monitor": "val_accuracy"}})
-    with pytest.raises(ConfigError, match=r"val_accuracy; accepted: loss, val_loss, val_oks"):
+    with pytest.raises(ConfigError, match=r"val_accuracy'; accepted: loss, val_loss, val_oks"):
         train.run(wrong, inputs, tmp_path / "out")
 
 

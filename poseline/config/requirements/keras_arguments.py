@@ -32,7 +32,7 @@ _COMMON = {
     "gradient_accumulation_steps": "whole?",
     "name": "text?",
 }
-_RATE = {"learning_rate": "positive"}
+_RATE = {"learning_rate": "rate"}
 _BETAS = {"beta_1": "share", "beta_2": "share", "epsilon": "number"}
 OPTIMIZERS: Mapping[str, Arguments] = {
     "Adadelta": _COMMON | _RATE | {"rho": "share", "epsilon": "number"},
@@ -177,7 +177,7 @@ def _is_whole(value: Any) -> bool:
 
 _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "number": ("a number", _is_number),
-    "positive": ("a number above 0", lambda v: _is_number(v) and v > 0),
+    "rate": ("a number from 0", lambda v: _is_number(v) and v >= 0),
     "share": ("a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1),
     "below one": ("a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1),
     "whole": ("a whole number from 1", lambda v: _is_whole(v) and v >= 1),
