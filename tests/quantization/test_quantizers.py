@@ -154,7 +154,7 @@ def test_an_older_onnx_is_brought_up_to_the_opset(folder):
 )
 def test_a_model_of_another_kind_is_told(folder, name, quantizer, message):
     with pytest.raises(ModelError, match=message) as error:
-        quantizer_for(Quantization.model_construct(quantizer=quantizer), folder / name)
+        quantizer_for(Quantization.model_construct(quantizer=quantizer), Source(folder / name))
     assert "quantization.quantizer" in error.value.remedy or "ONNX" in error.value.remedy
 
 

@@ -15,7 +15,7 @@ def convolutional(keypoints: int = 17, channels: int = 3, *, relu6: bool = False
     import keras
     from keras import layers
 
-    keras.utils.set_random_seed(3)  # the same weights, whatever other tests drew
+    keras.utils.set_random_seed(5)  # the same weights, whatever other tests drew
     random = np.random.default_rng(3)
     inputs = keras.Input((SIDE, SIDE, channels))
     x = layers.Conv2D(8, 3, strides=4, padding="same", use_bias=False)(inputs)
