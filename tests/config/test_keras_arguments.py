@@ -12,7 +12,7 @@ from poseline.errors import ConfigError
 
 UNREACHABLE = ("LossScaleOptimizer", "MultiOptimizer")
 """Optimizers of Keras around others, which a config cannot write down."""
-WITHOUT_USE = ("CallbackList", "History", "ProgbarLogger")
+WITHOUT_USE = ("CallbackList",)
 """Callbacks of Keras that a training has anyway."""
 BASE = {"batch_size": 1, "epochs": 1, "optimizer": "Adam"}
 

@@ -93,6 +93,8 @@ OPTIMIZERS: Mapping[str, Arguments] = {
 }
 _MONITORED = {"monitor": "figure", "mode": "mode"}
 CALLBACKS: Mapping[str, Arguments] = {
+    "History": {},
+    "ProgbarLogger": {},
     "CSVLogger": {"filename": "text!", "separator": "text", "append": "truth"},
     "EarlyStopping": _MONITORED
     | {
