@@ -13,13 +13,14 @@ from poseline.boards.estimate import Cost, Fit
 from poseline.boards.layers import Layer
 from poseline.boards.published import Core
 from poseline.boards.table import BoardFacts
+from poseline.cli.plain_table import plain_table
 
 _OPEN = "?"
 
 
 def layers_table(title: str, layers: Sequence[Layer]) -> Table:
     """Return the layers of a model, one a line."""
-    table = _table(title, f"{_OPEN}: depends on a side of the input that is not fixed")
+    table = plain_table(title, f"{_OPEN}: depends on a side of the input that is not fixed")
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("layer", overflow="fold")
     table.add_column("kind", overflow="fold")
@@ -57,7 +58,7 @@ def totals_in_words(layers: Sequence[Layer]) -> str:
 
 def boards_table(boards: Sequence[BoardFacts]) -> Table:
     """Return what the boards have, and how far the estimate of the latency is from publications."""
-    table = _table(
+    table = plain_table(
         "Boards",
         "+: memory outside of the chip. within: largest factor between the estimate of the "
         "latency and a published time (number of those times). Where models whose weights are "
@@ -102,7 +103,7 @@ def fits_table(title: str, cost: Cost, verdicts: Sequence[Fit]) -> Table:
     kind = (
         "float" if cost.is_float else f"int8, {'per channel' if cost.per_channel else 'per tensor'}"
     )
-    table = _table(
+    table = plain_table(
         f"{title}: {kind}, {cost.macc:,} MACC, {cost.flash_kb:,.0f} KB flash, "
         f"{cost.ram_kb:,.0f} KB RAM (estimates)",
         "left: KB of the chip's own memory that stay free. Below zero, so many are missing: the "
@@ -129,18 +130,6 @@ def _core(core: Core) -> str:
 
 def _within(core: Core) -> str:
     return f"{calibration(core).error:.2f} ({calibration(core).points})"
-
-
-def _table(title: str, caption: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        caption=caption,
-        caption_justify="left",
-        box=None,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-    )
 
 
 def _ms(time: float) -> str:

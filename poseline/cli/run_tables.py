@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
+from poseline.cli.plain_table import plain_table
 from poseline.report.comparison import EXPLANATION, SEPARATE, UNKNOWN, figure
 from poseline.report.ranking import Group, Row
 from poseline.runner.leaderboard import Entry
@@ -21,7 +22,7 @@ _SPANS = ((86400 * 365, "y"), (86400, "d"), (3600, "h"), (60, "min"))
 
 def leaderboard(entries: Sequence[Entry], folder: Path) -> Table:
     """Return runs with their figures, one on two lines: name and state, figures and board."""
-    table = _table(f"Runs in {folder}", f"flash, RAM, ms: estimates. {UNKNOWN}: not measured")
+    table = plain_table(f"Runs in {folder}", f"flash, RAM, ms: estimates. {UNKNOWN}: not measured")
     table.add_column("run, state", overflow="fold", min_width=24)
     table.add_column("age", no_wrap=True)
     for name in ("float", "int8", "flash KB", "RAM KB", "ms"):
@@ -44,7 +45,7 @@ def leaderboard(entries: Sequence[Entry], folder: Path) -> Table:
 
 def run_table(entry: Entry) -> Table:
     """Return what a run is and came to, one figure a line."""
-    table = _table(entry.name, f"estimate: computed from the model. {UNKNOWN}: not measured")
+    table = plain_table(entry.name, f"estimate: computed from the model. {UNKNOWN}: not measured")
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
     flash, ram, latency = _costs(entry.flash_kb, entry.ram_kb, entry.latency_ms)
@@ -66,7 +67,7 @@ def run_table(entry: Entry) -> Table:
 
 def steps_table(run: RunDirectory) -> Table:
     """Return the steps that finished, and those that did not."""
-    table = _table("Steps")
+    table = plain_table("Steps")
     for name in ("step", "state", "folder"):
         table.add_column(name, overflow="fold")
     for folder, manifest in run.stages.items():
@@ -93,7 +94,7 @@ def comparison_tables(groups: Sequence[Group]) -> Iterator[RenderableType]:
     if len(groups) > 1:
         yield SEPARATE
     for group in groups:
-        table = _table(f"Runs by OKS: {group.title}")
+        table = plain_table(f"Runs by OKS: {group.title}")
         table.add_column("", justify="right", no_wrap=True)
         table.add_column("run, board", overflow="fold", min_width=24)
         for name in ("OKS", "float", "flash KB", "RAM KB", "ms"):
@@ -128,18 +129,6 @@ def age(moment: datetime) -> str:
         if seconds >= span:
             return f"{seconds // span:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _table(title: str, caption: str | None = None) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        caption=caption,
-        caption_justify="left",
-        box=None,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-    )
 
 
 def _costs(flash: float | None, ram: float | None, latency: float | None) -> tuple[str, str, str]:

@@ -8,8 +8,7 @@ task that wants some of them has no use for the files.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -50,17 +49,17 @@ from poseline.tasks.parameters import (
 )
 from poseline.tasks.resolve import STAGES
 from poseline.tasks.resolve import resolve as resolved
+from poseline.tasks.tracking import chain_tracker
 from poseline.tracking.failures import Failure, fitting
 
 if TYPE_CHECKING:
-    from poseline.tracking import Tracker
+    pass
 
 _ENDS = {
     FinalStatus.FINISHED: "Every task is done.",
     FinalStatus.FAILED: "A task failed; its log says why.",
     FinalStatus.KILLED: "The run was ended before its tasks were done.",
 }
-_PATIENCE_S = 300.0  # for MLflow: what is not delivered goes with the pod
 
 
 @told
@@ -244,7 +243,7 @@ def gate(
         from poseline.stages.gate import measured
 
         known = {name: each.as_manifest for name, each in figures.items()}
-        with _tracker(RunReference.read(run), verdict) as tracker:
+        with chain_tracker(RunReference.read(run), verdict) as tracker:
             tracker.parent.metrics(measured(known))  # stages from KFP's cache told it nothing
         write_atomic(Path(verdict.path), "# No gate\n\nThe config has no `gate` section.\n")
         return
@@ -295,7 +294,7 @@ def finish(
         failure = Failure.of("resolve", error)
         found = salvaged(config)
     run = RunReference(mlflow=found.mlflow.uri, project=found.general.project_name)
-    with _tracker(run, summary) as tracker:
+    with chain_tracker(run, summary) as tracker:
         if status == FinalStatus.FAILED:
             failure = failure or tracker.failure() or left_failure(summary)
             message = message or str(failure or "")
@@ -326,7 +325,7 @@ def _run(
 
     tracked = f"{name} ({where.variant})" if where.variant else name
     left = Path(out.path) / "mlflow"
-    with _tracker(where, out, left) as tracker:
+    with chain_tracker(where, out, left) as tracker:
         given = {name: patiently(local_input)(str(uri)) for name, uri in inputs.items()}
         result = run_tracked(
             tracker, Step(tracked, stage), config, given, Path(out.path), **options
@@ -341,25 +340,6 @@ def _run(
         patiently(store.publish)(result.out, place)
         out.metadata["published"] = place
     return result
-
-
-@contextmanager
-def _tracker(run: RunReference, artifact: Artifact, leave: Path | None = None) -> Iterator[Tracker]:
-    """Track the chain that an artifact is of."""
-    from poseline.tracking import open_tracker
-
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_tracker(
-            run.mlflow,
-            run.project,
-            Path(folder),
-            chain_id=chain_of(artifact),
-            patience=_PATIENCE_S,
-            leave=leave,
-        ) as tracker,
-    ):
-        yield tracker
 
 
 def _with_model(inputs: str, model: Artifact) -> tuple[dict[str, str], dict[str, Any]]:

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from poseline import log, store
 from poseline.errors import PoselineError, StoreAwayError, StoreError, storage_error
 from poseline.store.manifest import write_atomic
-from poseline.tasks.artifacts import Artifact, chain_of, run_folder
+from poseline.tasks.artifacts import Artifact, run_folder
 from poseline.tasks.parameters import RunReference
+from poseline.tasks.tracking import chain_tracker
 from poseline.tracking.failures import Failure
 
 P = ParamSpec("P")
@@ -95,18 +96,7 @@ def _record(failure: Failure, arguments: Iterable[Any]) -> None:
 
 
 def _track(failure: Failure, run: RunReference, artifact: Artifact) -> None:
-    from poseline.tracking import open_tracker
-
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_tracker(
-            run.mlflow,
-            run.project,
-            Path(folder),
-            chain_id=chain_of(artifact),
-            patience=_PATIENCE_S,
-        ) as tracker,
-    ):
+    with chain_tracker(run, artifact, patience=_PATIENCE_S) as tracker:
         tracker.parent.tags(failure.tags)
 
 

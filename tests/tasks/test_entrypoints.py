@@ -36,7 +36,7 @@ def artifact(folder, name="artifact"):
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tmp_path / "mlruns"))
-    monkeypatch.setattr(entrypoints, "_PATIENCE_S", 120.0)
+    monkeypatch.setattr("poseline.tasks.tracking._PATIENCE_S", 120.0)
 
 
 def ends(code, capfd):
