@@ -20,7 +20,7 @@ from poseline.kubeflow.tasks import Task, TaskState
 from poseline.kubeflow.watch import watch
 from poseline.log import get_logger
 from poseline.names import FITS, LATENCY_MS_ESTIMATE, OKS_FLOAT, OKS_INT8, TAG_GATE
-from poseline.report.page import shown
+from poseline.number_format import format_number
 from poseline.terminal import Console, one_line
 from poseline.tracking.results import Result, result
 
@@ -161,7 +161,7 @@ def result_table(found: Result) -> Table:
     rest = [name for name in sorted(found.metrics) if name not in _FIGURES]
     for name in (*_FIGURES, *rest):
         if name in found.metrics:
-            table.add_row(name, shown(found.metrics[name]))
+            table.add_row(name, format_number(found.metrics[name]))
     for name in _TAGS:
         if value := found.tags.get(f"poseline.{name}"):
             table.add_row(name.replace("_", " "), value)

@@ -9,8 +9,9 @@ from typing import Any
 
 from poseline.boards import figures
 from poseline.data.keypoints import keypoint_set
+from poseline.number_format import format_number
 from poseline.report import overlay
-from poseline.report.page import Page, shown
+from poseline.report.page import Page
 from poseline.store.manifest import Manifest, write_atomic
 
 _ACCURACY = {
@@ -255,7 +256,7 @@ def _boards(page: Page, folder: Path, manifest: Manifest) -> None:
             b["flash_margin_kb"],
             b["ram_margin_kb"],
             b["latency_ms"],
-            f"{shown(b['latency_low_ms'])} – {shown(b['latency_high_ms'])}",
+            f"{format_number(b['latency_low_ms'])} – {format_number(b['latency_high_ms'])}",
             b.get("core", ""),
             b["reason"],
         ]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from poseline.number_format import format_number, is_number
+
 _STYLE = """
 :root{color-scheme:light dark;--bg:#fff;--fg:#1d2430;--muted:#5b6574;--line:#d8dde5;--card:#f5f7fa;
 --a:#2460c4;--b:#b4540a;--ok:#1b7a4b;--warn:#8a5a00;--bad:#b3261e}
@@ -97,13 +99,13 @@ class Page:
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> None:
         """Add a table; numbers are set to the right, verdicts in their colour with a sign."""
-        numeric = [any(_is_number(row[i]) for row in rows) for i in range(len(head))]
+        numeric = [any(is_number(row[i]) for row in rows) for i in range(len(head))]
         top = "".join(
             f'<th scope="col"{_right(right)}>{html.escape(cell)}</th>'
             for cell, right in zip(head, numeric, strict=True)
         )
         body = "".join(
-            f'<tr><th scope="row">{html.escape(shown(row[0]))}</th>'
+            f'<tr><th scope="row">{html.escape(format_number(row[0]))}</th>'
             + "".join(_cell(v, right=r) for v, r in zip(row[1:], numeric[1:], strict=True))
             + "</tr>"
             for row in rows
@@ -131,7 +133,7 @@ class Page:
                 for i, value in enumerate(values)
                 if math.isfinite(value)
             )
-            numbers = "".join(f'<td class="n">{shown(value)}</td>' for value in values)
+            numbers = "".join(f'<td class="n">{format_number(value)}</td>' for value in values)
             rows.append(
                 f'<tr><th scope="row">{html.escape(name.replace("_", " "))}</th>'
                 f'<td class="track" aria-hidden="true">{bars}</td>{numbers}</tr>'
@@ -186,27 +188,12 @@ class Page:
         )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool)
-
-
 def _right(right: bool) -> str:
     return ' class="n"' if right else ""
 
 
-def shown(value: Any) -> str:
-    """Return a value as text; a number with the digits that its size deserves."""
-    if not _is_number(value):
-        return str(value)
-    if not math.isfinite(value):
-        return "–"
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:,.1f}"
-
-
 def _cell(value: Any, *, right: bool) -> str:
-    text = html.escape(shown(value))
+    text = html.escape(format_number(value))
     if text in _VERDICTS:
         return f'<td><span class="verdict {text}">{text}</span></td>'
     return f"<td{_right(right)}>{text}</td>"
