@@ -17,6 +17,7 @@ from poseline.config.models.steps import Step, steps
 from poseline.kubeflow.package import configure
 from poseline.kubeflow.platform import Platform
 from poseline.names import BENCHMARK, EVALUATE_FLOAT, EVALUATE_INT8
+from poseline.store.ownership import MARK
 from poseline_kfp.components.benchmark.component import benchmark
 from poseline_kfp.components.compare.component import compare
 from poseline_kfp.components.dataset_convert.component import dataset_convert
@@ -49,7 +50,7 @@ _TITLES = {
 _FIGURES = (EVALUATE_FLOAT, EVALUATE_INT8, BENCHMARK)
 
 _AT_ONCE = 4  # variants
-_HEADER = "# Compiled from pipelines/; `make schema` writes it.\n"
+_HEADER = f"# {MARK.decode()} from pipelines/; `make schema` makes it anew.\n"
 
 Outputs = dict[str, Any]
 """Step to what later tasks want of it."""

@@ -20,6 +20,8 @@ from poseline.kubeflow import logs as pod_logs
 from poseline.kubeflow import submission
 from poseline.kubeflow.package import configure
 from poseline.kubeflow.schedules import schedules
+from poseline.store.manifest import write_atomic
+from poseline.store.ownership import check_file
 from poseline.terminal import Console
 
 app = App(name="pipelines", help="Compile, run, watch and schedule pipelines on Kubeflow.")
@@ -61,7 +63,10 @@ def list_pipelines(
 
 @app.command(name="compile")
 def compile_pipelines(
-    *pipelines: str, out: Path = Path("pipelines/compiled"), platform: Path | None = None
+    *pipelines: str,
+    out: Path = Path("pipelines/compiled"),
+    platform: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write compiled pipelines, ready to be uploaded in Kubeflow's UI.
 
@@ -71,14 +76,15 @@ def compile_pipelines(
         pipelines: Their names; none: all.
         out: Folder for `<name>.yaml`.
         platform: YAML file with the settings of the cluster; without it the defaults.
+        overwrite: Replace files that poseline did not write.
     """
     settings = submission.read_platform(platform) if platform else None
     for name in pipelines or names():
         text = package(name)
         text = configure(text, settings) if settings else text
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / f"{Path(name).stem}.yaml"
-        path.write_text(text, encoding="utf-8")
+        path = check_file(out / f"{Path(name).stem}.yaml", overwrite=overwrite)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text)
         Console().print(f"Wrote {path}", highlight=False, soft_wrap=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from dataclasses import replace
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from poseline.errors import StoreError
 from poseline.store.cache import Cache, disk_errors
+from poseline.store.manifest import Manifest
+from poseline.store.outputs import output_folder
 from poseline.store.uri import parse
 
 
@@ -47,7 +50,8 @@ def publish(path: Path, uri: str, *, progress: bool = True) -> None:
     """Put a file or a folder where a URI says; a folder's manifest last.
 
     What is there already with the same content is not sent again. A file appears whole or not at
-    all; a folder is whole once its manifest is there.
+    all; a folder is whole once its manifest is there. On this machine a folder replaces one that we
+    made, of the same kind, and nothing else.
 
     Args:
         path: A file or a folder.
@@ -55,7 +59,8 @@ def publish(path: Path, uri: str, *, progress: bool = True) -> None:
         progress: Show a bar where there is a terminal.
 
     Raises:
-        StoreError: It may not be written there, or there is nothing to put.
+        StoreError: It may not be written there, something of the user's is there, or there is
+            nothing to put.
     """
     place = parse(uri)
     if not path.exists():
@@ -140,13 +145,20 @@ def _copy(path: Path, target: Path) -> None:
     if target.resolve() == path.resolve():
         return
     with disk_errors(f"{path} → {target}", target.parent):
+        if path.is_dir():
+            with output_folder(target, _kind(path), sources=[path], apart=True) as work:
+                shutil.copytree(path, work, dirs_exist_ok=True)
+            return
+        if os.path.lexists(target) and not target.is_file():
+            raise StoreError(f"{target} is not a file", "choose another name; nothing was replaced")
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        try:
-            made = work / target.name
-            shutil.copytree(path, made) if path.is_dir() else shutil.copy2(path, made)
-            if target.is_dir():
-                target.replace(work / "old")
-            made.replace(target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as work:
+            Path(shutil.copy2(path, Path(work) / target.name)).replace(target)
+
+
+def _kind(folder: Path) -> str:
+    """Return what a folder of ours is; "" where it has no manifest: then it replaces none."""
+    try:
+        return Manifest.read(folder).stage
+    except StoreError:
+        return ""

@@ -265,6 +265,11 @@ def test_compile_and_submit_of_an_installed_pipeline(run, server, tmp_path):
     code, out, _ = run("compile", "chain_qb", "--out", tmp_path / "out", "--platform", platform)
     text = (tmp_path / "out/chain_qb.yaml").read_text()
     assert code == 0 and "registry/ml:1" in text and "chain_qb.yaml" in out
+    assert run("compile", "chain_qb", "--out", tmp_path / "out")[0] == 0
+    (tmp_path / "out/chain_qb.yaml").write_text("mine")
+    code, _, err = run("compile", "chain_qb", "--out", tmp_path / "out")
+    assert code == 5 and (tmp_path / "out/chain_qb.yaml").read_text() == "mine", err
+    (tmp_path / "out/chain_qb.yaml").write_text(text)
     assert "chain_qb" in run("list")[1]
     code, _, err = run("submit", "chain_qb")
     assert code == 2 and "model" in err and not server.counts

@@ -74,18 +74,14 @@ def test_the_report_by_layer_names_the_layers(model, yolo, tmp_path, quantizer):
 
 
 def test_the_report_by_layer_finds_the_layer_that_was_spoilt():
-    """One channel of the second layer is a thousand times the others: per tensor, these vanish."""
+    """One channel of the first layer is a thousand times the others: per tensor, these vanish."""
     from poseline.config.models.quantization import Quantization
 
-    model = convolutional()
-    layer = model.layers[4]
+    model = convolutional(relu6=True)
+    layer = model.layers[1]
     kernel = layer.get_weights()[0]
-    kernel[..., 0, :] *= 1000
+    kernel[..., 0] *= 1000
     layer.set_weights([kernel])
-    normalization = model.layers[5]
-    gamma, beta, mean, variance = normalization.get_weights()
-    gamma[0] /= 1000
-    normalization.set_weights([gamma, beta, mean, variance])
     pictures = np.random.default_rng(0).uniform(-1, 1, (4, 1, SIDE, SIDE, 3)).astype(np.float32)
     worst = {}
     for granularity in ("per_channel", "per_tensor"):
@@ -93,7 +89,7 @@ def test_the_report_by_layer_finds_the_layer_that_was_spoilt():
         int8 = _converted(model, settings, pictures)
         layers = compare_layers(float_tflite(model), int8, iter(pictures))
         worst[granularity] = min(layer["sqnr_db"] for layer in layers)
-    assert worst["per_tensor"] < worst["per_channel"]
+    assert worst["per_tensor"] < worst["per_channel"] - 3
 
 
 def _converted(model, settings, pictures):
