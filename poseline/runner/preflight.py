@@ -34,11 +34,17 @@ def check_inputs(config: Config) -> None:
 
     Raises:
         DataError: Pictures are not there.
-        ModelError: A model is not there, or the published weights cannot be had.
+        ModelError: A model is not there or cannot be used, or the published weights cannot be had.
     """
     for key, uri, error in named_inputs(config):
-        if "://" not in uri and not Path(uri).exists():
+        if "://" in uri:
+            continue
+        if not Path(uri).exists():
             raise error(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
+        if key == "general.model_path":
+            from poseline.runtime import check_model_file
+
+            check_model_file(Path(uri))
     if model := with_imagenet_weights(config):
         imagenet_weights(model.alpha, model.input_shape)
 

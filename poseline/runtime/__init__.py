@@ -1,5 +1,11 @@
 """One protocol over Keras, LiteRT and ONNX Runtime."""
 
-from poseline.runtime.runtime import Runtime, check_channels, input_rescaling, open_model
+from poseline.runtime.runtime import (
+    Runtime,
+    check_channels,
+    check_model_file,
+    input_rescaling,
+    open_model,
+)
 
-__all__ = ["Runtime", "check_channels", "input_rescaling", "open_model"]
+__all__ = ["Runtime", "check_channels", "check_model_file", "input_rescaling", "open_model"]

@@ -13,7 +13,7 @@ from poseline.boards.registry import backend_for
 from poseline.config.models.config import Config
 from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
-from poseline.runtime.runtime import check_model_file
+from poseline.runtime import check_model_file
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder

@@ -20,7 +20,7 @@ from poseline.boards.estimate import Estimate
 from poseline.cli.app import main
 from poseline.config.models.config import Config
 from poseline.errors import ModelError
-from poseline.runtime.runtime import check_model_file
+from poseline.runtime import check_model_file
 
 SECRET = "hunter2-s3cr3t"
 HANDLED = {0, 1, 2, 3, 4, 5, 6, 7}

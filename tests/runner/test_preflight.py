@@ -54,6 +54,16 @@ def test_a_model_that_is_not_there_is_found_before_the_first(tiny, tmp_path):
         check_inputs(Config.model_validate(data))
 
 
+@pytest.mark.parametrize("name", ["cut.tflite", "cut.onnx"])
+def test_a_damaged_model_is_found_before_the_first(tiny, tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(40))
+    data = tiny.model_dump(mode="json") | {"operation_mode": "benchmarking", "training": None}
+    data["general"] |= {"model_path": str(tmp_path / name)}
+    with pytest.raises(ModelError, match=name):
+        check_inputs(Config.model_validate(data))
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_directory_of_a_chain_that_made_nothing_goes(tiny, tmp_path):
     run = tmp_path / "run"
     for path in ("config.yaml", "logs/mlflow/x", "saved_models/training.json"):
