@@ -23,6 +23,7 @@ CALLED_BY_LIBRARIES = [
     "daemon_threads",  # socketserver
     "function_before_schema",  # pydantic
     "get_next",  # ONNX Runtime
+    "handle_starttag",  # html.parser
     "ignore_aliases",  # PyYAML
     "load_context",  # MLflow
     "log_message",  # http.server

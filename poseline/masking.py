@@ -29,6 +29,9 @@ _CREDENTIALS = (
     "KF_PIPELINES_TOKEN",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+    "STM32AI_PASSWORD",
+    "STM32AI_TOKEN",
+    "stmai_password",
 )
 """Environment variables whose values are shown nowhere."""
 _SECRET_NAME = re.compile(r"token|secret|passw|pwd|key|cred|auth|sig", re.IGNORECASE)

@@ -11,10 +11,11 @@ from poseline.config.models.config import Config
 
 @dataclass(frozen=True)
 class Finding:
-    """What a backend found: figures, and JSON values worth showing."""
+    """What a backend found: figures, JSON values worth showing, and files worth keeping by name."""
 
     metrics: dict[str, float]
     summary: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 class Backend(Protocol):

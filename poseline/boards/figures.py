@@ -32,6 +32,13 @@ FIGURES: dict[str, Figure] = {
     "tflm_arena_head_kb": Figure("– its head: activations (measured)", digits=1),
     "tflm_arena_tail_kb": Figure("– its tail: structures, 64-bit (measured)", digits=1),
     "tflm_flash_kb": Figure("flash in TFLM: the whole file, without its kernels (measured)"),
+    "cloud_ms": Figure("latency on the board (measured in ST's developer cloud)", "ms", 2),
+    "cloud_macc": Figure("multiply-accumulates in ST's developer cloud", ""),
+    "cloud_weights_kb": Figure("weights in ST's developer cloud"),
+    "cloud_activations_kb": Figure("activations in ST's developer cloud"),
+    "cloud_flash_kb": Figure("flash in ST's developer cloud"),
+    "cloud_ram_kb": Figure("RAM in ST's developer cloud"),
+    "cloud_rmse": Figure("RMSE of its C code against the model, on the board", "", 6),
     "stedgeai_macc": Figure("multiply-accumulates by ST Edge AI Core", ""),
     "stedgeai_weights_kb": Figure("weights by ST Edge AI Core"),
     "stedgeai_activations_kb": Figure("activations by ST Edge AI Core"),
@@ -59,6 +66,7 @@ def remarks(summary: Mapping[str, Any]) -> dict[str, str]:
         "ram_error": "RAM estimate",
         "flash_note": "flash",
         "tflm": "TFLM",
+        "cloud_note": "ST's developer cloud",
         "verdict": "fit",
     }
     return {words: str(summary[key]) for key, words in subjects.items() if summary.get(key)}

@@ -31,7 +31,8 @@ class AllowList(KubernetesSection):
     images: Patterns = ()
     """Images of tasks, such as `registry.example.com/vision/*`."""
     secrets: Patterns = ()
-    """Secrets for S3, MLflow and pulling. The installation's own go to its own servers alone."""
+    """Secrets for S3, MLflow, ST's developer cloud and pulling. The installation's own go to its
+    own servers alone."""
     service_accounts: Patterns = ()
     """Service accounts of tasks."""
     volume_claims: Patterns = ()
@@ -117,6 +118,7 @@ CHECKS: tuple[Check, ...] = (
     Check("secrets", "images.pullSecrets", "list"),
     Check("secrets", "s3.secretName"),
     Check("secrets", "mlflow.secretName"),
+    Check("secrets", "stedgeai.secretName"),
     Check("service_accounts", "serviceAccount", empty=False),
     Check("volume_claims", "cacheClaim"),
     Check("config_maps", "s3.caConfigMap"),

@@ -30,6 +30,7 @@ _LIGHT = ("resolve",)
 _ONCE = ("resolve", "gate", "finish")
 _RUN_ID = "metadata.labels['pipeline/runid']"
 _S3_SECRET, _CA, _CACHE = "/etc/poseline/s3", "/etc/poseline/ca", "/var/cache/poseline"
+_STEDGEAI_SECRET = "/etc/poseline/stedgeai"  # noqa: S105  a path
 _MLFLOW = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 _SOURCE = "the compiled pipeline"
 
@@ -56,7 +57,7 @@ def configure(package: str, platform: Platform) -> str:
         if container := executor.get("container"):
             names[label] = task = task_of(label)
             container["image"] = _image(task, platform)
-            container["env"] = [{"name": k, "value": v} for k, v in _env(platform).items()]
+            container["env"] = [{"name": k, "value": v} for k, v in _env(task, platform).items()]
             container["resources"] = _resources(task, platform)
             kubernetes[label] = _pod(task, platform)
     for entry, component in _tasks(spec):
@@ -126,7 +127,7 @@ def _image(task: str, platform: Platform) -> str:
     return platform.images.pipelines if task in _LIGHT else platform.images.ml
 
 
-def _env(platform: Platform) -> dict[str, str]:
+def _env(task: str, platform: Platform) -> dict[str, str]:
     s3 = platform.s3
     found = {
         "HOME": "/tmp",  # noqa: S108  a volume of the pod's own
@@ -137,8 +138,14 @@ def _env(platform: Platform) -> dict[str, str]:
         "POSELINE_S3_SECRET": _S3_SECRET if s3.secret_name else "",
         "AWS_CA_BUNDLE": f"{_CA}/ca.crt" if s3.ca_config_map else "",
         "MLFLOW_TRACKING_URI": platform.mlflow.tracking_uri,
+        "POSELINE_STEDGEAI_SECRET": _STEDGEAI_SECRET if _in_cloud(task, platform) else "",
     }
     return {name: value for name, value in found.items() if value} | platform.env
+
+
+def _in_cloud(task: str, platform: Platform) -> bool:
+    """Tell whether a task signs in to ST's developer cloud."""
+    return task == "benchmark" and bool(platform.stedgeai.secret_name)
 
 
 def _resources(task: str, platform: Platform) -> dict[str, Any]:
@@ -184,8 +191,15 @@ def _pod(task: str, platform: Platform) -> dict[str, Any]:
         "securityContext": platform.security_context.model_dump(by_alias=True, exclude_none=True),
         "emptyDirMounts": _volumes(platform),
     }
-    if s3.secret_name:
-        found["secretAsVolume"] = [_named("secretName", s3.secret_name) | {"mountPath": _S3_SECRET}]
+    secrets = {_S3_SECRET: s3.secret_name}
+    if _in_cloud(task, platform):
+        secrets[_STEDGEAI_SECRET] = platform.stedgeai.secret_name
+    if any(secrets.values()):
+        found["secretAsVolume"] = [
+            _named("secretName", name) | {"mountPath": path}
+            for path, name in secrets.items()
+            if name
+        ]
     if s3.ca_config_map:
         found["configMapAsVolume"] = [
             _named("configMapName", s3.ca_config_map) | {"mountPath": _CA}

@@ -152,6 +152,14 @@ class MlflowServer(KubernetesSection):
     MLFLOW_TRACKING_PASSWORD, for the server that `trackingUri` names; empty: no credentials."""
 
 
+class DeveloperCloud(KubernetesSection):
+    """ST's developer cloud, for the benchmark alone."""
+
+    secret_name: str = ""
+    """Secret with `username` and `password` of an account of st.com, or an access `token`; empty:
+    none, and the backend `cloud` is refused."""
+
+
 class Retries(KubernetesSection):
     """Attempts of a task whose pod was lost: preempted, evicted, deleted, or its node is gone.
 
@@ -216,6 +224,8 @@ class Platform(KubernetesSection):
     """The object storage."""
     mlflow: MlflowServer = MlflowServer()
     """The tracking server."""
+    stedgeai: DeveloperCloud = DeveloperCloud()
+    """ST's developer cloud."""
     retries: Retries = Retries()
     """Attempts."""
     labels: dict[str, str] = Field(default_factory=dict)

@@ -24,7 +24,7 @@ _LOCAL = ("s3", "file", "sqlite", "runs", "models")
 _REFERENCE = re.compile(r"\$\{(now:[^${}]*|[\w.\[\]-]+)\}")
 """What a config may refer to: the time and itself. The environment of a pod holds credentials."""
 _RESERVED = re.compile(
-    r"(AWS|MLFLOW|POSELINE|KFP?|KUBE(RNETES|FLOW)?|PYTHON|LD|SSL|REQUESTS|CURL|PIP|GIT)_?\w*"
+    r"(AWS|MLFLOW|POSELINE|KFP?|KUBE(RNETES|FLOW)?|PYTHON|LD|SSL|REQUESTS|CURL|PIP|GIT|STEDGEAI|STM32AI|STMAI)_?\w*"
     r"|(HTTPS?|ALL|NO|FTP)_PROXY|PATH|HOME|NETRC|BASH_ENV|ENV|IFS",
     re.IGNORECASE,
 )

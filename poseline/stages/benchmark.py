@@ -40,15 +40,19 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     check_model_file(model)
     metrics: dict[str, float] = {}
     summary: dict[str, Any] = {"board": settings.board}
+    files: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in settings.backends:
             backend = backend_for(name)
             found = backend.measure(_readable(model, backend, Path(folder)), config)
             metrics |= found.metrics
             summary |= found.summary
+            files |= found.files
     with output_folder(out, "benchmark", sources=inputs.values()) as work:
         write_atomic(work / RESULT, json.dumps(metrics | summary, indent=1))
-        roles = {"benchmark": RESULT}
+        for file, content in files.items():
+            write_atomic(work / file, content)
+        roles = {"benchmark": RESULT} | {file.partition(".")[0]: file for file in files}
         if boards := summary.get("boards"):
             _plot(boards, metrics, work / PLOT)
             roles["boards"] = PLOT

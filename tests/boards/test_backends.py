@@ -7,7 +7,6 @@ import pytest
 from support.samples import ROOT
 from support.tiny_models import convolutional_onnx
 
-from poseline.boards.registry import backend_for
 from poseline.config.models.config import Config
 from poseline.errors import BackendError
 from poseline.stages import benchmark
@@ -169,12 +168,6 @@ def test_a_board_with_linux_has_no_footprint(tool, model, tmp_path):
     path, _ = tool()
     with pytest.raises(BackendError, match="STM32MP157F-DK2 runs Linux"):
         benchmark.run(config(path, "STM32MP157F-DK2"), {"model": model}, tmp_path / "out")
-
-
-def test_the_cloud_is_refused_and_why(model):
-    with pytest.raises(BackendError, match="developer cloud documents no API") as error:
-        backend_for("cloud").measure(model, config("-"))
-    assert "stedgeai, estimate and host" in error.value.remedy
 
 
 def test_no_program_that_is_started_reads_the_users_terminal():

@@ -2,7 +2,6 @@ import pytest
 from support.samples import TINY
 
 from poseline.config.loading import load
-from poseline.config.models.benchmarking import NO_CLOUD
 from poseline.config.models.config import config_hash
 from poseline.errors import ConfigError
 
@@ -49,15 +48,6 @@ def test_a_mode_tells_what_it_needs():
         "quantization",
         "benchmarking.board",
     }
-
-
-def test_the_developer_cloud_is_refused_before_anything_is_trained():
-    cloud = "benchmarking.backends=[host, cloud]"
-    found = problems(COMPLETE, *PATHS, cloud)
-    assert set(found) == {"benchmarking.backends"}
-    assert found["benchmarking.backends"].found == "cloud"
-    assert NO_CLOUD in found["benchmarking.backends"].accepted
-    load.parse(COMPLETE, [*PATHS, cloud, "operation_mode=chain_tqe"])
 
 
 def test_one_source_of_the_model():

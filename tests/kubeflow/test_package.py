@@ -161,3 +161,15 @@ def test_a_platform_is_strict(wrong):
 def test_nothing_written_is_the_default():
     assert Platform.model_validate({"s3": None, "cacheClaim": None}) == Platform()
     assert Platform.model_validate({"s3": {"secretName": ""}}).s3.secret_name == ""
+
+
+def test_the_account_of_the_developer_cloud_goes_to_the_benchmark_alone(package):
+    benchmark = package.replace("exec-train", "exec-benchmark").replace("comp-train", "comp-bench")
+    platform = Platform.model_validate({"stedgeai": {"secretName": "st-account"}})
+    _, containers, executors = read(configure(benchmark, platform))
+    mounted = [volume["secretName"] for volume in executors["exec-benchmark"]["secretAsVolume"]]
+    assert mounted == ["mlpipeline-minio-artifact", "st-account"]
+    names = {one["name"] for one in containers["exec-benchmark"]["env"]}
+    assert "POSELINE_STEDGEAI_SECRET" in names
+    assert "st-account" not in str(executors["exec-resolve"])
+    assert "STEDGEAI" not in str(containers["exec-resolve"])

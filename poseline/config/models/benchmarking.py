@@ -27,21 +27,17 @@ Board = Literal[
     "STM32MP135F-DK",
 ]
 Backend = Literal["host", "estimate", "tflm", "stedgeai", "cloud"]
-NO_CLOUD = (
-    "cloud is not available; ST's developer cloud documents no API, and its sign-in is a web page "
-    "made for people"
-)
 
 
 class StEdgeAi(Section):
     """ST Edge AI Core, which generates and measures the C model."""
 
     version: str = "10.0.0"
-    """Version of the tool."""
+    """Version of the tool; in the cloud its latest where that one is not there."""
     optimization: Literal["balanced", "time", "ram"] = "balanced"
     """What the generated code is optimized for."""
     on_cloud: bool = True
-    """Use ST's developer cloud instead of a local tool."""
+    """Read for compatibility: `benchmarking.backends` names `cloud`, `stedgeai` or both."""
     path_to_stedgeai: str | None = None
     """The local `stedgeai` executable."""
 
@@ -73,7 +69,7 @@ class Benchmarking(Section):
     backends: Annotated[tuple[Backend, ...], Field(max_length=5)] = ("host", "estimate", "tflm")
     """`host` runs the model here, `estimate` computes flash, RAM and latency for every board,
     `tflm` runs it in TensorFlow Lite Micro's interpreter and measures the arena,
-    `stedgeai` asks ST's local tool; `cloud`, ST's developer cloud, documents no API and is
-    refused."""
+    `stedgeai` asks ST's local tool, and `cloud` uploads the model to ST's developer cloud, which
+    measures it on a real board."""
     runs: Annotated[Integer, Field(ge=1, le=100_000), unit("inferences")] = 50
     """Timed inferences on the host."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from poseline.config.models.benchmarking import NO_CLOUD
 from poseline.config.models.config import CHAINS, Config, Stage
 from poseline.config.requirements.cel import has, modes
 from poseline.config.requirements.requirement import Requirement, needed
@@ -41,11 +40,6 @@ def _measured(limit: str) -> Requirement:
     )
 
 
-def _cloud(config: Config) -> str | None:
-    backends = config.benchmarking.backends if config.benchmarking else ()
-    return "cloud" if "benchmark" in config.stages and "cloud" in backends else None
-
-
 MEASURES: tuple[Requirement, ...] = (
     needed(
         "benchmark",
@@ -53,13 +47,6 @@ MEASURES: tuple[Requirement, ...] = (
         "the name of a board",
         lambda c: c.benchmarking is not None,
         "has($config.benchmarking)",
-    ),
-    Requirement(
-        "benchmarking.backends",
-        f"host, estimate and stedgeai, or upload the model by hand; {NO_CLOUD}",
-        _cloud,
-        f"!($mode in {modes('benchmark')}) || !{has('benchmarking.backends')} || "
-        "!('cloud' in $config.benchmarking.backends)",
     ),
     *map(_measured, _LIMITS),
 )
