@@ -9,8 +9,8 @@ from poseline import cli
 from poseline.cli.kubeflow_options import (
     Server,
     Settings,
-    run_order,
-    schedule_order,
+    apply_schedule,
+    start_run,
     unschedule_package,
 )
 from poseline.cli.pipeline_catalog import mode_of, package
@@ -73,15 +73,15 @@ def main(name: str, arguments: list[str] | None = None) -> None:
         if unschedule:
             unschedule_package(text, where, run_name)
         elif any(asked):
-            order = (settings or Settings()).order(text, mode_of(name))
+            request = (settings or Settings()).run_request(text, mode_of(name))
             if submit:
-                return run_order(order, where, run_name, wait=wait)
+                return start_run(request, where, run_name, wait=wait)
             if schedule is not None:
-                schedule_order(order, where, schedule, run_name, time_zone)
+                apply_schedule(request, where, schedule, run_name, time_zone)
             else:
                 from poseline_kfp.pipelines.local import run as run_here
 
-                chain = run_here(order.package, order.parameters, root, cache=cache)
+                chain = run_here(request.package, request.parameters, root, cache=cache)
                 _say(f"Done; the artifacts are in {root}, and in MLflow it is the run {chain}")
         else:
             write_atomic(COMPILED / f"{name}.yaml", text)

@@ -65,9 +65,9 @@ class Settings:
     platform: Path | None = None
     experiment: str = "Default"
 
-    def order(self, package: str, mode: OperationMode | None) -> submission.Order:
+    def run_request(self, package: str, mode: OperationMode | None) -> submission.RunRequest:
         """Check everything that a run needs; nothing is sent."""
-        return submission.order(
+        return submission.run_request(
             package,
             mode,
             config=self.config,
@@ -77,8 +77,8 @@ class Settings:
         )
 
 
-def run_order(
-    ordered: submission.Order,
+def start_run(
+    request: submission.RunRequest,
     server: Server,
     name: str | None = None,
     *,
@@ -87,7 +87,7 @@ def run_order(
 ) -> int:
     """Start a run, tell its id, and wait for it if that is wanted; return the exit code."""
     with server.connect() as kubeflow:
-        run = submission.submit(kubeflow, ordered, name)
+        run = submission.submit(kubeflow, request, name)
         if wait:
             say(f"{run.name}  {run.id}")
             return follow(kubeflow, run, output)
@@ -101,8 +101,8 @@ def run_order(
     return exit_code(run) if run.over else 0
 
 
-def schedule_order(
-    ordered: submission.Order,
+def apply_schedule(
+    request: submission.RunRequest,
     server: Server,
     cron: str,
     name: str | None = None,
@@ -111,9 +111,9 @@ def schedule_order(
     """Make or change a schedule, and tell when it is due next."""
     due = next_times(cron, datetime.now(zone(time_zone)))
     with server.connect() as kubeflow:
-        outcome = submission.schedule(kubeflow, ordered, cron, name)
+        outcome = submission.schedule(kubeflow, request, cron, name)
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"{name or ordered.pipeline}  {six_fields(cron)}  {outcome}")
+    console.print(f"{name or request.pipeline}  {six_fields(cron)}  {outcome}")
     for moment in due:
         local = moment.astimezone()
         console.print(f"  {moment:%a %Y-%m-%d %H:%M} {time_zone}  ({local:%a %H:%M %Z} here)")

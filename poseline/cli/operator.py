@@ -40,19 +40,19 @@ def crds() -> None:
     print("---\n".join(map(to_yaml, definitions())), end="")  # noqa: T201  a document for a pipe
 
 
-@app.command(name="try")
-def try_(manifest: Path, *, timeout: float = 3600.0, measured: bool = False) -> None:
+@app.command(name="smoke-test")
+def smoke_test(manifest: Path, *, timeout: float = 3600.0, measured: bool = False) -> None:
     """Create an experiment from a file, wait for its end, and exit by its outcome.
 
-    Example: `poseline operator try examples/kubernetes/experiment.yaml --timeout 7200`
+    Example: `poseline operator smoke-test examples/kubernetes/experiment.yaml --timeout 7200`
 
     Args:
         manifest: YAML of a PoseExperiment; its name gets a suffix.
         timeout: Most seconds to wait.
         measured: Fail where MLflow has no figures of it.
     """
-    from poseline.operator import smoke_test
     from poseline.operator.runtime import cluster
+    from poseline.operator.smoke_test import run as run_smoke_test
 
     cluster.connect()
-    smoke_test.run(cluster.Cluster(), manifest, timeout, measured=measured)
+    run_smoke_test(cluster.Cluster(), manifest, timeout, measured=measured)

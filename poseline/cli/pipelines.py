@@ -10,8 +10,8 @@ from rich.table import Table
 from poseline.cli.kubeflow_options import (
     Server,
     Settings,
-    run_order,
-    schedule_order,
+    apply_schedule,
+    start_run,
     unschedule_package,
 )
 from poseline.cli.pipeline_catalog import describe, mode_of, names, package
@@ -113,8 +113,8 @@ def submit(
             the run going.
         output: A table, or JSON.
     """
-    ordered = (settings or Settings()).order(package(pipeline), mode_of(pipeline))
-    return run_order(ordered, server or Server(), name, wait=wait, output=output)
+    request = (settings or Settings()).run_request(package(pipeline), mode_of(pipeline))
+    return start_run(request, server or Server(), name, wait=wait, output=output)
 
 
 @app.command
@@ -233,8 +233,8 @@ def schedule(
         time_zone: The zone that the server reckons in, its CRON_SCHEDULE_TIMEZONE; Kubeflow has
             one for all schedules, and it is UTC unless somebody changed it.
     """
-    ordered = (settings or Settings()).order(package(pipeline), mode_of(pipeline))
-    schedule_order(ordered, server or Server(), cron, name, time_zone)
+    request = (settings or Settings()).run_request(package(pipeline), mode_of(pipeline))
+    apply_schedule(request, server or Server(), cron, name, time_zone)
 
 
 @app.command

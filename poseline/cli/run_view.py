@@ -15,7 +15,7 @@ from rich.text import Text
 
 from poseline.errors import GATE_NOT_PASSED, BackendError
 from poseline.kubeflow.client import Kubeflow
-from poseline.kubeflow.runs import Run, State
+from poseline.kubeflow.runs import KubeflowRun, State
 from poseline.kubeflow.tasks import Task, TaskState
 from poseline.kubeflow.watch import watch
 from poseline.log import get_logger
@@ -40,7 +40,9 @@ _TAGS = ("gate", "model_name", "model_version", "model_uri")
 _log = get_logger(__name__)
 
 
-def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: float = 5) -> int:
+def follow(
+    kubeflow: Kubeflow, run: KubeflowRun, output: Output = "table", interval: float = 5
+) -> int:
     """Show a run until it is over, and then what it came to.
 
     Args:
@@ -70,7 +72,7 @@ def follow(kubeflow: Kubeflow, run: Run, output: Output = "table", interval: flo
     return exit_code(last, found)
 
 
-def exit_code(run: Run, found: Result | None = None) -> int:
+def exit_code(run: KubeflowRun, found: Result | None = None) -> int:
     """Return the exit code that a run that is over means, with what it came to where known."""
     if run.canceled:
         return CANCELED
@@ -80,7 +82,7 @@ def exit_code(run: Run, found: Result | None = None) -> int:
     return GATE_NOT_PASSED if refused else 0
 
 
-def show(run: Run, output: Output = "table", found: Result | None = None) -> None:
+def show(run: KubeflowRun, output: Output = "table", found: Result | None = None) -> None:
     """Print a run, and where it is known what it came to."""
     if output == "json":
         say_json(as_json(run, found))
@@ -96,7 +98,7 @@ def show(run: Run, output: Output = "table", found: Result | None = None) -> Non
         _show_result(run, found, console)
 
 
-def _show_result(run: Run, found: Result, console: Console) -> None:
+def _show_result(run: KubeflowRun, found: Result, console: Console) -> None:
     """Print why a run failed, and its figures where there are any."""
     if run.over and run.state != "SUCCEEDED" and (failure := found.failure):
         console.print(Text(str(failure), "red"), soft_wrap=True)
@@ -111,7 +113,7 @@ def say_json(content: Any) -> None:
     Console(soft_wrap=True, highlight=False, markup=False).print(json.dumps(content, indent=1))
 
 
-def as_json(run: Run, found: Result | None = None) -> dict[str, Any]:
+def as_json(run: KubeflowRun, found: Result | None = None) -> dict[str, Any]:
     """Return a run as plain data; times in ISO 8601."""
     data = asdict(run)
     for part in (data, *data["tasks"]):
@@ -124,7 +126,7 @@ def as_json(run: Run, found: Result | None = None) -> dict[str, Any]:
     return data
 
 
-def run_view(run: Run) -> Group:
+def run_view(run: KubeflowRun) -> Group:
     """Return a run's name, state and id above its tasks, their states and how long each took."""
     state: State = "CANCELED" if run.canceled and run.over else run.state
     head = Text.assemble(f"{one_line(run.name)}  ", _colored(state), f"\n{run.id}")
@@ -142,7 +144,7 @@ def run_view(run: Run) -> Group:
     return Group(head, table) if run.tasks else Group(head)
 
 
-def runs_table(runs: list[Run]) -> Table:
+def runs_table(runs: list[KubeflowRun]) -> Table:
     """Return runs, one a line."""
     table = Table(title="Runs", title_justify="left")
     for name in ("name", "state", "created", "id"):
@@ -168,7 +170,9 @@ def result_table(found: Result) -> Table:
     return table
 
 
-def _line_by_line(kubeflow: Kubeflow, run: Run, console: Console, interval: float) -> Run:
+def _line_by_line(
+    kubeflow: Kubeflow, run: KubeflowRun, console: Console, interval: float
+) -> KubeflowRun:
     """Print each change of a state on a line of its own, for logs."""
     known: Mapping[str, str] = {}
     for now in watch(kubeflow, run.id, interval=interval):
@@ -188,7 +192,7 @@ def _progress(task: Task) -> str:
     return f"{task.state}{done}{tried}"
 
 
-def figures(run: Run) -> Result | None:
+def figures(run: KubeflowRun) -> Result | None:
     """Return what MLflow knows of a run; None: nothing, or it cannot be reached."""
     try:
         return result(run.id)

@@ -16,7 +16,7 @@ from poseline.kubeflow.api import Api, equals
 from poseline.kubeflow.auth import Bearer
 from poseline.kubeflow.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from poseline.kubeflow.package import version_name
-from poseline.kubeflow.runs import Run
+from poseline.kubeflow.runs import KubeflowRun
 from poseline.kubeflow.validation import check_name, check_parameters
 from poseline.log import get_logger
 
@@ -130,7 +130,7 @@ class Kubeflow:
         experiment: str,
         *,
         service_account: str | None = None,
-    ) -> Run:
+    ) -> KubeflowRun:
         """Start a run, unless the experiment has one of exactly this name.
 
         Should two requests make two runs for all that, the older one is kept and the others are
@@ -164,22 +164,22 @@ class Kubeflow:
         for double in others:
             _log.warning("a run was made twice; ended", run=double["run_id"], name=name)
             self.terminate(double["run_id"])
-        return Run.read(first)
+        return KubeflowRun.read(first)
 
-    def run(self, run_id: str) -> Run:
+    def run(self, run_id: str) -> KubeflowRun:
         """Return a run with its tasks.
 
         Raises:
             NotFoundError: There is none.
         """
         path = f"/runs/{quote(run_id, safe='')}"
-        run = Run.read(self.api.get(path, kind=answers.Run))
+        run = KubeflowRun.read(self.api.get(path, kind=answers.Run))
         if run.over and not run.settled:
             time.sleep(_LAG_S)
-            run = Run.read(self.api.get(path, kind=answers.Run))
+            run = KubeflowRun.read(self.api.get(path, kind=answers.Run))
         return run
 
-    def runs(self, experiment: str | None = None, limit: int = 20) -> list[Run]:
+    def runs(self, experiment: str | None = None, limit: int = 20) -> list[KubeflowRun]:
         """Return the newest runs, of an experiment or of all."""
         query: dict[str, Any] = {"sort_by": "created_at desc", "namespace": self.namespace}
         if experiment:
@@ -188,7 +188,7 @@ class Kubeflow:
                 return []
             query = {"sort_by": "created_at desc", "experiment_id": found["experiment_id"]}
         pages = self.api.pages("/runs", "runs", query | {"page_size": min(limit, 100)})
-        return [Run.read(run) for run, _ in zip(pages, range(limit), strict=False)]
+        return [KubeflowRun.read(run) for run, _ in zip(pages, range(limit), strict=False)]
 
     def terminate(self, run_id: str) -> bool:
         """End a run.
@@ -242,7 +242,7 @@ class Kubeflow:
         """Yield the server's pipelines, as the API shows them."""
         return self.api.pages("/pipelines", "pipelines", {"namespace": self.namespace})
 
-    def version_spec(self, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    def version_spec(self, run: KubeflowRun) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the pipeline that a run is of, and its Kubernetes part.
 
         Raises:

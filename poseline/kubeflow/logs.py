@@ -14,7 +14,7 @@ from poseline import store
 from poseline.errors import BackendError, StoreError
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.errors import RefusedError
-from poseline.kubeflow.runs import Run
+from poseline.kubeflow.runs import KubeflowRun
 from poseline.kubeflow.tasks import Task
 from poseline.log import get_logger
 
@@ -42,7 +42,7 @@ class Log:
 
 
 def logs(
-    kubeflow: Kubeflow, run: Run, task: str | None = None, artifacts: str = ""
+    kubeflow: Kubeflow, run: KubeflowRun, task: str | None = None, artifacts: str = ""
 ) -> Iterator[Log]:
     """Yield the logs of a run's tasks.
 
@@ -76,7 +76,7 @@ def default_artifacts() -> str:
     return _ARTIFACTS if named else ""
 
 
-def command(run: Run, namespace: str | None) -> str:
+def command(run: KubeflowRun, namespace: str | None) -> str:
     """Return the kubectl command that shows all logs of a run whose pods exist."""
     where = namespace or "kubeflow"
     return f"kubectl -n {where} logs -l pipeline/runid={run.id} -c main --prefix --tail=-1"
@@ -90,7 +90,7 @@ class _Version:
     templates: Mapping[str, str]
 
 
-def _version(kubeflow: Kubeflow, run: Run) -> _Version:
+def _version(kubeflow: Kubeflow, run: KubeflowRun) -> _Version:
     """Return what is known of the pipeline that a run is of; nothing where it was deleted."""
     try:
         spec, platform = kubeflow.version_spec(run)
@@ -128,7 +128,7 @@ def template_of(task: Mapping[str, Any], kubernetes: Mapping[str, Any]) -> str:
     return f"metadata-{annotations}-{labels}-{retried}{_TEMPLATE}"
 
 
-def _served(kubeflow: Kubeflow, run: Run, task: Task, template: str) -> Iterator[Log]:
+def _served(kubeflow: Kubeflow, run: KubeflowRun, task: Task, template: str) -> Iterator[Log]:
     """Yield what the server has: it takes the name of a pod, or in older versions a node's id."""
     for node in task.pods:
         flow, _, digest = node.rpartition("-")

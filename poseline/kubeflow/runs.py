@@ -21,7 +21,7 @@ _UNSETTLED = ("PENDING", "RUNNING", "CANCELING")
 
 
 @dataclass(frozen=True)
-class Run:
+class KubeflowRun:
     """A run of a pipeline.
 
     Attributes:
@@ -68,7 +68,7 @@ class Run:
         return self.over or self.state == "CANCELING"
 
     @classmethod
-    def read(cls, answer: Mapping[str, Any]) -> Run:
+    def read(cls, answer: Mapping[str, Any]) -> KubeflowRun:
         """Read what the API says about a run."""
         state = _state(answer.get("state"))
         history = [entry.get("state") for entry in answer.get("state_history", [])]

@@ -24,7 +24,7 @@ from poseline.kubeflow.errors import NotFoundError
 from poseline.kubeflow.package import configure, pipeline_name, read_package
 from poseline.kubeflow.parameters import parameters
 from poseline.kubeflow.platform import Platform
-from poseline.kubeflow.runs import Run
+from poseline.kubeflow.runs import KubeflowRun
 from poseline.log import get_logger
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
@@ -34,7 +34,7 @@ IN_CLUSTER = "http://ml-pipeline.kubeflow:8888"
 
 
 @dataclass(frozen=True)
-class Order:
+class RunRequest:
     """What is to run: a package for one cluster, with its parameters.
 
     Attributes:
@@ -87,7 +87,7 @@ def connect(
     )
 
 
-def order(
+def run_request(
     package: str,
     mode: OperationMode | None,
     *,
@@ -95,7 +95,7 @@ def order(
     settings: Sequence[str] = (),
     platform: Path | None = None,
     experiment: str = "Default",
-) -> Order:
+) -> RunRequest:
     """Check everything that a run needs; nothing is sent.
 
     Args:
@@ -111,10 +111,10 @@ def order(
     """
     settled = read_platform(platform) if platform else Platform()
     checked = parameters(package, mode, config, settings)
-    return Order(configure(package, settled), checked, experiment, settled.service_account)
+    return RunRequest(configure(package, settled), checked, experiment, settled.service_account)
 
 
-def submit(kubeflow: Kubeflow, what: Order, name: str | None = None) -> Run:
+def submit(kubeflow: Kubeflow, what: RunRequest, name: str | None = None) -> KubeflowRun:
     """Upload the package where it is missing, and start a run.
 
     Args:
@@ -139,7 +139,7 @@ def submit(kubeflow: Kubeflow, what: Order, name: str | None = None) -> Run:
 
 
 def schedule(
-    kubeflow: Kubeflow, what: Order, cron: str, name: str | None = None
+    kubeflow: Kubeflow, what: RunRequest, cron: str, name: str | None = None
 ) -> schedules.Outcome:
     """Make a pipeline recur; one schedule of a name, replaced where it differs.
 
@@ -200,7 +200,7 @@ def read_platform(path: Path) -> Platform:
         raise ConfigError(problems_of(error, Platform, data), str(path)) from None
 
 
-def _uploaded(kubeflow: Kubeflow, what: Order) -> Version:
+def _uploaded(kubeflow: Kubeflow, what: RunRequest) -> Version:
     about = str(read_package(what.package)["pipelineInfo"].get("description", ""))
     return kubeflow.pipeline_version(what.pipeline, what.package, about)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.errors import UnreachableError
-from poseline.kubeflow.runs import Run
+from poseline.kubeflow.runs import KubeflowRun
 from poseline.log import get_logger
 
 _log = get_logger(__name__)
@@ -16,7 +16,7 @@ _log = get_logger(__name__)
 
 def watch(
     kubeflow: Kubeflow, run_id: str, *, interval: float = 5, outage: float = 1800
-) -> Iterator[Run]:
+) -> Iterator[KubeflowRun]:
     """Yield a run each time that it is looked at, until it is over.
 
     KFP ends a run that was terminated as FAILED, and may leave no trace of it in its history: a

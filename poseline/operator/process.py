@@ -21,7 +21,7 @@ from poseline.kubeflow.submission import read_platform
 from poseline.log import get_logger
 from poseline.operator import pipeline_publisher
 from poseline.operator.api.kinds import EXPERIMENT, GROUP, SCHEDULE, SCHEDULE_LABEL, VERSION
-from poseline.operator.experiments.reconciler import Experiments
+from poseline.operator.experiments.reconciler import ExperimentReconciler
 from poseline.operator.experiments.runs import Runs
 from poseline.operator.permission import Permission, read_allowed
 from poseline.operator.runtime import cluster, http, metrics
@@ -29,10 +29,10 @@ from poseline.operator.runtime.leader_election import Election
 from poseline.operator.runtime.queue import Key, Queue
 from poseline.operator.runtime.workers import Workers
 from poseline.operator.schedules import declared
-from poseline.operator.schedules.reconciler import Schedules
+from poseline.operator.schedules.reconciler import ScheduleReconciler
 from poseline.operator.settings import Settings
 
-_LEAVE_S = 20.0  # for looks under way; a pod has 30 s to end
+_LEAVE_S = 20.0  # for reconciliations under way; a pod has 30 s to end
 _SETTLES = 6
 _log = get_logger(__name__)
 
@@ -76,11 +76,13 @@ class _Process:
         )
         leads = self._election.leads if settings.leader_election else lambda: True
         self._platform = platform
-        looks = {
-            EXPERIMENT.name: Experiments(self._cluster, settings, platform, leads, allow).look,
-            SCHEDULE.name: Schedules(self._cluster, leads, Permission(platform, allow)).look,
+        experiments = ExperimentReconciler(self._cluster, settings, platform, leads, allow)
+        schedules = ScheduleReconciler(self._cluster, leads, Permission(platform, allow))
+        reconcilers = {
+            EXPERIMENT.name: experiments.reconcile,
+            SCHEDULE.name: schedules.reconcile,
         }
-        self._workers = Workers(self._queue, looks, settings.workers)
+        self._workers = Workers(self._queue, reconcilers, settings.workers)
         self._watching, self._ended = threading.Event(), threading.Event()
 
     async def main(self) -> int:

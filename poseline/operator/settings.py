@@ -28,12 +28,12 @@ class Settings:
         schedules_file: YAML of schedules to make in the own namespace: a list of name and spec.
         pipelines: Folder of the compiled pipelines; None: those that came with the library.
         publish_pipelines: Put them into Kubeflow's list, so that its form can start them.
-        poll_seconds: Time between two looks at an active run, give or take a fifth.
+        poll_seconds: Time between two checks of an active run, give or take a fifth.
         settle_seconds: Time that a request whose answer was lost may still take effect; longer
             than the time-outs of KFP's API server and of what is before it, and at least six
             times `kubeflow_timeout`.
         deletion_seconds: Most time that a deleted experiment waits for KFP to stop its run.
-        workers: Experiments that are looked at side by side.
+        workers: Objects that are reconciled in parallel.
         listen: Address and port of /healthz, /readyz and /metrics.
         lease_seconds: Time after which a silent leader has lost its lease.
         leader_election: Off: this replica leads, whoever else runs.

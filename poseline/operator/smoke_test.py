@@ -37,7 +37,7 @@ def run(
 
     Raises:
         ConfigError: The file is no PoseExperiment.
-        BackendError: It failed, or took too long; it is left to be looked at.
+        BackendError: It failed, or took too long; it is kept for inspection.
     """
     body = _read(manifest)
     body["metadata"]["name"] += f"-{secrets.token_hex(3)}"
@@ -51,7 +51,7 @@ def run(
             raise BackendError(f"{namespace}/{name} was deleted", "run it again")
         status: dict[str, Any] = found.get("status", {})
         before, phase = phase, status.get("phase", "")
-        if (now := _told(status)) != seen:
+        if (now := _progress(status)) != seen:
             _log.info("experiment", name=name, phase=now)
             seen = now
         if phase == "Failed":
@@ -67,10 +67,10 @@ def run(
     raise BackendError(f"{namespace}/{name} has not ended after {timeout:g} s: {seen}", hint)
 
 
-def _told(status: dict[str, Any]) -> str:
+def _progress(status: dict[str, Any]) -> str:
     """Return where an experiment is, and which server does not answer."""
     if not status:
-        return "no operator has looked at it"
+        return "no operator has reconciled it yet"
     lost = [c["message"] for c in status.get("conditions", []) if c["reason"] == NO_ANSWER]
     place = f"{status.get('phase', 'New')} {status.get('stage', '')}".strip()
     return "; ".join(dict.fromkeys([place, *lost]))

@@ -165,9 +165,9 @@ def labels(runs: Sequence[RunDirectory]) -> list[str]:
     ]
     keys = dict.fromkeys(key for settings in found for key in settings)
     differ = [k for k in keys if any(settings.get(k) != found[0].get(k) for settings in found)]
-    told = [_told(settings, differ) for settings in found]
-    if len(set(told)) == len(told) and 0 < len(differ) <= _MOST_SETTINGS:
-        return told
+    rows = [_row_of(settings, differ) for settings in found]
+    if len(set(rows)) == len(rows) and 0 < len(differ) <= _MOST_SETTINGS:
+        return rows
     folders = [run.folder.name for run in runs]
     return folders if len(set(folders)) == len(folders) else [str(run.folder) for run in runs]
 
@@ -203,5 +203,5 @@ def _manifest(folder: Path) -> Manifest | None:
         return None
 
 
-def _told(settings: Mapping[str, Any], keys: Iterable[str]) -> str:
+def _row_of(settings: Mapping[str, Any], keys: Iterable[str]) -> str:
     return ", ".join(f"{key.rpartition('.')[2]} {settings.get(key, 'not set')}" for key in keys)

@@ -25,7 +25,7 @@ _THRESHOLD, _THRESHOLD_OF_LOGITS = 0.15, 0.25
 
 
 @dataclass(frozen=True)
-class Found:
+class Detections:
     """The persons that a model sees in one picture.
 
     Attributes:
@@ -94,7 +94,7 @@ class Decoder:
         first, second = self._runtime.output_shapes[self._fitting[0]]
         return second < first
 
-    def see(self, images: Array) -> list[Found]:
+    def predict(self, images: Array) -> list[Detections]:
         """Return the persons of each picture of a batch.
 
         Args:
@@ -110,7 +110,7 @@ class Decoder:
             outputs[place] = mean(outputs[place], back)
         return self.decode(outputs)
 
-    def decode(self, outputs: list[Array]) -> list[Found]:
+    def decode(self, outputs: list[Array]) -> list[Detections]:
         """Return the persons of each picture of a batch from the model's outputs."""
         first = outputs[self._fitting[0]]
         if self._type == "heatmaps_spe":
@@ -134,7 +134,7 @@ class Decoder:
             confidence = points[:, 2:3] if points.shape[1] > 2 else np.ones((len(points), 1))
         return np.concatenate([as_shares(places, self._size, "keypoints"), confidence], axis=1)
 
-    def _yolo(self, candidates: Array) -> Found:
+    def _yolo(self, candidates: Array) -> Detections:
         """YOLO-pose: (5 + 3K, anchors): cx, cy, w, h, score, then x, y, score a keypoint.
 
         Transposed ones and those without suppression, (300, 6 + 3K) with corners and a class, too.
@@ -157,7 +157,7 @@ class Decoder:
             order = np.asarray(kept, int).ravel()[:limit]
         points = rows[order, channels - 3 * self._keypoints :].reshape(-1, self._keypoints, 3)
         places = as_shares(points[..., :2], self._size, "keypoints")
-        return Found(np.concatenate([places, points[..., 2:]], axis=2), rows[order, 4])
+        return Detections(np.concatenate([places, points[..., 2:]], axis=2), rows[order, 4])
 
 
 def as_shares(values: Array, size: tuple[int, ...], what: str) -> Array:
@@ -193,8 +193,8 @@ def _mean(first: Array, second: Array) -> Array:
     return np.asarray((first + second) / 2)
 
 
-def _single(points: Array) -> Found:
-    return Found(points[None], np.asarray([points[:, 2].mean()]))
+def _single(points: Array) -> Detections:
+    return Detections(points[None], np.asarray([points[:, 2].mean()]))
 
 
 def _expected(kind: str, count: int) -> str:

@@ -25,7 +25,7 @@ from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
 from poseline.runtime import Runtime, check_channels, input_rescaling, open_model
 from poseline.runtime.compared import ComparedRuntime
-from poseline.runtime.pose_decoder import Decoder, Found
+from poseline.runtime.pose_decoder import Decoder, Detections
 from poseline.runtime.tflm import TFLMRuntime
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
@@ -66,17 +66,17 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     host = open_model(inputs["model"], config.general.num_threads_tflite)
     runtime = _targeted(config, inputs["model"], host)
     check_channels(runtime, config.preprocessing.color_mode)
-    seen = _look(config, runtime, inputs["test"], samples, points)
-    similarity = _similarity(seen, points)
+    predictions = _predict(config, runtime, inputs["test"], samples, points)
+    similarity = _similarity(predictions, points)
     scores = nanmean(similarity, axis=1)
-    distances = normalized_distance(seen.predicted, seen.truth, seen.boxes)
+    distances = normalized_distance(predictions.predicted, predictions.truth, predictions.boxes)
     per_keypoint = dict(zip(points.names, map(float, nanmean(similarity, axis=0)), strict=True))
     metrics = {"oks": float(nanmean(scores)), "pck": pck(distances)}
-    precision = coco.evaluate(seen.coco, seen.results, points)
+    precision = coco.evaluate(predictions.coco, predictions.results, points)
     metrics |= precision.figures
-    times = {"pictures_per_s": len(samples) / max(seen.seconds, 1e-9)}
+    times = {"pictures_per_s": len(samples) / max(predictions.seconds, 1e-9)}
     if isinstance(runtime, ComparedRuntime):
-        on_host = _look(config, host, inputs["test"], samples, points)
+        on_host = _predict(config, host, inputs["test"], samples, points)
         metrics["host_oks"] = float(nanmean(nanmean(_similarity(on_host, points), axis=1)))
         metrics["largest_difference"] = runtime.largest_difference
     calibrated = runtime.metadata.calibrated if runtime.metadata else None
@@ -92,7 +92,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     with output_folder(out, "evaluate", sources=inputs.values()) as work:
         write_atomic(work / METRICS, json.dumps(metrics | {"oks_per_keypoint": per_keypoint}))
         write_atomic(work / TIMES, json.dumps(times))
-        write_atomic(work / PREDICTIONS, json.dumps(seen.results))
+        write_atomic(work / PREDICTIONS, json.dumps(predictions.results))
         plots.plot_keypoints(
             points.names, {runtime.format: list(per_keypoint.values())}, work / BARS
         )
@@ -129,13 +129,15 @@ def _targeted(config: Config, model: Path, host: Runtime) -> Runtime:
     return ComparedRuntime(TFLMRuntime(model), host)
 
 
-def _similarity(seen: _Seen, points: KeypointSet) -> Any:
+def _similarity(predictions: _Predictions, points: KeypointSet) -> Any:
     """Return the similarity of each keypoint of each picture: (N, K)."""
-    return keypoint_similarity(seen.predicted, seen.truth, seen.areas, points.sigmas)
+    return keypoint_similarity(
+        predictions.predicted, predictions.truth, predictions.areas, points.sigmas
+    )
 
 
 @dataclass
-class _Seen:
+class _Predictions:
     """A test set beside what the model saw in it; coordinates in px of the pictures."""
 
     predicted: Any
@@ -147,9 +149,9 @@ class _Seen:
     seconds: float = 0.0
 
 
-def _look(
+def _predict(
     config: Config, runtime: Runtime, root: Path, samples: Sequence[Sample], points: KeypointSet
-) -> _Seen:
+) -> _Predictions:
     decoder = Decoder(runtime, config)
     preprocessing = config.preprocessing.model_copy(
         update={"rescaling": input_rescaling(runtime, config.preprocessing.rescaling)}
@@ -160,7 +162,7 @@ def _look(
     bar = tqdm(total=len(samples), desc="evaluate", disable=not sys.stderr.isatty(), leave=False)
     for images, labels in batches.as_numpy_iterator():
         started = time.perf_counter()
-        outputs = decoder.see(images)
+        outputs = decoder.predict(images)
         spent += time.perf_counter() - started
         transform = Transform.of(
             labels[:, -1, :2], runtime.input_shape, config.preprocessing.resizing.aspect_ratio
@@ -171,32 +173,32 @@ def _look(
             )
             keypoints = persons.keypoints.astype(np.float64)
             keypoints[..., :2] = single.to_picture(keypoints[..., :2])
-            found.append(Found(keypoints, persons.scores))
+            found.append(Detections(keypoints, persons.scores))
             sizes.append((int(labels[index, -1, 0]), int(labels[index, -1, 1])))
         bar.update(len(images))
     bar.close()
     names = [sample.image.relative_to(root).as_posix() for sample in samples]
-    return replace(_gather(names, sizes, poses, found, points), seconds=spent)
+    return replace(_collect(names, sizes, poses, found, points), seconds=spent)
 
 
-def _gather(
+def _collect(
     names: list[str],
     sizes: list[tuple[int, int]],
     poses: list[Poses],
-    found: list[Found],
+    found: list[Detections],
     points: KeypointSet,
-) -> _Seen:
+) -> _Predictions:
     boxes, keypoints, results = [], [], []
     count = len(points)
     predicted = np.full((len(poses), count, 2), np.inf)
     truth, areas = np.zeros((len(poses), count, 3)), np.zeros(len(poses))
     sides = np.ones((len(poses), 2))
-    for index, (size, people, seen) in enumerate(zip(sizes, poses, found, strict=True)):
+    for index, (size, people, predictions) in enumerate(zip(sizes, poses, found, strict=True)):
         scale = np.array(size, np.float64)
         corners = (people.boxes[:, :2] - people.boxes[:, 2:] / 2) * scale
         boxes.append(np.concatenate([corners, people.boxes[:, 2:] * scale], axis=1))
         keypoints.append(people.keypoints * np.array([*scale, 1]))
-        for person, score in zip(seen.keypoints, seen.scores, strict=True):
+        for person, score in zip(predictions.keypoints, predictions.scores, strict=True):
             results.append(
                 {
                     "image_id": index + 1,
@@ -211,12 +213,13 @@ def _gather(
         largest = people.largest()
         truth[index], sides[index] = keypoints[-1][largest], boxes[-1][largest, 2:]
         areas[index] = sides[index].prod()
-        if len(seen.scores):
-            several = np.repeat(truth[index : index + 1], len(seen.scores), axis=0)
-            area = np.repeat(areas[index], len(seen.scores))
+        if len(predictions.scores):
+            several = np.repeat(truth[index : index + 1], len(predictions.scores), axis=0)
+            area = np.repeat(areas[index], len(predictions.scores))
             match = nanmean(
-                keypoint_similarity(seen.keypoints[..., :2], several, area, points.sigmas), axis=1
+                keypoint_similarity(predictions.keypoints[..., :2], several, area, points.sigmas),
+                axis=1,
             )
-            predicted[index] = seen.keypoints[int(np.argmax(np.nan_to_num(match))), :, :2]
+            predicted[index] = predictions.keypoints[int(np.argmax(np.nan_to_num(match))), :, :2]
     reference = coco.ground_truth(sizes, boxes, keypoints, points)
-    return _Seen(predicted, truth, areas, sides, reference, results)
+    return _Predictions(predicted, truth, areas, sides, reference, results)

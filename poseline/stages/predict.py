@@ -79,7 +79,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 runtime.input_shape,
                 preprocessing.resizing.aspect_ratio,
             )
-            (found,) = decoder.see(ready[None])
+            (found,) = decoder.predict(ready[None])
             shown = _colour(stored)
             name = path.relative_to(root).as_posix() if root.is_dir() else path.name
             for person, score in zip(found.keypoints, found.scores, strict=True):

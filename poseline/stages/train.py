@@ -24,9 +24,9 @@ from poseline.store.manifest import content_hash, remove_halves
 from poseline.training import checkpoint, folder, history, keras_factory
 from poseline.training.fast_model import make_twin
 from poseline.training.folder import BESTS, HISTORY, LAST, best_name
-from poseline.training.initialization import Start, find_start
-from poseline.training.preemption import Termination
-from poseline.training.remote_checkpoint import Identity, Mirror
+from poseline.training.initialization import Initialization, initialize
+from poseline.training.preemption import Preemption
+from poseline.training.remote_checkpoint import Identity, RemoteCheckpoint
 from poseline.training.tensorflow_setup import prepare
 from poseline.training.trainer import Trainer, log_line
 
@@ -79,7 +79,7 @@ def run(
     prepare(config.general)
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)
-    start = find_start(config, training, inputs, out)
+    start = initialize(config, training, inputs, out)
     shape = tuple(start.model.input_shape[1:])
     batches = TrainingSet(samples, config, shape, training.batch_size, start.state.seed or 0)
     validation = evaluation_batches(
@@ -92,7 +92,7 @@ def run(
     )
     trainer = _trainer(config, start, steps=len(batches))
     metadata = _metadata(config, start, inputs["training"])
-    termination = Termination(mirror.close if mirror else lambda _: None)
+    termination = Preemption(mirror.close if mirror else lambda _: None)
     writer = _Writer(
         config, trainer, metadata, out, logs or out / "logs", on_epoch, mirror, termination
     )
@@ -135,13 +135,13 @@ def _exported(config: Config, out: Path) -> Path | None:
     return Path(path) / best_name(training.model_format)
 
 
-def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> Mirror:
+def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> RemoteCheckpoint:
     """Bring the checkpoint that is at `uri` to `out`, where it is further on than what is there."""
     slice_hash = config_hash(config.slice("train"))
     known = {name: content_hash(path) for name, path in inputs.items()}
     state = checkpoint.read_state(out / LAST) if (out / LAST).is_file() else None
     done = state.epoch if state and state.config_hash == slice_hash else 0
-    mirror = Mirror(uri, Identity(slice_hash, known), out / ".mirror")
+    mirror = RemoteCheckpoint(uri, Identity(slice_hash, known), out / ".mirror")
     mirror.restore(out, LAST, done)
     return mirror
 
@@ -158,7 +158,7 @@ def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence
     return samples, held_out
 
 
-def _trainer(config: Config, start: Start, steps: int) -> Trainer:
+def _trainer(config: Config, start: Initialization, steps: int) -> Trainer:
     twin = make_twin(start.model, steps)
     optimizer = keras_factory.optimizer(start.training)
     twin.compile(optimizer=optimizer, loss="mse")
@@ -186,7 +186,7 @@ def decoding_of(training: Training, activation: FinalActivation = "sigmoid") -> 
     return "quadratic" if training.heatmaps.target == "gaussian" else "argmax"
 
 
-def _metadata(config: Config, start: Start, data: Path) -> ModelMetadata:
+def _metadata(config: Config, start: Initialization, data: Path) -> ModelMetadata:
     model = start.model
     points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
     return ModelMetadata(
@@ -221,8 +221,8 @@ class _Writer:
         out: Path,
         logs: Path,
         on_epoch: OnEpoch | None,
-        mirror: Mirror | None,
-        termination: Termination,
+        mirror: RemoteCheckpoint | None,
+        termination: Preemption,
     ) -> None:
         self._mirror, self._termination = mirror, termination
         self._config, self._trainer, self._metadata, self._out = config, trainer, metadata, out

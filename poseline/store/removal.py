@@ -22,7 +22,7 @@ def remove(uri: str) -> None:
     if place.scheme == "s3":
         from poseline.store import s3_client
 
-        with s3_client.told(uri):
+        with s3_client.translate_errors(uri):
             s3_client.client().delete_object(Bucket=place.bucket, Key=place.path)
     elif place.scheme == "file":
         path = Path(place.path)

@@ -16,7 +16,7 @@ from poseline.errors import StoreError
 from poseline.store.cache import Cache, disk_errors
 from poseline.store.manifest import MANIFEST, Manifest
 from poseline.store.progress import bar
-from poseline.store.s3_client import THREADS, client, told
+from poseline.store.s3_client import THREADS, client, translate_errors
 from poseline.store.uri import safe_key
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def download(
         StoreError: Names what is missing, denied, changed, damaged or full.
     """
     shown = f"s3://{bucket}/{key}"
-    with told(shown), disk_errors(shown, cache.folder):
+    with translate_errors(shown), disk_errors(shown, cache.folder):
         s3 = client()
         single, found = _find(s3, bucket, key)
         identity = (s3.meta.endpoint_url, bucket)
@@ -114,7 +114,7 @@ def upload(path: Path, bucket: str, key: str, *, progress: bool = True) -> None:
     from poseline.store import multipart
 
     shown = f"s3://{bucket}/{key}"
-    with told(shown), disk_errors(str(path), path.parent):
+    with translate_errors(shown), disk_errors(str(path), path.parent):
         files = {key: path} if path.is_file() else dict(_below(path, key))
         s3 = client()
         listed = _list(s3, bucket, key) if path.is_dir() else filter(None, [_head(s3, bucket, key)])
@@ -133,7 +133,7 @@ def upload(path: Path, bucket: str, key: str, *, progress: bool = True) -> None:
 
 def exists(bucket: str, key: str) -> bool:
     """Tell whether there is an object of that key, or anything below that prefix."""
-    with told(f"s3://{bucket}/{key}"):
+    with translate_errors(f"s3://{bucket}/{key}"):
         s3 = client()
         if key and _head(s3, bucket, key):
             return True
@@ -144,7 +144,7 @@ def exists(bucket: str, key: str) -> bool:
 
 def listing(bucket: str, key: str) -> dict[str, str]:
     """Return the ETag and size of each object below a prefix, or of the object of that key."""
-    with told(f"s3://{bucket}/{key}"):
+    with translate_errors(f"s3://{bucket}/{key}"):
         _, found = _find(client(), bucket, key)
     return {name: f"{entry.etag} {entry.size}" for name, entry in found.items()}
 

@@ -108,7 +108,7 @@ _REASONS = {
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
+def translate_errors(place: str) -> Iterator[None]:
     """Turn what boto3 raises into a StoreError that names the cause and never a secret."""
     from boto3.exceptions import Boto3Error
     from botocore import exceptions as boto

@@ -23,7 +23,7 @@ _log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Packed:
+class ConvertedDataset:
     """A packed set.
 
     Attributes:
@@ -46,7 +46,7 @@ class Packed:
         return f"{self.place or artifact}/{part}"
 
 
-def convert_and_pack(config: Config, source: str, content: str, out: str) -> Packed:
+def convert_and_pack(config: Config, source: str, content: str, out: str) -> ConvertedDataset:
     """Convert a COCO set and pack it into shards.
 
     Args:
@@ -97,7 +97,7 @@ def _there(place: str) -> dict[str, Index]:
     return found if "train" in found else {}
 
 
-def _shown(indices: Mapping[str, Index], place: str | None, out: Path) -> Packed:
+def _shown(indices: Mapping[str, Index], place: str | None, out: Path) -> ConvertedDataset:
     shown: dict[str, Any] = {"uri": place} if place else {}
     for part, index in indices.items():
         if place:
@@ -109,4 +109,4 @@ def _shown(indices: Mapping[str, Index], place: str | None, out: Path) -> Packed
             f"{part}_mb": round(sum(shard.size for shard in index.shards) / 1e6, 1),
             "keypoints": index.keypoints,
         }
-    return Packed(tuple(indices), place, shown)
+    return ConvertedDataset(tuple(indices), place, shown)

@@ -35,7 +35,7 @@ from poseline.tasks.artifacts import (
     show,
     uri_of,
 )
-from poseline.tasks.errors import left_failure, patiently, told
+from poseline.tasks.errors import exit_with_error_code, left_failure, retry_storage
 from poseline.tasks.final_status import FinalStatus
 from poseline.tasks.parameters import (
     DataSources,
@@ -62,7 +62,7 @@ _ENDS = {
 }
 
 
-@told
+@exit_with_error_code
 def resolve(
     chain: str, config: str, form: Mapping[str, Any], variant: Mapping[str, Any]
 ) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def resolve(
         The slice of each of `STAGES`, empty where the chain has no such stage; what
         `dataset-convert` gets; and what each task must know of its run.
     """
-    found = patiently(resolved)(config, cast(OperationMode, chain), {**form, **variant})
+    found = retry_storage(resolved)(config, cast(OperationMode, chain), {**form, **variant})
     run = RunReference(
         mlflow=mask(found.config.mlflow.uri),  # credentials come from the platform's secret
         project=found.config.general.project_name,
@@ -90,7 +90,7 @@ def resolve(
     return (*slices, data.text(), run.text())
 
 
-@told
+@exit_with_error_code
 def convert(config: str, data: str, dataset: Artifact) -> tuple[str, ...]:
     """Convert and pack a COCO set; any other set is passed on as it is.
 
@@ -101,7 +101,7 @@ def convert(config: str, data: str, dataset: Artifact) -> tuple[str, ...]:
     if named.source:
         from poseline.tasks.conversion import convert_and_pack
 
-        packed = patiently(convert_and_pack)(
+        packed = retry_storage(convert_and_pack)(
             _config(config), named.source, named.content["source"], dataset.path
         )
         dataset.metadata.update(packed.shown)
@@ -121,13 +121,13 @@ def convert(config: str, data: str, dataset: Artifact) -> tuple[str, ...]:
     )
 
 
-@told
+@exit_with_error_code
 def import_model(data: str, model: Artifact) -> None:
     """Bring the model that a chain starts from, with its sidecar, among the artifacts."""
     import shutil
 
     uri = DataSources.read(data).sources["model"]
-    source = patiently(store.fetch)(uri)
+    source = retry_storage(store.fetch)(uri)
     if not source.is_file():
         raise StoreError(f"{uri} is no file", "check general.model_path")
     out = Path(model.path)
@@ -139,7 +139,7 @@ def import_model(data: str, model: Artifact) -> None:
     model.metadata.update(model_shown(out / source.name))
 
 
-@told
+@exit_with_error_code
 def train(
     config: str, inputs: str, run: str, model: Artifact, metrics: Artifact, page: Artifact
 ) -> None:
@@ -152,7 +152,7 @@ def train(
     show(metrics, result)
 
 
-@told
+@exit_with_error_code
 def quantize(
     config: str,
     inputs: str,
@@ -170,7 +170,7 @@ def quantize(
     show(metrics, result)
 
 
-@told
+@exit_with_error_code
 def evaluate(
     step: str,
     config: str,
@@ -189,7 +189,7 @@ def evaluate(
     return Figures.of(result, RunReference.read(run)).text()
 
 
-@told
+@exit_with_error_code
 def predict(
     config: str, inputs: str, run: str, model: Artifact, poses: Artifact, page: Artifact
 ) -> None:
@@ -199,7 +199,7 @@ def predict(
     poses.metadata.update({k: float(v) for k, v in result.metrics.items()})
 
 
-@told
+@exit_with_error_code
 def benchmark(
     config: str,
     run: str,
@@ -215,7 +215,7 @@ def benchmark(
     return Figures.of(result, RunReference.read(run)).text()
 
 
-@told
+@exit_with_error_code
 def export(config: str, run: str, model: Artifact, exported: Artifact, page: Artifact) -> None:
     """Export a model where the config asks for it; `page` says what the firmware gets."""
     if not read_slice(config):
@@ -228,7 +228,7 @@ def export(config: str, run: str, model: Artifact, exported: Artifact, page: Art
     exported.metadata["archive"] = result.files["export"].name
 
 
-@told
+@exit_with_error_code
 def gate(
     config: str,
     inputs: str,
@@ -256,7 +256,7 @@ def gate(
     verdict.metadata.update({k: float(v) for k, v in result.metrics.items()})
 
 
-@told
+@exit_with_error_code
 def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact) -> None:
     """Compare the models of a sweep.
 
@@ -278,7 +278,7 @@ def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact
             write_atomic(Path(shown.path), (out / name).read_text(encoding="utf-8"))
 
 
-@told
+@exit_with_error_code
 def finish(
     chain: str, config: str, form: Mapping[str, Any], state: str, message: str, summary: Artifact
 ) -> None:
@@ -326,7 +326,7 @@ def _run(
     tracked = f"{name} ({where.variant})" if where.variant else name
     left = Path(out.path) / "mlflow"
     with chain_tracker(where, out, left) as tracker:
-        given = {name: patiently(local_input)(str(uri)) for name, uri in inputs.items()}
+        given = {name: retry_storage(local_input)(str(uri)) for name, uri in inputs.items()}
         result = run_tracked(
             tracker, Step(tracked, stage), config, given, Path(out.path), **options
         )
@@ -337,7 +337,7 @@ def _run(
         report.write({name: result.out}, written_out, where.project, Path(page.path))
     if where.output and "model" in result.files:
         place = "/".join((where.output.rstrip("/"), chain_of(out), tracked.replace("/", "-")))
-        patiently(store.publish)(result.out, place)
+        retry_storage(store.publish)(result.out, place)
         out.metadata["published"] = place
     return result
 

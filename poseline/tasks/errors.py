@@ -33,14 +33,14 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NAMES = {"convert": "dataset-convert", "import_model": "import-model"}
 _log = log.get_logger(__name__)
 
-patiently = stamina.retry(
+retry_storage = stamina.retry(
     on=StoreAwayError, attempts=8, timeout=600, wait_initial=2.0, wait_max=90.0
 )
 """Faults of the storage that may mend themselves are repeated here: Argo, as KFP sets it up, starts
 a new pod only where one was lost, and not where a task failed."""
 
 
-def told(function: Callable[P, R]) -> Callable[P, R]:
+def exit_with_error_code(function: Callable[P, R]) -> Callable[P, R]:
     """Let a task end with the exit code of its error, and with its remedy instead of a trace.
 
     The error goes to the chain's run in MLflow as well, where `poseline pipelines status`, the

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 
-class Packed:
+class FlatVariables:
     """A vector that stands in for variables while it is worked on.
 
     Attributes:

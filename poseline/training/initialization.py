@@ -30,7 +30,7 @@ _FREE = ("batch_size", "epochs", "callbacks")
 
 
 @dataclass
-class Start:
+class Initialization:
     """Where a training begins.
 
     Attributes:
@@ -48,7 +48,9 @@ class Start:
     activation: FinalActivation = "sigmoid"
 
 
-def find_start(config: Config, training: Training, inputs: Mapping[str, Path], out: Path) -> Start:
+def initialize(
+    config: Config, training: Training, inputs: Mapping[str, Path], out: Path
+) -> Initialization:
     """Find what a training starts from.
 
     Args:
@@ -65,7 +67,7 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
     own, slice_hash = out / LAST, config_hash(config.slice("train"))
     if own.is_file() and (state := checkpoint.read_state(own)) and state.config_hash == slice_hash:
         settings = Training.model_validate(state.training | _free(training))
-        return Start(load_keras(own), settings, state, own, _activation(own))
+        return Initialization(load_keras(own), settings, state, own, _activation(own))
     if "resume" in inputs:
         source = checkpoint.resumable(inputs["resume"])
         state = checkpoint.read_state(source)
@@ -78,7 +80,7 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
         state.config_hash, state.stopped = slice_hash, False
         _take_best(source, out, state)
         resumed = _resumed(training, state)
-        return Start(load_keras(source), resumed, state, source, _activation(source))
+        return Initialization(load_keras(source), resumed, state, source, _activation(source))
     if "model" in inputs:
         model = _fine_tuned(load_keras(inputs["model"]), config)
         activation = _activation(inputs["model"])
@@ -92,7 +94,7 @@ def find_start(config: Config, training: Training, inputs: Mapping[str, Path], o
         raise ConfigError([Problem("training.model", "nothing", "a model to train")])
     _freeze(model, training)
     seed = config.general.global_seed
-    return Start(
+    return Initialization(
         model,
         training,
         TrainingState(

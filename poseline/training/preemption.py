@@ -25,7 +25,7 @@ class TrainingInterruptedError(PoselineError):
     exit_code = 143
 
 
-class Termination:
+class Preemption:
     """Lets SIGTERM end a training within the grace period, its last finished epoch kept.
 
     The running epoch may still end in the first half of the period, if it asks `check`; then it is
@@ -54,7 +54,7 @@ class Termination:
         if self._asked.is_set():
             raise TrainingInterruptedError(f"stopped by SIGTERM after epoch {done}", _GOES_ON)
 
-    def __enter__(self) -> Termination:
+    def __enter__(self) -> Preemption:
         with suppress(ValueError):  # signals can be set in the main thread alone
             for number, handle in ((signal.SIGTERM, self._stop), (signal.SIGALRM, self._break)):
                 self._before.append((number, signal.signal(number, handle)))

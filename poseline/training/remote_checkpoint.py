@@ -61,7 +61,7 @@ class _Stored:
     files: dict[str, FileEntry]
 
 
-class Mirror:
+class RemoteCheckpoint:
     """Sends the files of each epoch to a folder elsewhere, in the background.
 
     An epoch's files go up under names of their own; then the pointer, a small object, names them;
@@ -81,7 +81,7 @@ class Mirror:
         self._offered: tuple[int, Path] | None = None
         self._changed = threading.Condition()
         self._hurry, self._given_up = threading.Event(), threading.Event()
-        self._closing = self._told = False
+        self._closing = self._reported = False
         self._thread = threading.Thread(target=self._send_all, name="mirror", daemon=True)
 
     def restore(self, out: Path, last: str, done: int) -> bool:
@@ -172,9 +172,9 @@ class Mirror:
                 if self._given_up.wait(_FIRST_WAIT_S if self._hurry.is_set() else 0):
                     return
                 continue
-            if self._told:
+            if self._reported:
                 _log.info("the checkpoint's storage is back", epoch=epoch)
-            wait, self._told = _FIRST_WAIT_S, False
+            wait, self._reported = _FIRST_WAIT_S, False
             shutil.rmtree(kept, ignore_errors=True)
 
     def _next(self) -> tuple[int, Path] | None:
@@ -187,9 +187,9 @@ class Mirror:
 
     def _later(self, epoch: int, kept: Path, error: Exception) -> None:
         """Put an epoch back that could not be sent, unless a newer one is there."""
-        if not self._told:
+        if not self._reported:
             _log.warning("the checkpoint waits for its storage", reason=_brief(error))
-        self._told = True
+        self._reported = True
         with self._changed:
             if self._offered is None:
                 self._offered = epoch, kept

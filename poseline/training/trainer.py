@@ -21,7 +21,7 @@ from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
 from poseline.training.checkpoint import TrainingState
 from poseline.training.fast_model import Forward
-from poseline.training.flat_variables import Packed, packable
+from poseline.training.flat_variables import FlatVariables, packable
 from poseline.training.loss import heatmap_loss
 from poseline.training.tensorflow_setup import allow_nondeterminism
 
@@ -73,12 +73,12 @@ class Trainer:
         """Pack what changes with every step, and build the optimizer for it."""
         optimizer, trainable = self.twin.optimizer, self.twin.trainable_variables
         self._forward = Forward(self.twin)
-        self._weights = Packed(trainable) if packable(optimizer) else None
+        self._weights = FlatVariables(trainable) if packable(optimizer) else None
         self._learned = [self._weights.vector] if self._weights else trainable
         optimizer.build(self._learned)
         normalizations = self._forward.normalizations
         moving = [v for layer in normalizations for v in (layer.moving_mean, layer.moving_variance)]
-        self._moving = Packed(moving, trainable=False) if moving else None
+        self._moving = FlatVariables(moving, trainable=False) if moving else None
         self._rates = np.concatenate(
             [np.full(2 * layer.gamma.shape[0], 1 - layer.momentum) for layer in normalizations]
             or [np.zeros(0)]
@@ -212,7 +212,7 @@ class Trainer:
         self.twin.optimizer.apply_gradients(zip(gradients, self._learned, strict=True))
         if self._moving:
             moving = self._moving.vector
-            moving.assign(moving + (Packed.join(statistics) - moving) * self._rates)
+            moving.assign(moving + (FlatVariables.join(statistics) - moving) * self._rates)
         learned = set(map(id, trainable))
         for variable in self.twin.variables:  # statistics of other layers, random generators
             value = scope.get_current_value(variable)

@@ -96,7 +96,7 @@ def test_the_operator_runs_as_the_chart_installs_it(control_plane, node, namespa
             found = control_plane.get("pose", name, "-n", namespace)
             return found.get("status", {}).get("runID")
 
-        run_id = until(known, 120, lambda: node.told(namespace))
+        run_id = until(known, 120, lambda: node.description(namespace))
         assert [run["run_id"] for run in kubeflow.runs(f"{namespace}-{name}-")] == [run_id]
 
     admin = str(control_plane.kubeconfig)
@@ -122,4 +122,4 @@ def _finished(control_plane, node, namespace):
         if status.get("succeeded") or status.get("failed"):
             return status
         time.sleep(2)
-    raise AssertionError(node.told(namespace))
+    raise AssertionError(node.description(namespace))

@@ -223,7 +223,7 @@ def test_health_and_metrics(stage):
     status, text = operator.get("/metrics")
     assert status == 200
     assert "poseline_operator_runs_submitted_total" in text
-    assert 'poseline_operator_looks_total{kind="PoseExperiment",outcome="done"}' in text
+    assert 'poseline_operator_reconciliations_total{kind="PoseExperiment",outcome="done"}' in text
 
 
 def test_a_schedule_makes_an_experiment_at_its_slot(stage):

@@ -16,7 +16,7 @@ from support.kfp_double.package import PACKAGE
 
 from poseline.cli import main
 from poseline.kubeflow import watch
-from poseline.kubeflow.runs import Run
+from poseline.kubeflow.runs import KubeflowRun
 from poseline.store.s3_client import client
 from poseline.tracking.failures import Failure
 from poseline.tracking.results import Result
@@ -202,7 +202,7 @@ def failed(run, package, server):
     run("submit", package, "--name", "one")
     (run_id,) = server.objects.runs
     server.objects.settle(run_id, {"state": "FAILED", "tasks": {"train": "FAILED"}})
-    found = Run.read(server.objects.look(run_id))
+    found = KubeflowRun.read(server.objects.look(run_id))
     return run_id, found.tasks[0].pods[0]
 
 

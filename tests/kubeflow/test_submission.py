@@ -37,13 +37,13 @@ def config(tmp_path):
     return path
 
 
-def order(config, *settings, **more):
-    return submission.order(PACKAGE, "chain_tqe", config=config, settings=settings, **more)
+def run_request(config, *settings, **more):
+    return submission.run_request(PACKAGE, "chain_tqe", config=config, settings=settings, **more)
 
 
 def test_overrides_are_put_into_the_resolved_config_in_its_order(config, monkeypatch):
     monkeypatch.setenv("BATCH", "48")
-    sent = order(config, "training.epochs=9", "~mlflow", "epochs=3").parameters
+    sent = run_request(config, "training.epochs=9", "~mlflow", "epochs=3").parameters
     data = yaml.safe_load(sent.pop("config"))
     assert sent == {"epochs": 3}
     assert data["training"]["epochs"] == 9 and data["training"]["batch_size"] == "48"
@@ -54,37 +54,37 @@ def test_overrides_are_put_into_the_resolved_config_in_its_order(config, monkeyp
 
 
 def test_the_same_order_is_the_same_parameters(config):
-    first = order(config)
-    assert first == order(config)  # no time in it: a schedule stays what it is
+    first = run_request(config)
+    assert first == run_request(config)  # no time in it: a schedule stays what it is
     assert "hydra" not in first.parameters["config"] and "${" not in first.parameters["config"]
 
 
 def test_every_mistake_is_told_and_nothing_sent(config, server, tmp_path):
     with pytest.raises(ConfigError) as error:
-        order(config, "training.bach_size=3", "quantization.quantizer=other")
+        run_request(config, "training.bach_size=3", "quantization.quantizer=other")
     assert "batch_size" in str(error.value) and "quantizer" in str(error.value)
     assert "line" not in str(error.value)  # since it is an override
     config.write_text(CONFIG.replace("chain_tqe", "chain_x").replace("TFlite_conv", "conv"))
     with pytest.raises(ConfigError, match=r"quantization\.quantizer \(line 15\)"):
-        order(config)
+        run_request(config)
     config.write_text(CONFIG)
     for wrong in ("epochs=many", "epochs=2.5", "epochs=true", "epochs=[", "epochs="):
         with pytest.raises(ConfigError, match="a whole number"):
-            order(config, wrong)
+            run_request(config, wrong)
     with pytest.raises(ConfigError, match=r"training\.epochs: found -3"):
-        order(config, "epochs=-3")
+        run_request(config, "epochs=-3")
     with pytest.raises(ConfigError, match="No such file"):
-        order(tmp_path / "missing.yaml")
+        run_request(tmp_path / "missing.yaml")
     with pytest.raises(ConfigError, match="what KFP compiles"):
-        submission.order("a: 1", None)
+        submission.run_request("a: 1", None)
     assert not server.counts
 
 
 def test_a_platform_file(config, tmp_path, kubeflow, server):
     path = tmp_path / "platform.yaml"
     path.write_text("images: {ml: registry/ml:1}\nserviceAccount: trainer\n")
-    ordered = order(config, platform=path)
-    run = submission.submit(kubeflow, ordered, "one")
+    request = run_request(config, platform=path)
+    run = submission.submit(kubeflow, request, "one")
     (version,) = server.objects.versions.values()
     assert version["description"] == "train, quantize"
     spec = version["pipeline_spec"]["pipeline_spec"]
@@ -95,27 +95,27 @@ def test_a_platform_file(config, tmp_path, kubeflow, server):
     for text in ("imagess: {}", "- a", "a: ["):
         path.write_text(text)
         with pytest.raises(ConfigError):
-            order(config, platform=path)
+            run_request(config, platform=path)
 
 
 def test_a_submission_of_a_name_is_one_run_and_of_none_a_new_one(config, kubeflow, server, capfd):
-    ordered = order(config, experiment="poses")
-    assert submission.submit(kubeflow, ordered, "one").id == (
-        submission.submit(kubeflow, ordered, "one").id
+    request = run_request(config, experiment="poses")
+    assert submission.submit(kubeflow, request, "one").id == (
+        submission.submit(kubeflow, request, "one").id
     )
-    names = {submission.submit(kubeflow, ordered).name for _ in range(3)}
+    names = {submission.submit(kubeflow, request).name for _ in range(3)}
     assert len(names) == 3 and all(n.startswith("poseline-chain-tqe 20") for n in names)
     assert "other settings" not in "".join(capfd.readouterr())
-    assert submission.submit(kubeflow, order(config, "epochs=9", experiment="poses"), "one")
+    assert submission.submit(kubeflow, run_request(config, "epochs=9", experiment="poses"), "one")
     assert "other settings" in "".join(capfd.readouterr())
     sent = next(iter(server.objects.runs.values()))["runtime_config"]["parameters"]
-    assert sent == dict(ordered.parameters)
+    assert sent == dict(request.parameters)
 
 
 def test_a_schedule_of_an_order(config, kubeflow, server):
-    assert submission.schedule(kubeflow, order(config), "0 3 * * 7") == "made"
-    assert submission.schedule(kubeflow, order(config), "0 3 * * 7") == "unchanged"
-    assert submission.schedule(kubeflow, order(config, "epochs=3"), "0 3 * * 7") == "changed"
+    assert submission.schedule(kubeflow, run_request(config), "0 3 * * 7") == "made"
+    assert submission.schedule(kubeflow, run_request(config), "0 3 * * 7") == "unchanged"
+    assert submission.schedule(kubeflow, run_request(config, "epochs=3"), "0 3 * * 7") == "changed"
     (one,) = server.objects.recurring.values()
     assert one["display_name"] == "poseline-chain-tqe"
     assert submission.unschedule(kubeflow, "poseline-chain-tqe", "another") == (0, 0)
@@ -134,7 +134,7 @@ def test_where_the_server_is(monkeypatch):
 
 
 def test_logs_are_found_by_the_name_of_a_pod(config, kubeflow, server):
-    run = submission.submit(kubeflow, order(config), "one")
+    run = submission.submit(kubeflow, run_request(config), "one")
     states = {"train": "SUCCEEDED", "quantize": "FAILED"}
     server.objects.settle(run.id, {"state": "RUNNING", "tasks": states})
     run = kubeflow.run(run.id)

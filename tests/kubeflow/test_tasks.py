@@ -3,8 +3,8 @@
 import pytest
 from support.kfp_double.nodes import Nodes, fnv
 
-from poseline.kubeflow.runs import Run
-from poseline.operator.experiments.runs import seen
+from poseline.kubeflow.runs import KubeflowRun
+from poseline.operator.experiments.runs import observed_run
 
 FLOW = "poseline-chain-tqeb-x7k2p"
 ROOT = f"{FLOW}(0).root(0).exit-handler-1(0)"
@@ -27,7 +27,7 @@ def task(nodes, full, state, index=0, attempts=1):
 
 def read(nodes, state, **fields):
     details = nodes.details()
-    return Run.read(
+    return KubeflowRun.read(
         {"run_id": "r", "state": state, "run_details": {"task_details": details}} | fields
     )
 
@@ -51,7 +51,7 @@ def test_a_task_is_shown_once_with_its_attempts():
     ]
     executor = f"{ROOT}.train(0).executor"
     assert run.tasks[1].pods == tuple(nodes.id(f"{executor}({i})") for i in range(3))
-    assert seen(run).stage == "train" and not run.settled
+    assert observed_run(run).stage == "train" and not run.settled
 
 
 def test_without_attempts_it_is_the_same():
@@ -75,7 +75,7 @@ def test_a_loop_is_a_line():
         task(nodes, f"{at}(0).iteration-item(0).train", state, 3 + index)
     run = read(nodes, "RUNNING")
     assert states(run) == {"train 3/4": "RUNNING"}
-    assert len(run.tasks[0].pods) == 4 and seen(run).stage == "train 3/4"
+    assert len(run.tasks[0].pods) == 4 and observed_run(run).stage == "train 3/4"
 
 
 def test_the_exit_task_is_a_task_and_its_hook_is_none():
@@ -94,7 +94,7 @@ def test_what_never_ran_is_skipped():
     run = read(nodes, "FAILED")
     assert states(run) == {"train": "FAILED", "quantize": "SKIPPED"}
     assert run.tasks[-1].name == "quantize" and run.tasks[-1].started is None
-    assert seen(run).stage == "train" and run.settled
+    assert observed_run(run).stage == "train" and run.settled
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -105,7 +105,7 @@ def test_a_failed_driver_is_its_tasks_failure(shown):
         nodes.alone(f"{ROOT}.train", None, 1)
     run = read(nodes, "FAILED")
     assert states(run) == {"train": "FAILED"}
-    assert "train-driver failed" in run.tasks[0].error and "train" in seen(run).error
+    assert "train-driver failed" in run.tasks[0].error and "train" in observed_run(run).error
 
 
 def test_a_failed_driver_of_a_loop_is_shown_by_its_own_name():

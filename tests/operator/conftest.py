@@ -4,7 +4,7 @@ import pytest
 from kubernetes import client
 from support.api_server import ApiServer
 
-from poseline.operator.experiments import status
+from poseline.operator import timestamps
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    monkeypatch.setattr(status, "now", made)
+    monkeypatch.setattr(timestamps, "now", made)
     return made
 
 

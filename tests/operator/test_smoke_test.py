@@ -3,7 +3,7 @@ from support.api_server import NAMESPACE
 from support.samples import ROOT
 
 from poseline.errors import BackendError, ConfigError
-from poseline.operator import smoke_test
+from poseline.operator import smoke_test, timestamps
 from poseline.operator.experiments import status
 from poseline.operator.runtime.cluster import Cluster
 
@@ -37,13 +37,13 @@ def attempt(api, tmp_path, monkeypatch):
 
 
 def reported(phase, message="", **more):
-    now = status.now()
-    return status.reported(more, phase, "Because", message, None, 1, now)
+    now = timestamps.now()
+    return status.with_phase(more, phase, "Because", message, None, 1, now)
 
 
 def figures(state="FINISHED"):
     found = status.Result("m", state, {"oks_float": 0.8})
-    return status.measured(reported("Succeeded"), found, 1, status.now())
+    return status.with_figures(reported("Succeeded"), found, 1, timestamps.now())
 
 
 def test_it_ends_with_the_experiment(attempt, api):
@@ -65,7 +65,9 @@ def test_figures_are_waited_for(attempt):
 
 
 def test_without_figures_it_fails_soon_and_says_why(attempt):
-    lost = status.unmeasured(reported("Succeeded"), "MLflow does not answer", 1, status.now())
+    lost = status.with_missing_figures(
+        reported("Succeeded"), "MLflow does not answer", 1, timestamps.now()
+    )
     with pytest.raises(BackendError, match="no figures in MLflow: Succeeded; MLflow does not"):
         attempt(lost, seconds=1e9, measured=True)
 
@@ -73,9 +75,9 @@ def test_without_figures_it_fails_soon_and_says_why(attempt):
 @pytest.mark.parametrize(
     ("made", "why"),
     [
-        ((), "no operator has looked at it"),
+        ((), "no operator has reconciled it yet"),
         ((reported("Running", stage="train"),), "Running train"),
-        ((status.reachable({}, LOST, 1, status.now()),), f"New; {LOST}"),
+        ((status.with_reachability({}, LOST, 1, timestamps.now()),), f"New; {LOST}"),
     ],
 )
 def test_what_does_not_end_says_what_it_waits_for(attempt, made, why):

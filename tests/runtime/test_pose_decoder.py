@@ -58,7 +58,7 @@ def test_heatmaps(tmp_path, kind, count, channels):
     tolerance = {"argmax": 0.5 / 8 + 1e-6, "quadratic": 1e-3, "dark": 0.02}
     for decoding, most in tolerance.items():
         decoder = Decoder(runtime, config("heatmaps_spe", count, decoding=decoding))
-        found = decoder.see(pictures(channels=channels))
+        found = decoder.predict(pictures(channels=channels))
         assert len(found) == 2
         for person in found:
             assert person.keypoints.shape == (1, count, 3)
@@ -76,7 +76,7 @@ def test_coordinates_of_one_person(tmp_path, kind, count, columns):
     shapes = [(count, columns), (count * columns,), (1, count, columns)]
     shape = shapes[count % 3]
     runtime = opened(tmp_path, kind, values.reshape(shape))
-    (first, _) = Decoder(runtime, config("spe", count)).see(pictures())
+    (first, _) = Decoder(runtime, config("spe", count)).predict(pictures())
     points = first.keypoints[0]
     np.testing.assert_allclose(points[:, 0], values[:, 1], atol=1e-5)
     np.testing.assert_allclose(points[:, 1], values[:, 0], atol=1e-5)
@@ -90,7 +90,7 @@ def test_a_hand_with_its_landmarks_in_metres_beside(tmp_path, kind):
     path = save(constant(pixels, extra=pixels / 1000), tmp_path / f"hand.{kind}")
     runtime = open_model(path)
     assert runtime.output_shapes == [(63,), (63,)]
-    (first, _) = Decoder(runtime, config("hand_spe", 21)).see(pictures())
+    (first, _) = Decoder(runtime, config("hand_spe", 21)).predict(pictures())
     shares = pixels.reshape(21, 3)[:, :2] / SIDE
     np.testing.assert_allclose(first.keypoints[0, :, :2], shares, atol=1e-5)
 
@@ -98,7 +98,7 @@ def test_a_hand_with_its_landmarks_in_metres_beside(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hand(tmp_path, kind):
     pixels = np.random.default_rng(1).uniform(0, SIDE, (63,)).astype(np.float32)
-    (first, _) = Decoder(opened(tmp_path, kind, pixels), config("hand_spe", 21)).see(pictures())
+    (first, _) = Decoder(opened(tmp_path, kind, pixels), config("hand_spe", 21)).predict(pictures())
     shares = pixels.reshape(21, 3)[:, :2] / SIDE
     np.testing.assert_allclose(first.keypoints[0, :, :2], shares, atol=1e-5)
 
@@ -125,7 +125,7 @@ def candidates(count, unit=1.0):
 def test_several_persons(tmp_path, kind, count, unit):
     runtime = opened(tmp_path, kind, candidates(count, unit))
     settings = config("yolo_mpe", count, confidence_thresh=0.1, NMS_thresh=0.5)
-    (first, second) = Decoder(runtime, settings).see(pictures())
+    (first, second) = Decoder(runtime, settings).predict(pictures())
     for found in (first, second):
         np.testing.assert_allclose(found.scores, [0.9, 0.8], atol=1e-5)
         np.testing.assert_allclose(found.keypoints[:, 0, 0], [0.25, 0.75], atol=1e-5)
@@ -134,9 +134,11 @@ def test_several_persons(tmp_path, kind, count, unit):
         )
     (most, _) = Decoder(
         runtime, config("yolo_mpe", count, confidence_thresh=0.01, max_detection_boxes=1)
-    ).see(pictures())
+    ).predict(pictures())
     assert len(most.scores) == 1
-    (none, _) = Decoder(runtime, config("yolo_mpe", count, confidence_thresh=0.95)).see(pictures())
+    (none, _) = Decoder(runtime, config("yolo_mpe", count, confidence_thresh=0.95)).predict(
+        pictures()
+    )
     assert none.keypoints.shape == (0, count, 3)
 
 
@@ -189,7 +191,7 @@ def test_a_marker_is_found_where_it_is(tmp_path, channels, aspect_ratio, flip, d
             {"preprocessing": {"resizing": {"aspect_ratio": aspect_ratio, "interpolation": "area"}}}
         ).preprocessing.resizing
         ready = resize(picture, shape, resizing).astype(np.float32)[None] / 255
-        (found,) = decoder.see(ready)
+        (found,) = decoder.predict(ready)
         transform = Transform.of(size, shape, aspect_ratio)
         back = transform.to_picture(found.keypoints[0, :, :2].astype(np.float64))
         cell = max(size) / 8
@@ -201,8 +203,8 @@ def test_flip_test_averages_with_the_mirrored_partner(tmp_path):
     points = keypoint_set(17)
     heatmaps = gaussians([(2 + (k % 3), 3) for k in range(17)])
     runtime = open_model(save(constant(heatmaps), tmp_path / "m.keras"))
-    (found,) = Decoder(runtime, config("heatmaps_spe", 17, flip_test=True)).see(pictures(1))
-    (plain,) = Decoder(runtime, config("heatmaps_spe", 17)).see(pictures(1))
+    (found,) = Decoder(runtime, config("heatmaps_spe", 17, flip_test=True)).predict(pictures(1))
+    (plain,) = Decoder(runtime, config("heatmaps_spe", 17)).predict(pictures(1))
     mean = (heatmaps + heatmaps[:, ::-1][..., list(points.flip)]) / 2
     np.testing.assert_allclose(found.keypoints[0, :, 2], mean.max(axis=(0, 1)), atol=1e-6)
     assert not np.allclose(found.keypoints[0, :, 2], plain.keypoints[0, :, 2])
@@ -211,7 +213,7 @@ def test_flip_test_averages_with_the_mirrored_partner(tmp_path):
 def test_flip_test_of_other_types_is_left_out_and_said(tmp_path, capfd):
     values = np.full((17, 3), 0.5, np.float32)
     runtime = open_model(save(constant(values), tmp_path / "m.keras"))
-    Decoder(runtime, config("spe", 17, flip_test=True)).see(pictures())
+    Decoder(runtime, config("spe", 17, flip_test=True)).predict(pictures())
     assert "flip_test is for heatmaps" in "".join(capfd.readouterr())
 
 
@@ -250,14 +252,14 @@ def test_yolo_boxes_and_keypoints_have_their_own_units(tmp_path, boxes, points, 
     candidates[4, 7] = 0.9
     candidates[5:, 7] = np.tile([0.25 * points, 0.75 * points, 0.8], 17)
     values = candidates if layout == "columns" else candidates.T
-    (found,) = yolo(save_onnx(tmp_path / "m.onnx", values)).see(one_picture())
+    (found,) = yolo(save_onnx(tmp_path / "m.onnx", values)).predict(one_picture())
     np.testing.assert_allclose(found.keypoints, np.tile([0.25, 0.75, 0.8], (1, 17, 1)), atol=1e-6)
 
 
 def test_yolo_after_suppression_has_corners_and_a_class(tmp_path):
     rows = np.zeros((300, 57), np.float32)
     rows[0] = [4, 4, 20, 30, 0.9, 0, *np.tile([8, 24, 0.7], 17)]
-    (found,) = yolo(save_onnx(tmp_path / "m.onnx", rows)).see(one_picture())
+    (found,) = yolo(save_onnx(tmp_path / "m.onnx", rows)).predict(one_picture())
     np.testing.assert_allclose(found.keypoints, np.tile([0.25, 0.75, 0.7], (1, 17, 1)), atol=1e-6)
 
 
@@ -265,7 +267,7 @@ def test_coordinates_that_are_neither_shares_nor_pixels_are_refused(tmp_path):
     candidates = np.zeros((56, 84), np.float32)
     candidates[:, 7] = [0.5, 0.5, 0.5, 0.9, 0.9, *np.tile([5000, 9, 0.8], 17)]
     with pytest.raises(ModelError, match="keypoints range from 9 to 5000"):
-        yolo(save_onnx(tmp_path / "m.onnx", candidates)).see(one_picture())
+        yolo(save_onnx(tmp_path / "m.onnx", candidates)).predict(one_picture())
 
 
 def yolo(path):

@@ -29,7 +29,7 @@ from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest
 from poseline.training import tensorflow_setup
 from poseline.training.checkpoint import LAST, read_state, save_model
-from poseline.training.initialization import find_start
+from poseline.training.initialization import initialize
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras'
 
@@ -150,7 +150,7 @@ def test_the_documents_layers_of_our_own_model(tmp_path):
     model_settings = {"alpha": 0.35, "input_shape": [64, 64, 3], "pretrained_weights": None}
     for frozen, first in (("(0:154)", 154), ("(0:-1)", -3)):
         config = settings(frozen_layers=frozen, model=model_settings)
-        model = find_start(config, config.training, {}, tmp_path).model
+        model = initialize(config, config.training, {}, tmp_path).model
         expected = [layer.name for layer in model.layers[first:] if layer.weights]
         assert [x.name for x in model.layers if x.trainable and x.weights] == expected
     assert len(model.trainable_weights) == 3  # the last convolution and its normalization

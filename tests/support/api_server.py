@@ -13,7 +13,7 @@ from kubernetes.client.rest import ApiException
 
 from poseline.config.schema.json_schema import transform
 from poseline.operator.api.crd import crds
-from poseline.operator.experiments.status import written
+from poseline.operator.timestamps import format_time
 
 NAMESPACE = "team"
 _DEFINITIONS = {
@@ -78,7 +78,7 @@ class ApiServer:
     def conditions(self, plural, name):
         return {each["type"]: each for each in self.get(plural, name)["status"]["conditions"]}
 
-    def told(self, name):
+    def events_of(self, name):
         """Type and reason of the Events of an object, in order."""
         return [(e.type, e.reason) for e in self.events if e.regarding.name == name]
 
@@ -154,7 +154,7 @@ class ApiServer:
             "namespace": namespace,
             "uid": str(uuid.uuid4()),
             "generation": 1,
-            "creationTimestamp": written(self._now()),
+            "creationTimestamp": format_time(self._now()),
         }
         return self._store(key, made)
 
@@ -171,7 +171,7 @@ class ApiServer:
 
     def _delete(self, plural, namespace, name):
         made = copy.deepcopy(self._found(plural, namespace, name))
-        made["metadata"].setdefault("deletionTimestamp", written(self._now()))
+        made["metadata"].setdefault("deletionTimestamp", format_time(self._now()))
         self._store((plural, namespace, name), made)
 
     def _store(self, key, body):

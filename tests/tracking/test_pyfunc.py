@@ -70,7 +70,7 @@ def test_it_says_what_the_model_says(tmp_path, kind):
         {"dataset": {"keypoints": 17}, "postprocessing": {"decoding": "quadratic"}}
     )
     ready = pictures() * np.float32(SCALE) + np.float32(OFFSET)
-    expected = [f.keypoints[0] for f in Decoder(open_model(path), config).see(ready)]
+    expected = [f.keypoints[0] for f in Decoder(open_model(path), config).predict(ready)]
     np.testing.assert_allclose(found, np.stack(expected), atol=1e-5)
     signature = model.metadata.signature
     assert signature.inputs.inputs[0].shape == (-1, SIDE, SIDE, 3)

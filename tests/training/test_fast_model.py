@@ -7,7 +7,7 @@ from keras import layers
 from poseline.config.models.training import Heatmaps, Model
 from poseline.models.movenet import build
 from poseline.training.fast_model import Forward, make_twin
-from poseline.training.flat_variables import Packed, packable
+from poseline.training.flat_variables import FlatVariables, packable
 from poseline.training.fused_normalization import normalized_linear
 from poseline.training.loss import heatmap_loss
 from poseline.training.trainer import Trainer
@@ -144,7 +144,7 @@ class _Twice:
 
 def test_packed_gives_back_what_it_took():
     variables = [keras.Variable(np.ones((2, 3))), keras.Variable(np.zeros(4))]
-    packed = Packed(variables)
+    packed = FlatVariables(variables)
     packed.vector.assign(np.arange(10.0))
     packed.store()
     np.testing.assert_array_equal(variables[0], [[0, 1, 2], [3, 4, 5]])

@@ -9,7 +9,7 @@ from poseline import store
 from poseline.errors import StoreError
 from poseline.store.removal import remove
 from poseline.training import remote_checkpoint as module
-from poseline.training.remote_checkpoint import POINTER, Identity, Mirror
+from poseline.training.remote_checkpoint import POINTER, Identity, RemoteCheckpoint
 
 NAMES = ["last.h5", "best.h5"]
 TRAINING = Identity("config", {"training": "people"})
@@ -41,7 +41,7 @@ def write(out, epoch, best):
 
 
 def send(uri, out, epochs, identity=TRAINING):
-    mirror = Mirror(uri, identity, out / ".mirror")
+    mirror = RemoteCheckpoint(uri, identity, out / ".mirror")
     for epoch in epochs:
         write(out, epoch, min(epoch, 2))
         mirror.offer(epoch, out, NAMES)
@@ -49,7 +49,7 @@ def send(uri, out, epochs, identity=TRAINING):
 
 
 def taken(uri, out, identity=TRAINING, done=0):
-    return Mirror(uri, identity, out / ".mirror").restore(out, "last.h5", done)
+    return RemoteCheckpoint(uri, identity, out / ".mirror").restore(out, "last.h5", done)
 
 
 def test_another_node_takes_the_last_epoch(uri, node):
@@ -66,7 +66,7 @@ def test_another_node_takes_the_last_epoch(uri, node):
 
 def test_only_the_last_epoch_is_kept_and_nothing_is_sent_twice(uri, node):
     out = node("sender")
-    mirror = Mirror(uri, TRAINING, out / ".mirror")
+    mirror = RemoteCheckpoint(uri, TRAINING, out / ".mirror")
     for epoch in (1, 2, 3, 4):
         write(out, epoch, min(epoch, 2))
         mirror.offer(epoch, out, NAMES)
@@ -141,7 +141,7 @@ def test_an_outage_holds_nothing_up_and_the_newest_epoch_follows(
     out = node("sender")
     up = f"http://127.0.0.1:{weed}"
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    mirror = Mirror(uri, TRAINING, out / ".mirror")
+    mirror = RemoteCheckpoint(uri, TRAINING, out / ".mirror")
     for epoch in range(1, 6):
         write(out, epoch, 1)
         before = time.monotonic()

@@ -98,7 +98,7 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
 
     def report(found: Iterable[Problem]) -> None:
         named = [layout.named(problem) for problem in found]
-        problems.extend([p for p in named if not _told(p.path, problems)])
+        problems.extend([p for p in named if not _is_reported(p.path, problems)])
 
     for _ in range(_ATTEMPTS):
         try:
@@ -111,7 +111,7 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
             if error.error_count() > MOST_PROBLEMS:
                 break
             continue
-        if not _told("operation_mode", problems):  # of an unknown mode nothing is known
+        if not _is_reported("operation_mode", problems):  # of an unknown mode nothing is known
             report(missing(config))
         break
     if problems:
@@ -216,7 +216,7 @@ def _unfit(value: Any, path: str) -> Iterator[Problem]:
         yield Problem(path, repr(value), "a value of your own", "this is a placeholder")
 
 
-def _told(path: str, problems: Iterable[Problem]) -> bool:
+def _is_reported(path: str, problems: Iterable[Problem]) -> bool:
     """Tell whether a problem of this key, or of what it is in or has in it, is listed."""
     return any(
         f"{path}.".startswith(f"{p.path}.") or f"{p.path}.".startswith(f"{path}.") for p in problems

@@ -15,7 +15,7 @@ class Event:
 
     Attributes:
         kind: What it is about.
-        type: Whether somebody should look.
+        type: Warning where somebody should look into it.
         meaning: What has happened.
     """
 

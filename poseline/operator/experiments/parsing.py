@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,19 @@ from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.package import configure
 from poseline.kubeflow.platform import Platform
+from poseline.kubeflow.submission import RunRequest
 from poseline.operator.api.kinds import FINALIZER
 from poseline.operator.experiments.state import Experiment, FaultReason, Submission
-from poseline.operator.experiments.status import MEASURED, read_time
+from poseline.operator.experiments.status import MEASURED
 from poseline.operator.permission import NotAllowedError, Permission
+from poseline.operator.timestamps import parse_time
 
 _WHAT_RUNS = ("chain", "config", "platform")
 
 
-@dataclass(frozen=True)
-class Order:
-    """What Kubeflow gets.
-
-    Attributes:
-        package: The configured package.
-        parameters: Of the pipeline.
-        service_account: Of the pods; empty: KFP's own.
-    """
-
-    package: str
-    parameters: Mapping[str, Any]
-    service_account: str
-
-
-def read(body: Mapping[str, Any], fault: str = "", reason: FaultReason = "Invalid") -> Experiment:
+def parse_experiment(
+    body: Mapping[str, Any], fault: str = "", reason: FaultReason = "Invalid"
+) -> Experiment:
     """Return what the plan depends on of a PoseExperiment.
 
     Args:
@@ -60,12 +48,12 @@ def read(body: Mapping[str, Any], fault: str = "", reason: FaultReason = "Invali
         fault_reason=reason,
         suspended=bool(spec.get("suspend")),
         ttl=spec.get("ttlSecondsAfterFinished"),
-        deleted=read_time(metadata.get("deletionTimestamp")),
+        deleted=parse_time(metadata.get("deletionTimestamp")),
         finalizer=FINALIZER in metadata.get("finalizers", []),
         phase=status.get("phase"),
         submission=_submission(asked) if asked else None,
         run_id=status.get("runID", ""),
-        completed=read_time(status.get("completionTime")),
+        completed=parse_time(status.get("completionTime")),
         measured=any(
             each["type"] == MEASURED and each["status"] == "True"
             for each in status.get("conditions", [])
@@ -73,12 +61,13 @@ def read(body: Mapping[str, Any], fault: str = "", reason: FaultReason = "Invali
     )
 
 
-def order(
+def run_request(
     spec: Mapping[str, Any],
     platform: Platform,
     pipelines: Path | None,
     allow: AllowList = AllowList(),  # noqa: B008  frozen
-) -> Order:
+    experiment: str = "Default",
+) -> RunRequest:
     """Check everything that a run needs, and return what Kubeflow gets.
 
     Args:
@@ -86,6 +75,7 @@ def order(
         platform: The operator's own settings of the platform.
         pipelines: Folder of the compiled pipelines; None: there are none.
         allow: What a spec may name besides.
+        experiment: KFP experiment that the run is put into.
 
     Raises:
         NotAllowedError: It names something else.
@@ -102,7 +92,8 @@ def order(
     if path is None or not path.is_file():
         raise ConfigError([Problem("chain", f"no {mode}.yaml", "a pipeline that is installed")])
     package = configure(path.read_text(encoding="utf-8"), settled)
-    return Order(package, {"config": json.dumps(config)}, settled.service_account)
+    parameters = {"config": json.dumps(config)}
+    return RunRequest(package, parameters, experiment, settled.service_account)
 
 
 def _merged(data: dict[str, Any]) -> Platform:
@@ -113,7 +104,7 @@ def _merged(data: dict[str, Any]) -> Platform:
 
 
 def _submission(asked: Mapping[str, Any]) -> Submission:
-    moment = read_time(asked["time"])
+    moment = parse_time(asked["time"])
     if moment is None:
         raise ValueError("status.submission.time is empty")
     return Submission(

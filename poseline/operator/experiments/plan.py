@@ -9,120 +9,29 @@ request may still be on its way, and nothing is asked again before `Limits.settl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from poseline.operator.api.kinds import Phase
-from poseline.operator.experiments.state import Experiment, Limits, Run, Submission
-
-_SOON = 1.0  # seconds: what was stopped is seen as such on the next look
-
-
-@dataclass(frozen=True)
-class AddFinalizer:
-    """Put our finalizer on the experiment."""
-
-
-@dataclass(frozen=True)
-class RemoveFinalizer:
-    """Let the experiment go."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """Write down what will be asked for; fails where the experiment has changed meanwhile."""
-
-    submission: Submission
-
-
-@dataclass(frozen=True)
-class Submit:
-    """Ask Kubeflow for the run that was written down."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Adopt:
-    """Write down the id of the run that was asked for."""
-
-    run: Run
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Forget what was asked for: from here on, its run is one to be stopped."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Terminate a run.
-
-    Attributes:
-        run: The run.
-        last: Nobody will try again: where it fails, an Event says so and the rest goes on.
-    """
-
-    run: Run
-    last: bool = False
-
-
-@dataclass(frozen=True)
-class Report:
-    """Write phase and conditions.
-
-    Attributes:
-        phase: The phase.
-        reason: The reason of the conditions that it changes, one word.
-        message: The same for people.
-        run: The run that it is about.
-        figures: Whether to look for figures.
-    """
-
-    phase: Phase
-    reason: str
-    message: str = ""
-    run: Run | None = None
-    figures: bool = False
-
-
-@dataclass(frozen=True)
-class Tell:
-    """Post an Event."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Delete:
-    """Delete the experiment."""
-
-
-@dataclass(frozen=True)
-class Again:
-    """Look again after some seconds."""
-
-    seconds: float
-
-
-Action = (
-    AddFinalizer
-    | RemoveFinalizer
-    | Record
-    | Submit
-    | Adopt
-    | Drop
-    | Stop
-    | Report
-    | Tell
-    | Delete
-    | Again
+from poseline.operator.experiments.actions import (
+    Action,
+    AddFinalizer,
+    Adopt,
+    Delete,
+    Drop,
+    RecordEvent,
+    RecordSubmission,
+    RemoveFinalizer,
+    Report,
+    Requeue,
+    Stop,
+    Submit,
 )
+from poseline.operator.experiments.state import Experiment, Limits, ObservedRun, Submission
+
+_SOON = 1.0  # seconds: what was stopped is seen as such on the next reconciliation
 
 
-def needed(experiment: Experiment) -> Literal["nothing", "run", "all"]:
+def runs_needed(experiment: Experiment) -> Literal["nothing", "run", "all"]:
     """Return which runs the plan depends on: none, the experiment's run, or all of its runs."""
     submission, stopping = experiment.submission, experiment.phase == "Stopping"
     if experiment.deleted:
@@ -132,26 +41,26 @@ def needed(experiment: Experiment) -> Literal["nothing", "run", "all"]:
         return "all"
     if submission is None:
         return "nothing" if experiment.suspended or experiment.fault else "all"
-    if not _kept(experiment):
+    if not _is_current(experiment):
         return "nothing"
     if experiment.ended:
         return "all" if experiment.finalizer and submission.attempts > 1 else "nothing"
     return "run" if submission.attempts == 1 else "all"
 
 
-def fresh(submission: Submission, now: datetime, limits: Limits) -> bool:
+def may_submit(submission: Submission, now: datetime, limits: Limits) -> bool:
     """Tell whether the run may still be asked for, by whoever wrote it down.
 
     Others take it that nothing is asked any more once `settle` has passed. Half of that is left
     to the call itself.
     """
-    return _left(submission, now, limits) > limits.settle / 2
+    return _time_left(submission, now, limits) > limits.settle / 2
 
 
 def plan(
-    experiment: Experiment, runs: Sequence[Run] | None, now: datetime, limits: Limits
+    experiment: Experiment, runs: Sequence[ObservedRun] | None, now: datetime, limits: Limits
 ) -> list[Action]:
-    """Return what to do next, in this order; after the last of it, look again.
+    """Return what to do next, in this order; after the last action, reconcile again.
 
     Args:
         experiment: What is in Kubernetes.
@@ -161,28 +70,28 @@ def plan(
     """
     if experiment.deleted:
         return _delete(experiment, experiment.deleted, runs, now, limits)
-    if not experiment.finalizer and _guarded(experiment):
+    if not experiment.finalizer and _needs_finalizer(experiment):
         return [AddFinalizer()]
     if runs is None:
         return []
     if experiment.pending:
-        return _resolve(experiment, experiment.pending, runs, now, limits)
+        return _find_submitted(experiment, experiment.pending, runs, now, limits)
     if experiment.submission is None:
-        return _begin(experiment, runs, now, limits)
-    if not _kept(experiment):
+        return _start(experiment, runs, now, limits)
+    if not _is_current(experiment):
         return [Drop()]
     if experiment.ended:
         return _release(experiment, experiment.submission, runs, now, limits)
     return _watch(experiment, experiment.submission, runs, limits)
 
 
-def _guarded(experiment: Experiment) -> bool:
+def _needs_finalizer(experiment: Experiment) -> bool:
     """Tell whether there may be a run that must be stopped before the experiment goes."""
     asked = experiment.submission is not None and not experiment.ended
     return asked or experiment.phase == "Stopping"
 
 
-def _kept(experiment: Experiment) -> bool:
+def _is_current(experiment: Experiment) -> bool:
     """Tell whether what was asked for is still what is wanted.
 
     A fault does not count: what was asked for had none, and a later version of the operator that
@@ -196,7 +105,7 @@ def _kept(experiment: Experiment) -> bool:
 def _delete(
     experiment: Experiment,
     asked: datetime,
-    runs: Sequence[Run] | None,
+    runs: Sequence[ObservedRun] | None,
     now: datetime,
     limits: Limits,
 ) -> list[Action]:
@@ -204,40 +113,40 @@ def _delete(
         return []
     active = [run for run in runs or () if run.active]
     pending = experiment.pending
-    seen = {run.name for run in runs or ()}
-    coming = pending and pending.name not in seen and _left(pending, now, limits) > 0
+    observed_run = {run.name for run in runs or ()}
+    coming = pending and pending.name not in observed_run and _time_left(pending, now, limits) > 0
     if runs is not None and not active and not coming:
         return [RemoveFinalizer()]
     if now - asked >= timedelta(seconds=limits.deletion):
         if active:
             return [*(Stop(run, last=True) for run in active), RemoveFinalizer()]
         text = f"Kubeflow does not answer; a run may still go on: {experiment.prefix}…"
-        return [Tell("RunNotStopped", text), RemoveFinalizer()]
+        return [RecordEvent("RunNotStopped", text), RemoveFinalizer()]
     report = Report("Stopping", "Deleted", "the run is being stopped")
-    return [report, *(Stop(run) for run in active), Again(_SOON if active else limits.poll)]
+    return [report, *(Stop(run) for run in active), Requeue(_SOON if active else limits.poll)]
 
 
-def _resolve(
+def _find_submitted(
     experiment: Experiment,
     pending: Submission,
-    runs: Sequence[Run],
+    runs: Sequence[ObservedRun],
     now: datetime,
     limits: Limits,
 ) -> list[Action]:
     """Find out what became of a request whose answer was not seen."""
-    found = sorted((run for run in runs if run.name == pending.name), key=_age)
+    found = sorted((run for run in runs if run.name == pending.name), key=_by_age)
     if found:
         return [Adopt(found[0])]
-    if (left := _left(pending, now, limits)) > 0:
-        return [Again(left)]
-    if not _kept(experiment):
+    if (left := _time_left(pending, now, limits)) > 0:
+        return [Requeue(left)]
+    if not _is_current(experiment):
         return [Drop()]
     again = Submission(pending.name, pending.generation, pending.hash, now, pending.attempts + 1)
-    return [Record(again), Submit(again.name)]
+    return [RecordSubmission(again), Submit(again.name)]
 
 
-def _begin(
-    experiment: Experiment, runs: Sequence[Run], now: datetime, limits: Limits
+def _start(
+    experiment: Experiment, runs: Sequence[ObservedRun], now: datetime, limits: Limits
 ) -> list[Action]:
     active = [run for run in runs if run.active and run.name != experiment.run_name]
     idle = experiment.suspended or experiment.fault
@@ -245,7 +154,7 @@ def _begin(
         active = [run for run in runs if run.active]
     if active:
         guard = [] if experiment.finalizer else [AddFinalizer()]
-        return [*guard, *(Stop(run) for run in active), Again(_SOON)]
+        return [*guard, *(Stop(run) for run in active), Requeue(_SOON)]
     if idle and experiment.finalizer and experiment.phase in ("Failed", "Suspended"):
         return [RemoveFinalizer()]
     if experiment.fault:
@@ -256,40 +165,40 @@ def _begin(
     if not experiment.finalizer:
         return [AddFinalizer()]
     asked = Submission(experiment.run_name, experiment.generation, experiment.hash, now)
-    return [Record(asked), Submit(asked.name)]
+    return [RecordSubmission(asked), Submit(asked.name)]
 
 
 def _watch(
-    experiment: Experiment, submission: Submission, runs: Sequence[Run], limits: Limits
+    experiment: Experiment, submission: Submission, runs: Sequence[ObservedRun], limits: Limits
 ) -> list[Action]:
     run = next((run for run in runs if run.id == experiment.run_id), None)
     if run is None:
         text = f"run {experiment.run_id} is no longer in Kubeflow; a change of the spec makes one"
         return [Report("Failed", "RunLost", text)]
-    actions = _others_stopped(experiment, submission, runs)
+    actions = _stop_others(experiment, submission, runs)
     if run.phase in ("Succeeded", "Failed"):
         reason = "RunSucceeded" if run.phase == "Succeeded" else "RunFailed"
         message = run.error or f"run {run.id} ended {run.state}"
         return [*actions, Report(run.phase, reason, message, run, figures=True)]
     reason = "Queued" if run.phase == "Pending" else "Running"
-    return [*actions, Report(run.phase, reason, run.stage, run, figures=True), Again(limits.poll)]
+    return [*actions, Report(run.phase, reason, run.stage, run, figures=True), Requeue(limits.poll)]
 
 
-def _others_stopped(
-    experiment: Experiment, submission: Submission, runs: Sequence[Run]
+def _stop_others(
+    experiment: Experiment, submission: Submission, runs: Sequence[ObservedRun]
 ) -> list[Action]:
     actions: list[Action] = []
     for other in runs:
         if other.id != experiment.run_id and other.active:
             text = f"a late answer made a second run of {submission.name}: {other.id} is stopped"
-            actions += [Tell("SecondRun", text), Stop(other)]
+            actions += [RecordEvent("SecondRun", text), Stop(other)]
     return actions
 
 
 def _release(
     experiment: Experiment,
     submission: Submission,
-    runs: Sequence[Run],
+    runs: Sequence[ObservedRun],
     now: datetime,
     limits: Limits,
 ) -> list[Action]:
@@ -297,13 +206,13 @@ def _release(
     if not experiment.finalizer:
         return _finish(experiment, now, limits)
     if submission.attempts > 1:
-        if stopped := _others_stopped(experiment, submission, runs):
-            return [*stopped, Again(_SOON)]
-        if (left := _left(submission, now, limits)) > 0:
+        if stopped := _stop_others(experiment, submission, runs):
+            return [*stopped, Requeue(_SOON)]
+        if (left := _time_left(submission, now, limits)) > 0:
             rest = _finish(experiment, now, limits)
-            again = [action.seconds for action in rest if isinstance(action, Again)]
-            kept = [action for action in rest if not isinstance(action, Again)]
-            return [*kept, Again(min([left, *again]))]
+            again = [action.seconds for action in rest if isinstance(action, Requeue)]
+            kept = [action for action in rest if not isinstance(action, Requeue)]
+            return [*kept, Requeue(min([left, *again]))]
     return [RemoveFinalizer()]
 
 
@@ -316,12 +225,12 @@ def _finish(experiment: Experiment, now: datetime, limits: Limits) -> list[Actio
     if experiment.phase == "Succeeded" and not experiment.measured and since < limits.figures:
         actions.append(Report("Succeeded", "RunSucceeded", figures=True))
         waits.append(limits.poll)
-    return [*actions, Again(min(waits))] if waits else actions
+    return [*actions, Requeue(min(waits))] if waits else actions
 
 
-def _left(pending: Submission, now: datetime, limits: Limits) -> float:
+def _time_left(pending: Submission, now: datetime, limits: Limits) -> float:
     return limits.settle - (now - pending.time).total_seconds()
 
 
-def _age(run: Run) -> tuple[datetime, str]:
+def _by_age(run: ObservedRun) -> tuple[datetime, str]:
     return run.created, run.id

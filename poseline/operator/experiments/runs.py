@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from poseline.errors import BackendError
-from poseline.kubeflow import runs as kubeflow
 from poseline.kubeflow.api import contains
 from poseline.kubeflow.auth import find_token
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.errors import NotFoundError
 from poseline.kubeflow.package import pipeline_name, version_name
-from poseline.operator.experiments.state import Run
+from poseline.kubeflow.runs import KubeflowRun
+from poseline.operator.experiments.state import ObservedRun
 from poseline.operator.settings import Settings
 
 T = TypeVar("T")
@@ -51,20 +51,20 @@ class Runs:
         self._group_id = ""
         self._versions: dict[str, Version] = {}
 
-    def of(self, prefix: str) -> list[Run]:
+    def of(self, prefix: str) -> list[ObservedRun]:
         """Return every run whose name begins so."""
         query = {"filter": contains("display_name", prefix), "experiment_id": self._experiment()}
         found = self._kubeflow.api.pages("/runs", "runs", query)
         return [
-            seen(kubeflow.Run.read(each))
+            observed_run(KubeflowRun.read(each))
             for each in found
             if each.get("display_name", "").startswith(prefix)
         ]
 
-    def get(self, run_id: str) -> list[Run]:
+    def get(self, run_id: str) -> list[ObservedRun]:
         """Return a run with its stage; nothing where there is none."""
         try:
-            return [seen(self._kubeflow.run(run_id))]
+            return [observed_run(self._kubeflow.run(run_id))]
         except NotFoundError:
             return []
 
@@ -103,9 +103,9 @@ class Runs:
         return self._group_id
 
 
-def seen(run: kubeflow.Run) -> Run:
+def observed_run(run: KubeflowRun) -> ObservedRun:
     """Return a run as the plan sees it."""
-    return Run(
+    return ObservedRun(
         id=run.id,
         name=run.name,
         state=run.state,
@@ -116,7 +116,7 @@ def seen(run: kubeflow.Run) -> Run:
     )
 
 
-def _stage(run: kubeflow.Run) -> str:
+def _stage(run: KubeflowRun) -> str:
     """Return the task that failed first, or else runs, or else began last."""
     for state in ("FAILED", "RUNNING"):
         if found := [task.label for task in run.tasks if task.state == state]:
@@ -125,7 +125,7 @@ def _stage(run: kubeflow.Run) -> str:
     return begun[-1].label if begun else ""
 
 
-def _error(run: kubeflow.Run) -> str:
+def _error(run: KubeflowRun) -> str:
     failed = [task for task in run.tasks if task.state == "FAILED"]
     if not failed:
         return ""

@@ -14,7 +14,7 @@ _READABLE = 100  # characters of namespace and name in a run's name: KFP takes 1
 
 
 @dataclass(frozen=True)
-class Run:
+class ObservedRun:
     """A run in Kubeflow Pipelines.
 
     Attributes:
@@ -138,7 +138,7 @@ class Limits:
     """Times of the plan, in seconds.
 
     Attributes:
-        poll: Between two looks at a run.
+        poll: Between two checks of a run.
         settle: That a request whose answer was lost may still take effect.
         deletion: That a deleted experiment waits for its run to be stopped.
         figures: That figures may come after the run has ended.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from poseline.names import (
@@ -17,7 +17,8 @@ from poseline.names import (
     TAG_MODEL_VERSION,
 )
 from poseline.operator.api.kinds import Condition
-from poseline.operator.experiments.state import Run, Submission
+from poseline.operator.experiments.state import ObservedRun, Submission
+from poseline.operator.timestamps import format_time
 from poseline.tracking.results import Result
 
 Status = dict[str, Any]
@@ -32,22 +33,7 @@ _FIGURES = ("oks", "fit", "latencyMs", "model", "gate")
 _OF_A_RUN = ("runID", "runURL", "stage", "startTime", "completionTime", *_FIGURES)
 
 
-def now() -> datetime:
-    """Return the present time."""
-    return datetime.now(UTC)
-
-
-def written(moment: datetime) -> str:
-    """Return a time as Kubernetes writes it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def read_time(text: str | None) -> datetime | None:
-    """Read a time that Kubernetes wrote."""
-    return datetime.fromisoformat(text) if text else None
-
-
-def condition(
+def with_condition(
     status: Status,
     kind: Condition,
     state: str,
@@ -66,14 +52,16 @@ def condition(
         "reason": reason,
         "message": message,
         "observedGeneration": generation,
-        "lastTransitionTime": before["lastTransitionTime"] if same else written(now),
+        "lastTransitionTime": before["lastTransitionTime"] if same else format_time(now),
     }
     return {**status, "conditions": list(conditions.values())}
 
 
-def recorded(status: Status, submission: Submission, generation: int, now: datetime) -> Status:
+def with_submission(
+    status: Status, submission: Submission, generation: int, now: datetime
+) -> Status:
     """Return the status before Kubeflow is asked for a run."""
-    kept = _without_run(status)
+    kept = _cleared_of_run(status)
     kept["submission"] = {
         "name": submission.name,
         "generation": submission.generation,
@@ -81,28 +69,30 @@ def recorded(status: Status, submission: Submission, generation: int, now: datet
         "time": submission.time.isoformat(),
         "attempts": submission.attempts,
     }
-    return _phase(kept, "Pending", "Submitting", f"asking for {submission.name}", generation, now)
+    return _with_phase(
+        kept, "Pending", "Submitting", f"asking for {submission.name}", generation, now
+    )
 
 
-def adopted(status: Status, run: Run, url: str, generation: int, now: datetime) -> Status:
+def with_run(status: Status, run: ObservedRun, url: str, generation: int, now: datetime) -> Status:
     """Return the status that knows its run."""
-    made = {**status, "runID": run.id, "runURL": url, "startTime": written(run.created)}
-    return _phase(made, "Pending", "Queued", f"run {run.id}", generation, now)
+    made = {**status, "runID": run.id, "runURL": url, "startTime": format_time(run.created)}
+    return _with_phase(made, "Pending", "Queued", f"run {run.id}", generation, now)
 
 
-def dropped(status: Status, generation: int, now: datetime) -> Status:
+def without_run(status: Status, generation: int, now: datetime) -> Status:
     """Return the status that has forgotten its run, which is to be stopped."""
-    kept = _without_run(status)
+    kept = _cleared_of_run(status)
     kept.pop("submission", None)
-    return _phase(kept, "Stopping", "Stopping", "the former run is stopped", generation, now)
+    return _with_phase(kept, "Stopping", "Stopping", "the former run is stopped", generation, now)
 
 
-def reported(
+def with_phase(
     status: Status,
     phase: str,
     reason: str,
     message: str,
-    run: Run | None,
+    run: ObservedRun | None,
     generation: int,
     now: datetime,
 ) -> Status:
@@ -112,21 +102,21 @@ def reported(
         made["stage"] = run.stage
     if phase in ("Succeeded", "Failed"):
         finished = run.finished if run and run.finished else now
-        made.setdefault("completionTime", written(finished))
+        made.setdefault("completionTime", format_time(finished))
     if phase == "Succeeded" or not made.get("stage"):
         made.pop("stage", None)
-    return _phase(made, phase, reason, message, generation, now)
+    return _with_phase(made, phase, reason, message, generation, now)
 
 
-def reachable(status: Status, why_not: str, generation: int, now: datetime) -> Status:
+def with_reachability(status: Status, why_not: str, generation: int, now: datetime) -> Status:
     """Return the status that says whether Kubeflow answers."""
     if why_not:
-        return condition(status, "Reachable", "False", NO_ANSWER, why_not, generation, now)
+        return with_condition(status, "Reachable", "False", NO_ANSWER, why_not, generation, now)
     text = "Kubeflow answers"
-    return condition(status, "Reachable", "True", "Answered", text, generation, now)
+    return with_condition(status, "Reachable", "True", "Answered", text, generation, now)
 
 
-def measured(status: Status, result: Result, generation: int, now: datetime) -> Status:
+def with_figures(status: Status, result: Result, generation: int, now: datetime) -> Status:
     """Return the status with the figures that MLflow has; `Measured` once they are complete."""
     metrics, tags = result.metrics, result.tags
     oks = {
@@ -143,47 +133,47 @@ def measured(status: Status, result: Result, generation: int, now: datetime) -> 
         found["latencyMs"] = round(metrics[LATENCY_MS_ESTIMATE], 2)
     made = {**status, **{key: value for key, value in found.items() if value not in ({}, None)}}
     if made.get("phase") == "Failed" and (failure := result.failure):
-        made = _phase(made, "Failed", "RunFailed", str(failure), generation, now)
+        made = _with_phase(made, "Failed", "RunFailed", str(failure), generation, now)
     text, ended = f"MLflow run {result.run_id}", str(result.status != "RUNNING")
-    return condition(made, MEASURED, ended, result.status.capitalize(), text, generation, now)
+    return with_condition(made, MEASURED, ended, result.status.capitalize(), text, generation, now)
 
 
-def unmeasured(status: Status, why: str, generation: int, now: datetime) -> Status:
+def with_missing_figures(status: Status, why: str, generation: int, now: datetime) -> Status:
     """Return the status that says why MLflow has not told the figures."""
-    return condition(status, MEASURED, "False", NO_ANSWER, why, generation, now)
+    return with_condition(status, MEASURED, "False", NO_ANSWER, why, generation, now)
 
 
-def story(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
+def events_of_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the Events of a change: reason and message of each."""
-    told: list[tuple[str, str]] = []
+    events: list[tuple[str, str]] = []
     before, after = conditions_of(old), conditions_of(new)
     reach = after.get("Reachable", {})
     if reach.get("status") != before.get("Reachable", {}).get("status"):
         if reach["status"] == "False":
-            told.append(("KubeflowUnreachable", reach["message"]))
+            events.append(("KubeflowUnreachable", reach["message"]))
         elif before.get("Reachable"):
-            told.append(("KubeflowAnswers", reach["message"]))
+            events.append(("KubeflowAnswers", reach["message"]))
     if new.get("runID") and new["runID"] != old.get("runID"):
-        told.append(("Submitted", f"run {new['runID']} {new.get('runURL', '')}".strip()))
+        events.append(("Submitted", f"run {new['runID']} {new.get('runURL', '')}".strip()))
     phase = new.get("phase")
     if phase != old.get("phase") and phase not in ("Pending", "Running"):
         about = after["Succeeded"]
-        told.append((about["reason"], about["message"]))
+        events.append((about["reason"], about["message"]))
     elif phase == "Running" and new.get("stage") and new["stage"] != old.get("stage"):
-        told.append(("Stage", new["stage"]))
+        events.append(("Stage", new["stage"]))
     if new.get("oks") and not old.get("oks"):
         figures = ", ".join(f"{name} {value}" for name, value in new["oks"].items())
-        told.append(("Measured", f"OKS {figures}"))
-    return told
+        events.append(("Measured", f"OKS {figures}"))
+    return events
 
 
-def _without_run(status: Status) -> Status:
+def _cleared_of_run(status: Status) -> Status:
     kept = {key: value for key, value in status.items() if key not in _OF_A_RUN}
     conditions = [each for each in status.get("conditions", []) if each["type"] != MEASURED]
     return {**kept, "conditions": conditions}
 
 
-def _phase(
+def _with_phase(
     status: Status, phase: str, reason: str, message: str, generation: int, now: datetime
 ) -> Status:
     made = {**status, "phase": phase, "observedGeneration": generation}
@@ -201,7 +191,7 @@ def _phase(
         "Failed": (str(phase == "Failed"), reason, message),
     }
     for kind, (state, why, text) in states.items():
-        made = condition(made, kind, state, why, text, generation, now)
+        made = with_condition(made, kind, state, why, text, generation, now)
     return made
 
 

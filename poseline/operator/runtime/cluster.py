@@ -109,7 +109,7 @@ class Cluster:
             if error.status not in (404, 409):
                 raise _explained(error) from None
 
-    def tell(self, body: Mapping[str, Any], type_: str, reason: str, message: str) -> None:
+    def record_event(self, body: Mapping[str, Any], type_: str, reason: str, message: str) -> None:
         """Post an Event about an object.
 
         Raises:

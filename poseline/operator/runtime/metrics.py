@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-LOOKS = Counter(
-    "poseline_operator_looks_total", "Looks at an object, by how they ended.", ("kind", "outcome")
+RECONCILIATIONS = Counter(
+    "poseline_operator_reconciliations_total", "Reconciliations, by outcome.", ("kind", "outcome")
 )
-LOOK_SECONDS = Histogram(
-    "poseline_operator_look_seconds",
-    "Time of a look.",
+RECONCILE_SECONDS = Histogram(
+    "poseline_operator_reconcile_seconds",
+    "Duration of a reconciliation.",
     ("kind",),
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
 )
@@ -19,5 +19,5 @@ SECOND_RUNS = Counter("poseline_operator_second_runs_total", "Runs that a late a
 CREATED = Counter("poseline_operator_experiments_created_total", "Experiments made by schedules.")
 MISSED = Counter("poseline_operator_slots_missed_total", "Slots of schedules that were left out.")
 ENDED = Counter("poseline_operator_experiments_ended_total", "Experiments that ended.", ("phase",))
-WAITING = Gauge("poseline_operator_queue_length", "Objects that wait for their next look.")
+WAITING = Gauge("poseline_operator_queue_length", "Objects that wait to be reconciled.")
 LEADER = Gauge("poseline_operator_leader", "Whether this replica leads.")

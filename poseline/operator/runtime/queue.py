@@ -1,4 +1,4 @@
-"""A queue of keys to look at, now or later: each once, and never twice at the same time."""
+"""A queue of objects to reconcile, now or later: each once, and never two at the same time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
 
 
 class Key(NamedTuple):
-    """What to look at."""
+    """The object to reconcile."""
 
     kind: str
     namespace: str
@@ -23,7 +23,7 @@ class Key(NamedTuple):
 class Queue:
     """Keys by the time that they are due.
 
-    A key that is added while it is looked at is looked at again afterwards. Of two times the
+    A key that is added while it is reconciled is reconciled again afterwards. Of two times the
     earlier counts.
 
     Args:
@@ -43,7 +43,7 @@ class Queue:
         return len(self._due)
 
     def add(self, key: Key, delay: float = 0.0) -> None:
-        """Let a key be looked at after some seconds, or sooner where it is due sooner."""
+        """Have a key reconciled after some seconds, or sooner where it is due sooner."""
         with self._changed:
             due = self._clock() + delay
             if due < self._due.get(key, float("inf")):
@@ -62,7 +62,7 @@ class Queue:
             return None
 
     def done(self, key: Key, again: float | None = None) -> None:
-        """Say that a look is over, and when the next is to be; None: when something changes."""
+        """Record the end of a reconciliation, and when the next is due; None: on a change."""
         with self._changed:
             self._busy.discard(key)
             self._failures.pop(key, None)
@@ -71,7 +71,7 @@ class Queue:
             self.add(key, again * random.uniform(0.8, 1.2))  # noqa: S311  jitter
 
     def failed(self, key: Key) -> float:
-        """Say that a look failed; returns the seconds until the next, twice as long each time."""
+        """Record a failure; returns the seconds until the next attempt, doubled each time."""
         with self._changed:
             self._busy.discard(key)
             count = self._failures[key] = self._failures.get(key, 0) + 1

@@ -1,4 +1,4 @@
-"""Looks at one schedule: reads it and its experiments, and does what is decided."""
+"""Reconciles schedules: reads one and its experiments, and does what is decided."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from poseline.errors import BackendError, ConfigError
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
 from poseline.log import get_logger
+from poseline.operator import timestamps
 from poseline.operator.api.events import EVENTS
 from poseline.operator.api.kinds import (
     API_VERSION,
@@ -20,18 +21,18 @@ from poseline.operator.api.kinds import (
     SLOT_ANNOTATION,
 )
 from poseline.operator.experiments import status
-from poseline.operator.experiments.status import read_time, written
 from poseline.operator.permission import NotAllowedError, Permission
 from poseline.operator.runtime import metrics
 from poseline.operator.runtime.cluster import Body, Cluster
 from poseline.operator.schedules.plan import Child, Decision, Schedule, decide
+from poseline.operator.timestamps import format_time, parse_time
 
 _LONGEST_WAIT_S = 300.0  # the clock of a machine may be set
 _log = get_logger(__name__)
 
 
-class Schedules:
-    """Makes and clears away the experiments of schedules.
+class ScheduleReconciler:
+    """Creates the experiments of schedules, and deletes surplus ones.
 
     Args:
         cluster: The API server.
@@ -45,11 +46,11 @@ class Schedules:
         self._cluster, self._leads = cluster, leads
         self._permission = permission or Permission(Platform(), AllowList())
 
-    def look(self, namespace: str, name: str) -> float | None:
+    def reconcile(self, namespace: str, name: str) -> float | None:
         """Do what is due for a schedule.
 
         Returns:
-            Seconds until the next look; None: when it changes.
+            Seconds until it is reconciled again; None: when it changes.
 
         Raises:
             BackendError: The API server did not do what was asked.
@@ -58,9 +59,9 @@ class Schedules:
         if body is None or body["metadata"].get("deletionTimestamp"):
             return None
         owned = self._children(body)
-        now = status.now()
+        now = timestamps.now()
         try:
-            schedule = read(body)
+            schedule = parse_schedule(body)
             self._check(body)
         except ConfigError as error:
             allowed = not isinstance(error, NotAllowedError)
@@ -68,7 +69,7 @@ class Schedules:
             if not allowed and status.conditions_of(made) != status.conditions_of(
                 body.get("status", {})
             ):
-                self._tell(body, "TemplateNotAllowed", error.message)
+                self._record_event(body, "TemplateNotAllowed", error.message)
             self._write(body, made)
             return None
         decision = decide(schedule, list(owned.values()), now)
@@ -80,7 +81,7 @@ class Schedules:
             self._remove(body, surplus)
         if decision.next is None:
             return None
-        wait = (decision.next - status.now()).total_seconds()
+        wait = (decision.next - timestamps.now()).total_seconds()
         return min(max(wait, 0.0) + 0.05, _LONGEST_WAIT_S)
 
     def _check(self, body: Body) -> None:
@@ -92,20 +93,20 @@ class Schedules:
             raise BackendError("this replica no longer leads")
         for name in decision.replaced:
             self._remove(body, name)
-            self._tell(body, "Replaced", f"{name} gives way to the next slot")
+            self._record_event(body, "Replaced", f"{name} gives way to the next slot")
         if decision.slot:
             made = experiment(body, schedule, decision.slot)
             name = made["metadata"]["name"]
             if self._cluster.create(EXPERIMENT, made):
                 metrics.CREATED.inc()
-                self._tell(body, "Created", name)
+                self._record_event(body, "Created", name)
             else:
                 text = f"{name} is there already, and not of this schedule"
-                self._tell(body, "NameTaken", text)
-        if decision.missed and _told(body) != written(decision.missed):
+                self._record_event(body, "NameTaken", text)
+        if decision.missed and _last_missed(body) != format_time(decision.missed):
             metrics.MISSED.inc()
-            text = f"{written(decision.missed)} is longer ago than startingDeadlineSeconds"
-            self._tell(body, "MissedSlot", text)
+            text = f"{format_time(decision.missed)} is longer ago than startingDeadlineSeconds"
+            self._record_event(body, "MissedSlot", text)
 
     def _children(self, body: Body) -> dict[str, Child]:
         metadata = body["metadata"]
@@ -130,15 +131,15 @@ class Schedules:
         if made != body.get("status", {}):
             self._cluster.replace(SCHEDULE, {**body, "status": made}, status=True)
 
-    def _tell(self, body: Body, reason: str, message: str) -> None:
+    def _record_event(self, body: Body, reason: str, message: str) -> None:
         _log.info("event", schedule=body["metadata"]["name"], reason=reason, message=message)
         try:
-            self._cluster.tell(body, EVENTS[reason].type, reason, message)
+            self._cluster.record_event(body, EVENTS[reason].type, reason, message)
         except BackendError as error:
             _log.warning("an Event was lost", reason=reason, why=error.message)
 
 
-def read(body: Mapping[str, Any]) -> Schedule:
+def parse_schedule(body: Mapping[str, Any]) -> Schedule:
     """Return what the decision depends on of a PoseSchedule.
 
     Raises:
@@ -154,7 +155,7 @@ def read(body: Mapping[str, Any]) -> Schedule:
         suspended=spec["suspend"],
         succeeded=spec["successfulExperimentsHistoryLimit"],
         failed=spec["failedExperimentsHistoryLimit"],
-        last=read_time(body.get("status", {}).get("lastScheduleTime")),
+        last=parse_time(body.get("status", {}).get("lastScheduleTime")),
     )
 
 
@@ -177,7 +178,7 @@ def experiment(body: Mapping[str, Any], schedule: Schedule, slot: datetime) -> B
             "name": schedule.child_name(slot),
             "namespace": metadata["namespace"],
             "labels": {**own.get("labels", {}), SCHEDULE_LABEL: metadata["name"]},
-            "annotations": {**own.get("annotations", {}), SLOT_ANNOTATION: written(slot)},
+            "annotations": {**own.get("annotations", {}), SLOT_ANNOTATION: format_time(slot)},
             "ownerReferences": [owner],
         },
         "spec": template["spec"],
@@ -190,12 +191,12 @@ def _child(body: Mapping[str, Any]) -> Child:
         name=metadata["name"],
         created=datetime.fromisoformat(metadata["creationTimestamp"]),
         phase=state.get("phase"),
-        completed=read_time(state.get("completionTime")),
+        completed=parse_time(state.get("completionTime")),
         deleted="deletionTimestamp" in metadata,
     )
 
 
-def _told(body: Mapping[str, Any]) -> str:
+def _last_missed(body: Mapping[str, Any]) -> str:
     return str(body.get("status", {}).get("lastMissedTime", ""))
 
 
@@ -225,9 +226,9 @@ def _status(
     }
     for key, moment in times.items():
         if moment:
-            made[key] = written(moment)
+            made[key] = format_time(moment)
         elif key == "nextScheduleTime":
             made.pop(key, None)
     reason = "Invalid" if allowed else "NotAllowed"
     state = ("False", reason, fault) if fault else ("True", "Valid", "")
-    return status.condition(made, "Accepted", *state, generation, now)
+    return status.with_condition(made, "Accepted", *state, generation, now)

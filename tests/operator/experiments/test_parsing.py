@@ -8,7 +8,7 @@ import yaml
 from poseline.errors import ConfigError
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
-from poseline.operator.experiments.parsing import order, read
+from poseline.operator.experiments.parsing import parse_experiment, run_request
 
 ROOT = Path(__file__).parents[3]
 PIPELINES = ROOT / "pipelines/compiled"
@@ -23,17 +23,21 @@ def changed(**spec):
 
 
 def test_only_what_runs_changes_the_hash():
-    same = read(changed(suspend=True, ttlSecondsAfterFinished=5))
-    assert same.hash == read(BODY).hash
-    assert read(changed(chain="tqe")).hash != same.hash
-    assert read(changed(platform={"sharedMemory": "2Gi"})).hash != same.hash
-    assert read(changed(config={**BODY["spec"]["config"], "gate": {}})).hash != same.hash
+    same = parse_experiment(changed(suspend=True, ttlSecondsAfterFinished=5))
+    assert same.hash == parse_experiment(BODY).hash
+    assert parse_experiment(changed(chain="tqe")).hash != same.hash
+    assert parse_experiment(changed(platform={"sharedMemory": "2Gi"})).hash != same.hash
+    assert (
+        parse_experiment(changed(config={**BODY["spec"]["config"], "gate": {}})).hash != same.hash
+    )
 
 
 def test_kubeflow_gets_the_config_and_a_package_for_the_platform():
     own = {"images": {"ml": "mine:1"}, "resources": {"train": {"limits": {"memory": "3Gi"}}}}
     base = Platform.model_validate({"images": {"pipelines": "theirs:2"}, "serviceAccount": "runs"})
-    found = order(changed(platform=own)["spec"], base, PIPELINES, AllowList(images=["mine:*"]))
+    found = run_request(
+        changed(platform=own)["spec"], base, PIPELINES, AllowList(images=["mine:*"])
+    )
     config = json.loads(found.parameters["config"])
     assert config["operation_mode"] == "chain_tqeb"
     assert config["training"] == BODY["spec"]["config"]["training"]
@@ -55,9 +59,9 @@ def test_kubeflow_gets_the_config_and_a_package_for_the_platform():
 )
 def test_what_is_wrong_is_told_before_anything_is_asked(spec, found):
     with pytest.raises(ConfigError, match=found):
-        order(changed(**spec)["spec"], Platform(), PIPELINES)
+        run_request(changed(**spec)["spec"], Platform(), PIPELINES)
 
 
 def test_a_pipeline_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"chain_tqeb\.yaml"):
-        order(BODY["spec"], Platform(), tmp_path)
+        run_request(BODY["spec"], Platform(), tmp_path)

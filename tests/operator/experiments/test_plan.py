@@ -6,15 +6,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from poseline.operator.experiments import actions
 from poseline.operator.experiments import plan as plans
 from poseline.operator.experiments.plan import plan
-from poseline.operator.experiments.state import Experiment, Limits, Run, Submission
+from poseline.operator.experiments.state import Experiment, Limits, ObservedRun, Submission
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMITS = Limits(poll=10, settle=60, deletion=600)
 NEW = Experiment("team", "hands", "0123456789ab", 1, "A", finalizer=True)
 ASKED = Submission(NEW.run_name, 1, "A", NOW)
-RUNNING = Run("r1", NEW.run_name, "RUNNING", NOW, stage="train")
+RUNNING = ObservedRun("r1", NEW.run_name, "RUNNING", NOW, stage="train")
 SUBMITTED = replace(NEW, submission=ASKED, run_id="r1", phase="Running")
 ENDED = replace(SUBMITTED, phase="Succeeded", completed=NOW, finalizer=False)
 GUARDED = replace(ENDED, finalizer=True)
@@ -29,7 +30,7 @@ def names(actions):
     ("experiment", "runs", "later", "expected"),
     [
         (replace(NEW, finalizer=False), (), 0, ["AddFinalizer"]),
-        (NEW, (), 0, ["Record", "Submit"]),
+        (NEW, (), 0, ["RecordSubmission", "Submit"]),
         (NEW, None, 0, []),
         (replace(NEW, suspended=True), (), 0, ["Report"]),
         (replace(NEW, fault="no"), (), 0, ["Report"]),
@@ -39,7 +40,7 @@ def names(actions):
             replace(NEW, finalizer=False, suspended=True),
             (RUNNING,),
             0,
-            ["AddFinalizer", "Stop", "Again"],
+            ["AddFinalizer", "Stop", "Requeue"],
         ),
         (replace(NEW, fault="no", phase="Failed", completed=NOW), (), 0, ["RemoveFinalizer"]),
         (replace(NEW, suspended=True, phase="Suspended"), (), 0, ["RemoveFinalizer"]),
@@ -50,26 +51,31 @@ def names(actions):
             9,
             ["Report", "Delete"],
         ),
-        (replace(NEW, submission=ASKED), (), 59, ["Again"]),
-        (replace(NEW, submission=ASKED), (), 61, ["Record", "Submit"]),
+        (replace(NEW, submission=ASKED), (), 59, ["Requeue"]),
+        (replace(NEW, submission=ASKED), (), 61, ["RecordSubmission", "Submit"]),
         (replace(NEW, submission=ASKED), (RUNNING,), 0, ["Adopt"]),
-        (SUBMITTED, (RUNNING,), 0, ["Report", "Again"]),
+        (SUBMITTED, (RUNNING,), 0, ["Report", "Requeue"]),
         (SUBMITTED, (), 0, ["Report"]),
         (SUBMITTED, (replace(RUNNING, state="FAILED"),), 0, ["Report"]),
-        (SUBMITTED, (RUNNING, replace(RUNNING, id="r2")), 0, ["Tell", "Stop", "Report", "Again"]),
+        (
+            SUBMITTED,
+            (RUNNING, replace(RUNNING, id="r2")),
+            0,
+            ["RecordEvent", "Stop", "Report", "Requeue"],
+        ),
         (replace(SUBMITTED, suspended=True), (RUNNING,), 0, ["Drop"]),
         (replace(SUBMITTED, hash="B"), (RUNNING,), 0, ["Drop"]),
-        (replace(NEW, phase="Stopping", generation=2), (RUNNING,), 0, ["Stop", "Again"]),
-        (replace(NEW, phase="Stopping", suspended=True), (RUNNING,), 0, ["Stop", "Again"]),
-        (replace(SUBMITTED, deleted=NOW), (RUNNING,), 0, ["Report", "Stop", "Again"]),
-        (replace(SUBMITTED, deleted=NOW), None, 599, ["Report", "Again"]),
-        (replace(SUBMITTED, deleted=NOW), None, 601, ["Tell", "RemoveFinalizer"]),
+        (replace(NEW, phase="Stopping", generation=2), (RUNNING,), 0, ["Stop", "Requeue"]),
+        (replace(NEW, phase="Stopping", suspended=True), (RUNNING,), 0, ["Stop", "Requeue"]),
+        (replace(SUBMITTED, deleted=NOW), (RUNNING,), 0, ["Report", "Stop", "Requeue"]),
+        (replace(SUBMITTED, deleted=NOW), None, 599, ["Report", "Requeue"]),
+        (replace(SUBMITTED, deleted=NOW), None, 601, ["RecordEvent", "RemoveFinalizer"]),
         (replace(SUBMITTED, deleted=NOW), (RUNNING,), 601, ["Stop", "RemoveFinalizer"]),
         (replace(SUBMITTED, deleted=NOW, finalizer=False), None, 601, []),
-        (replace(NEW, submission=ASKED, deleted=NOW), (), 30, ["Report", "Again"]),
+        (replace(NEW, submission=ASKED, deleted=NOW), (), 30, ["Report", "Requeue"]),
         (replace(ENDED, measured=True), (), 0, []),
-        (ENDED, (), 0, ["Report", "Again"]),
-        (replace(ENDED, phase="Failed", ttl=60), (), 59, ["Again"]),
+        (ENDED, (), 0, ["Report", "Requeue"]),
+        (replace(ENDED, phase="Failed", ttl=60), (), 59, ["Requeue"]),
         (replace(ENDED, phase="Failed", ttl=60), (), 60, ["Delete"]),
         (replace(ENDED, suspended=True, measured=True), (), 0, []),
         (replace(ENDED, deleted=NOW), (), 0, []),
@@ -77,13 +83,13 @@ def names(actions):
         (replace(NEW, finalizer=False, phase="Stopping"), (), 0, ["AddFinalizer"]),
         (replace(SUBMITTED, finalizer=False), (RUNNING,), 0, ["AddFinalizer"]),
         (GUARDED, (), 0, ["RemoveFinalizer"]),
-        (replace(GUARDED, submission=TWICE, measured=True), (), 59, ["Again"]),
+        (replace(GUARDED, submission=TWICE, measured=True), (), 59, ["Requeue"]),
         (replace(GUARDED, submission=TWICE), (), 60, ["RemoveFinalizer"]),
         (
             replace(GUARDED, submission=TWICE),
             (replace(RUNNING, state="SUCCEEDED"), replace(RUNNING, id="r2")),
             99,
-            ["Tell", "Stop", "Again"],
+            ["RecordEvent", "Stop", "Requeue"],
         ),
     ],
 )
@@ -116,7 +122,7 @@ class World:
     def __init__(self):
         self.now, self.version = NOW, 0
         self.experiment: Experiment | None = NEW
-        self.runs: list[Run] = []
+        self.runs: list[ObservedRun] = []
         self.coming: list[tuple[datetime, str]] = []
         self.up, self.told = True, 0
 
@@ -127,7 +133,7 @@ class World:
             self.create(name)
 
     def create(self, name):
-        self.runs.append(Run(f"r{len(self.runs)}", name, "PENDING", self.now))
+        self.runs.append(ObservedRun(f"r{len(self.runs)}", name, "PENDING", self.now))
 
     def write(self, version, **changes):
         if version != self.version or self.experiment is None:
@@ -147,9 +153,9 @@ class Operator:
     def __init__(self, world):
         self.world, self.actions, self.version, self.record = world, [], 0, None
 
-    def look(self):
+    def reconcile(self):
         world, experiment = self.world, self.world.experiment
-        self.version, need = world.version, plans.needed(experiment)
+        self.version, need = world.version, plans.runs_needed(experiment)
         runs = (
             None
             if not world.up
@@ -165,15 +171,15 @@ class Operator:
         if fault == "never":
             raise LostError
         match action:
-            case plans.AddFinalizer():
+            case actions.AddFinalizer():
                 self.write(finalizer=True)
-            case plans.RemoveFinalizer():
+            case actions.RemoveFinalizer():
                 self.write(finalizer=False)
-            case plans.Record(submission):
+            case actions.RecordSubmission(submission):
                 self.record = submission
                 self.write(submission=submission, run_id="", phase="Pending", completed=None)
-            case plans.Submit(name):
-                if not world.up or not plans.fresh(self.record, world.now, LIMITS):
+            case actions.Submit(name):
+                if not world.up or not plans.may_submit(self.record, world.now, LIMITS):
                     raise LostError
                 if not any(run.name == name for run in world.runs):
                     self.actions.insert(0, Create(name, world.now))
@@ -184,22 +190,22 @@ class Operator:
                     world.coming.append((world.now + timedelta(seconds=late), name))
                     raise LostError
                 world.create(name)
-            case plans.Adopt(run):
+            case actions.Adopt(run):
                 self.write(run_id=run.id, phase="Running")
-            case plans.Drop():
+            case actions.Drop():
                 self.write(submission=None, run_id="", phase="Stopping", completed=None)
-            case plans.Stop(run):
+            case actions.Stop(run):
                 current = next(each for each in world.runs if each.id == run.id)
                 if not world.up:
                     raise LostError
                 if current.active:
                     world.change(current, "CANCELING")
-            case plans.Report(phase=phase):
+            case actions.Report(phase=phase):
                 done = world.now if phase in ("Succeeded", "Failed") else None
                 self.write(phase=phase, completed=world.experiment.completed or done)
-            case plans.Tell():
-                world.told += 1
-            case plans.Delete():
+            case actions.RecordEvent():
+                world.events += 1
+            case actions.Delete():
                 self.write(deleted=world.now)
         if fault == "answer":
             raise LostError
@@ -222,8 +228,8 @@ class Story(RuleBasedStateMachine):
 
     @precondition(alive)
     @rule(which=st.sampled_from([0, 1]))
-    def look(self, which):
-        self.operators[which].look()
+    def reconcile(self, which):
+        self.operators[which].reconcile()
 
     @precondition(alive)
     @rule(
@@ -268,8 +274,8 @@ class Story(RuleBasedStateMachine):
     )
     def race(self, steps):
         """Both have read the same and act by turns, now and then held up."""
-        self.operators[0].look()
-        self.operators[1].look()
+        self.operators[0].reconcile()
+        self.operators[1].reconcile()
         for which, fault, seconds in steps:
             self.act(which, fault, 19)
             self.world.pass_time(seconds)
@@ -336,7 +342,7 @@ def settle(world, operator, rounds, faults=None):
     for _ in range(rounds):
         if world.experiment is None:
             return
-        operator.look()
+        operator.reconcile()
         number = 0
         try:
             while operator.actions and world.experiment:
@@ -362,7 +368,7 @@ def test_a_request_that_takes_effect_late_is_waited_for():
 def test_who_was_held_up_asks_no_more():
     world = World()
     slow, other = Operator(world), Operator(world)
-    slow.look()
+    slow.reconcile()
     slow.act()
     world.pass_time(45)
     with pytest.raises(LostError):

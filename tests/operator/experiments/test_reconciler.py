@@ -17,7 +17,8 @@ from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.errors import UnreachableError
 from poseline.kubeflow.platform import Platform
 from poseline.operator.api.kinds import FINALIZER
-from poseline.operator.experiments.reconciler import Experiments
+from poseline.operator.experiments.context import Context
+from poseline.operator.experiments.reconciler import ExperimentReconciler
 from poseline.operator.runtime.cluster import Cluster, ConflictError
 from poseline.operator.settings import Settings
 from poseline.tracking import results
@@ -48,7 +49,7 @@ def world(api, clock, kubeflow, monkeypatch):
         pipelines=ROOT / "pipelines/compiled",
     )
     leads = [True]
-    operator = Experiments(Cluster(), settings, Platform(), lambda: leads[0])
+    operator = ExperimentReconciler(Cluster(), settings, Platform(), lambda: leads[0])
     api.apply(EXAMPLE | {"metadata": {"name": "people"}, "spec": SPEC})
 
     def states():
@@ -61,29 +62,29 @@ def world(api, clock, kubeflow, monkeypatch):
             kubeflow.objects.settle(run_id, {"state": state})
 
     yield SimpleNamespace(
-        look=lambda: operator.look(NAMESPACE, "people"),
+        reconcile=lambda: operator.reconcile(NAMESPACE, "people"),
         status=lambda: api.get(KIND, "people")["status"],
         condition=lambda name: api.conditions(KIND, "people")[name],
-        told=lambda: [reason for _, reason in api.told("people")],
+        events=lambda: [reason for _, reason in api.events_of("people")],
         edit=lambda **spec: api.edit(KIND, "people", **spec),
         states=states,
         put=put,
         leads=leads,
     )
-    operator.runs(NAMESPACE)._kubeflow.close()
+    operator._context.runs(NAMESPACE)._kubeflow.close()
 
 
 def test_from_nothing_to_a_run_to_its_end(world):
-    assert world.look() == Settings.poll_seconds
+    assert world.reconcile() == Settings.poll_seconds
     assert world.states() == [("g1", "PENDING")]
     assert world.status()["phase"] == "Pending"
     world.put("RUNNING")
-    assert world.look() == Settings.poll_seconds
+    assert world.reconcile() == Settings.poll_seconds
     assert world.status()["phase"] == "Running"
     world.put("SUCCEEDED")
-    world.look()
+    world.reconcile()
     assert world.condition("Succeeded")["status"] == "True"
-    assert world.told() == ["Submitted", "RunSucceeded"]
+    assert world.events() == ["Submitted", "RunSucceeded"]
 
 
 # Somebody else, in between
@@ -94,17 +95,17 @@ def test_nothing_is_asked_for_a_spec_that_changed_before_it_was_written_down(wor
     changed["training"]["epochs"] = 7
     api.before("replace_status", lambda: world.edit(config=changed))
     with pytest.raises(ConflictError):
-        world.look()
+        world.reconcile()
     assert world.states() == []
-    world.look()
+    world.reconcile()
     assert world.states() == [("g2", "PENDING")]
 
 
 def test_of_two_operators_one_asks(world, api, kubeflow):
     """The other one has read the same experiment, and comes first."""
-    api.before("replace_status", world.look)
+    api.before("replace_status", world.reconcile)
     with pytest.raises(ConflictError):
-        world.look()
+        world.reconcile()
     assert world.states() == [("g1", "PENDING")]
     assert kubeflow.count("POST", r".*/runs") == 1
 
@@ -113,8 +114,8 @@ def test_of_two_operators_one_asks(world, api, kubeflow):
 def test_an_experiment_that_goes_meanwhile_makes_no_run(world, api, call):
     api.before(call, lambda: api.objects.clear())
     with pytest.raises(BackendError, match="404"):
-        world.look()
-    assert world.look() is None
+        world.reconcile()
+    assert world.reconcile() is None
     assert world.states() == []
 
 
@@ -122,7 +123,7 @@ def test_who_no_longer_leads_does_nothing(world, api, kubeflow):
     before = api.get(KIND, "people")
     world.leads[0] = False
     with pytest.raises(BackendError, match="no longer leads"):
-        world.look()
+        world.reconcile()
     assert api.get(KIND, "people") == before
     assert world.states() == []
 
@@ -132,10 +133,10 @@ def test_a_lost_event_stops_nothing(world, api):
         raise ApiException(500)
 
     api.before("event", refuse)
-    world.look()
+    world.reconcile()
     world.put("SUCCEEDED")
-    world.look()
-    assert world.told() == ["RunSucceeded"]
+    world.reconcile()
+    assert world.events() == ["RunSucceeded"]
 
 
 # Kubeflow
@@ -145,13 +146,13 @@ def test_a_lost_event_stops_nothing(world, api):
 def test_a_lost_answer_makes_one_run(world, clock, kubeflow, kind, runs_at_once):
     kubeflow.fail(kind, method="POST", path="/runs$")
     with pytest.raises(BackendError):
-        world.look()
+        world.reconcile()
     assert world.condition("Submitted")["reason"] == "NoAnswer"
     assert len(world.states()) == runs_at_once
-    world.look()
+    world.reconcile()
     assert len(world.states()) == runs_at_once, "it may still be on its way"
     clock.tick(SETTLE + 1)
-    world.look()
+    world.reconcile()
     assert world.states() == [("g1", "PENDING")]
     assert world.status()["submission"]["attempts"] == 2 - runs_at_once
     assert world.condition("Submitted")["status"] == "True"
@@ -160,16 +161,16 @@ def test_a_lost_answer_makes_one_run(world, clock, kubeflow, kind, runs_at_once)
 def test_a_request_that_took_effect_too_late_is_stopped(world, clock, kubeflow):
     kubeflow.fail("held", method="POST", path="/runs$")
     with pytest.raises(BackendError):
-        world.look()
+        world.reconcile()
     clock.tick(SETTLE + 1)
-    world.look()
+    world.reconcile()
     kept = world.status()["runID"]
     kubeflow.release()
-    world.look()
+    world.reconcile()
     states = {run["run_id"]: run["state"] for run in kubeflow.objects.runs.values()}
     assert states.pop(kept) == "PENDING"
     assert list(states.values()) == ["CANCELING"]
-    assert world.told() == ["Submitted", "SecondRun"]
+    assert world.events() == ["Submitted", "SecondRun"]
 
 
 def test_what_was_held_up_is_not_asked_for(world, api, clock):
@@ -177,15 +178,15 @@ def test_what_was_held_up_is_not_asked_for(world, api, clock):
     api.before("event", lambda: clock.tick(SETTLE))
     api.before("replace_status", lambda: clock.tick(SETTLE / 2 + 1))
     with pytest.raises(BackendError, match="held up"):
-        world.look()
+        world.reconcile()
     assert world.states() == []
 
 
 def test_what_is_refused_is_not_asked_again(world, kubeflow):
     kubeflow.fail("status", method="POST", path="/runs$", status=400)
-    world.look()
+    world.reconcile()
     assert world.condition("Failed")["reason"] == "Refused"
-    world.look()
+    world.reconcile()
     assert kubeflow.count("POST", r".*/runs") == 1
     assert world.states() == []
 
@@ -194,18 +195,18 @@ def test_kubeflow_away_is_told_once_and_waited_for(world, kubeflow):
     kubeflow.fail("status", count=1000)
     for _ in range(3):
         with pytest.raises(BackendError):
-            world.look()
+            world.reconcile()
     assert world.condition("Reachable")["status"] == "False"
     kubeflow.faults.clear()
-    world.look()
+    world.reconcile()
     assert world.condition("Reachable")["status"] == "True"
-    assert world.told() == ["KubeflowUnreachable", "KubeflowAnswers", "Submitted"]
+    assert world.events() == ["KubeflowUnreachable", "KubeflowAnswers", "Submitted"]
 
 
 def test_a_run_that_is_gone_is_told(world, kubeflow):
-    world.look()
+    world.reconcile()
     kubeflow.objects.runs.clear()
-    world.look()
+    world.reconcile()
     assert world.condition("Failed")["reason"] == "RunLost"
     assert world.states() == []
 
@@ -214,33 +215,33 @@ def test_a_run_that_is_gone_is_told(world, kubeflow):
 
 
 def test_a_deletion_stops_the_run_first(world, api):
-    world.look()
+    world.reconcile()
     api.delete(KIND, "people")
-    assert world.look() == pytest.approx(1)
+    assert world.reconcile() == pytest.approx(1)
     assert world.states() == [("g1", "CANCELING")]
     assert api.get(KIND, "people")["metadata"]["finalizers"] == [FINALIZER]
-    world.look()
+    world.reconcile()
     assert api.get(KIND, "people") is None
-    assert world.told() == ["Submitted", "Deleted"]
+    assert world.events() == ["Submitted", "Deleted"]
 
 
 @pytest.mark.parametrize("path", ["", ":terminate$"], ids=["away", "does not stop it"])
 def test_a_deletion_waits_for_kubeflow_and_not_for_ever(world, api, clock, kubeflow, path):
-    world.look()
+    world.reconcile()
     kubeflow.fail("status", path=path, count=1000)
     api.delete(KIND, "people")
     clock.tick(DELETION - 1)
     with pytest.raises(BackendError):
-        world.look()
+        world.reconcile()
     assert api.get(KIND, "people") is not None
-    assert "RunNotStopped" not in world.told()
+    assert "RunNotStopped" not in world.events()
     clock.tick(1)
     try:
-        world.look()
+        world.reconcile()
     except BackendError:
         assert not path, "Kubeflow is away"
     assert api.get(KIND, "people") is None
-    assert world.told()[-1] == "RunNotStopped"
+    assert world.events()[-1] == "RunNotStopped"
     assert world.states() == [("g1", "PENDING")]
 
 
@@ -248,44 +249,44 @@ def test_a_deletion_waits_for_kubeflow_and_not_for_ever(world, api, clock, kubef
 
 
 def test_a_changed_spec_stops_the_run_and_makes_one(world):
-    world.look()
+    world.reconcile()
     world.edit(chain="tqe")
-    world.look()
-    world.look()
+    world.reconcile()
+    world.reconcile()
     assert world.states() == [("g1", "CANCELING"), ("g2", "PENDING")]
     assert world.status()["submission"]["generation"] == 2
 
 
 def test_what_does_not_run_changes_no_run(world):
-    world.look()
+    world.reconcile()
     world.edit(ttlSecondsAfterFinished=5)
-    world.look()
+    world.reconcile()
     assert world.states() == [("g1", "PENDING")]
     assert world.status()["observedGeneration"] == 2
 
 
 def test_suspend_and_resume(world):
-    world.look()
+    world.reconcile()
     world.edit(suspend=True)
-    world.look()
-    assert world.look() is None
+    world.reconcile()
+    assert world.reconcile() is None
     assert world.states() == [("g1", "CANCELING")]
     assert world.status()["phase"] == "Suspended"
     assert "runID" not in world.status()
     world.edit(suspend=False)
-    world.look()
+    world.reconcile()
     assert world.states() == [("g1", "CANCELING"), ("g3", "PENDING")]
 
 
 def test_a_spec_that_cannot_run_is_told_and_can_be_mended(world, kubeflow):
     world.edit(chain="qb")
-    assert world.look() is None
+    assert world.reconcile() is None
     accepted = world.condition("Accepted")
     assert (accepted["status"], accepted["reason"]) == ("False", "Invalid")
     assert "general.model_path" in accepted["message"]
     assert world.states() == []
     world.edit(chain="tqeb")
-    world.look()
+    world.reconcile()
     assert world.condition("Accepted")["status"] == "True"
     assert world.states() == [("g3", "PENDING")]
 
@@ -295,23 +296,23 @@ def test_a_spec_that_cannot_run_is_told_and_can_be_mended(world, kubeflow):
 
 def test_a_finished_experiment_is_deleted_in_time(world, api, clock):
     world.edit(ttlSecondsAfterFinished=900)
-    world.look()
+    world.reconcile()
     world.put("FAILED")
-    assert world.look() == pytest.approx(900, abs=60)
+    assert world.reconcile() == pytest.approx(900, abs=60)
     clock.tick(800)
-    world.look()
+    world.reconcile()
     assert api.get(KIND, "people") is not None
     clock.tick(200)
-    assert world.look() is None
+    assert world.reconcile() is None
     assert api.get(KIND, "people") is None
 
 
 def test_an_ended_run_answers_for_a_later_generation(world):
-    world.look()
+    world.reconcile()
     world.put("FAILED")
-    world.look()
+    world.reconcile()
     world.edit(suspend=True)
-    world.look()
+    world.reconcile()
     assert world.status()["phase"] == "Failed"
     assert world.status()["observedGeneration"] == 2
 
@@ -327,19 +328,19 @@ def test_figures_may_come_after_the_end(world, monkeypatch):
 
     monkeypatch.setattr(results, "result", result)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
-    world.look()
+    world.reconcile()
     world.put("SUCCEEDED")
-    assert world.look() == Settings.poll_seconds
+    assert world.reconcile() == Settings.poll_seconds
     assert world.status()["phase"] == "Succeeded"
     assert "oks" not in world.status()
     assert world.condition("Measured")["message"] == "MLflow does not answer"
     up.append(True)
-    world.look()
+    world.reconcile()
     assert world.status()["oks"] == {"float": 0.81}
     assert world.condition("Measured")["status"] == "True"
     assert set(asked) == {world.status()["runID"]}
     asked.clear()
-    assert world.look() is None
+    assert world.reconcile() is None
     assert not asked, "all figures are there"
 
 
@@ -361,7 +362,7 @@ def test_figures_are_read_where_the_run_wrote_them(own, settings, allowed, expec
 
     monkeypatch.setattr(results, "result", result)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    operator = Experiments(
+    context = Context(
         Cluster(),
         Settings(mlflow_url=settings),
         Platform(),
@@ -370,7 +371,7 @@ def test_figures_are_read_where_the_run_wrote_them(own, settings, allowed, expec
     )
     spec = {"config": {"mlflow": {"uri": "http://config"}}}
     spec["platform"] = {"mlflow": {"trackingUri": own}} if own else None
-    operator.figures({"metadata": {}, "spec": spec}, "r")
+    context.figures({"metadata": {}, "spec": spec}, "r")
     assert seen == expected
 
 
@@ -414,24 +415,24 @@ def test_the_token_goes_to_the_server_that_it_was_configured_for(where, sent, mo
 def test_a_spec_that_names_what_is_not_allowed_makes_no_run(world, api):
     platform = {"images": {"ml": "evil:1"}, "serviceAccount": "admin", "nodeSelector": {"a": "b"}}
     world.edit(platform=platform)
-    world.look()
+    world.reconcile()
     assert world.states() == []
     assert world.status()["phase"] == "Failed"
     accepted = world.condition("Accepted")
     assert (accepted["status"], accepted["reason"]) == ("False", "NotAllowed")
     for found in ("images.ml", "serviceAccount", "nodeSelector.a"):
         assert found in accepted["message"]
-    assert world.told() == ["NotAllowed"]
+    assert world.events() == ["NotAllowed"]
     assert FINALIZER not in api.get(KIND, "people")["metadata"].get("finalizers", [])
     world.edit(platform=None)
-    world.look()
+    world.reconcile()
     assert world.states() == [("g3", "PENDING")]
 
 
 def test_an_ended_experiment_keeps_no_finalizer_and_a_running_one_does(world, api):
-    world.look()
+    world.reconcile()
     assert api.get(KIND, "people")["metadata"]["finalizers"] == [FINALIZER]
     world.put("SUCCEEDED")
-    world.look()
+    world.reconcile()
     assert world.status()["phase"] == "Succeeded"
     assert not api.get(KIND, "people")["metadata"].get("finalizers")

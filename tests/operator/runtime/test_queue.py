@@ -64,7 +64,7 @@ def test_a_broken_look_delays_itself_alone():
     seen, queue = [], Queue()
     done = threading.Event()
 
-    def look(namespace, name):
+    def reconcile(namespace, name):
         seen.append(name)
         if name == "a" and seen.count("a") == 1:
             raise ValueError("a mistake of ours")
@@ -73,7 +73,7 @@ def test_a_broken_look_delays_itself_alone():
         if seen.count("a") >= 2 and seen.count("b") >= 3:
             done.set()
 
-    workers = Workers(queue, {"Pose": look}, 2)
+    workers = Workers(queue, {"Pose": reconcile}, 2)
     workers.start()
     queue.add(A)
     queue.add(B)

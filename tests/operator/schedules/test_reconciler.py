@@ -9,7 +9,7 @@ from support.samples import ROOT
 from poseline.errors import BackendError
 from poseline.operator.api.kinds import FINALIZER, SCHEDULE_LABEL, SLOT_ANNOTATION
 from poseline.operator.runtime.cluster import Cluster, ConflictError
-from poseline.operator.schedules.reconciler import Schedules
+from poseline.operator.schedules.reconciler import ScheduleReconciler
 
 KIND, CHILDREN = "poseschedules", "poseexperiments"
 EXAMPLE = yaml.safe_load((ROOT / "examples/kubernetes/schedule.yaml").read_text())
@@ -27,7 +27,7 @@ def world(api, clock):
     """The schedule `hourly`, made at noon, and an operator; half an hour has passed."""
     clock.moment = NOON
     leads = [True]
-    operator = Schedules(Cluster(), lambda: leads[0])
+    operator = ScheduleReconciler(Cluster(), lambda: leads[0])
     spec = EXAMPLE["spec"] | {
         "schedule": "0 * * * *",
         "timeZone": "Etc/UTC",
@@ -38,17 +38,17 @@ def world(api, clock):
 
     def look_in(hours):
         clock.tick(hours=hours)
-        return operator.look(NAMESPACE, "hourly")
+        return operator.reconcile(NAMESPACE, "hourly")
 
     return SimpleNamespace(
-        look=lambda: operator.look(NAMESPACE, "hourly"),
+        reconcile=lambda: operator.reconcile(NAMESPACE, "hourly"),
         look_in=look_in,
         leads=leads,
         children=lambda: api.names(CHILDREN),
         end=lambda name, phase="Succeeded": api.put_status(CHILDREN, name, phase=phase),
         edit=lambda **spec: api.edit(KIND, "hourly", **spec),
         status=lambda: api.get(KIND, "hourly")["status"],
-        told=lambda: [reason for _, reason in api.told("hourly")],
+        events=lambda: [reason for _, reason in api.events_of("hourly")],
     )
 
 
@@ -59,7 +59,7 @@ def hold(api, name):
 
 def test_nothing_is_made_before_the_first_slot(world, clock):
     clock.tick(minutes=29)
-    assert world.look() == pytest.approx(60, abs=0.1)
+    assert world.reconcile() == pytest.approx(60, abs=0.1)
     assert world.children() == []
     assert world.status()["nextScheduleTime"] == "2026-06-01T13:00:00Z"
 
@@ -81,9 +81,9 @@ def test_of_missed_slots_the_latest_is_caught_up_once(world):
     assert world.children() == [child(5)]
     assert world.status()["lastScheduleTime"] == "2026-06-01T17:00:00Z"
     world.end(child(5))
-    world.look()
+    world.reconcile()
     assert world.children() == [child(5)]
-    assert world.told() == ["Created"]
+    assert world.events() == ["Created"]
 
 
 @pytest.mark.parametrize("policy", ["Allow", "Forbid", "Replace"])
@@ -94,10 +94,10 @@ def test_who_dies_before_it_is_written_down_makes_nothing_twice(world, api, poli
         world.look_in(1)
     assert "lastScheduleTime" not in world.status()
     first = api.get(CHILDREN, child(1))["metadata"]["uid"]
-    world.look()
+    world.reconcile()
     assert api.get(CHILDREN, child(1))["metadata"]["uid"] == first
     assert world.status()["lastScheduleTime"] == "2026-06-01T13:00:00Z"
-    assert world.told() == ["Created"]
+    assert world.events() == ["Created"]
 
 
 def test_forbid_waits_for_the_end(world):
@@ -106,7 +106,7 @@ def test_forbid_waits_for_the_end(world):
     assert world.children() == [child(1)]
     assert world.status()["lastScheduleTime"] == "2026-06-01T13:00:00Z"
     world.end(child(1))
-    world.look()
+    world.reconcile()
     assert world.children() == [child(1), child(2)]
     assert world.status()["active"] == [child(2)]
 
@@ -118,7 +118,7 @@ def test_forbid_waits_for_one_that_is_being_stopped(world, api):
     world.look_in(1)
     assert world.children() == [child(1)]
     del api.objects[CHILDREN, NAMESPACE, child(1)]
-    world.look()
+    world.reconcile()
     assert world.children() == [child(2)]
 
 
@@ -138,8 +138,8 @@ def test_replace_deletes_the_active_one_once(world, api):
     assert world.children() == [child(1), child(2)]
     assert "deletionTimestamp" in api.get(CHILDREN, child(1))["metadata"]
     assert "deletionTimestamp" not in api.get(CHILDREN, child(2))["metadata"]
-    world.look()
-    assert world.told() == ["Created", "Replaced", "Created"]
+    world.reconcile()
+    assert world.events() == ["Created", "Replaced", "Created"]
 
 
 def test_the_oldest_of_the_ended_are_cleared_away(world, api):
@@ -147,7 +147,7 @@ def test_the_oldest_of_the_ended_are_cleared_away(world, api):
     for hour, phase in enumerate(("Succeeded", "Failed", "Succeeded"), start=1):
         world.look_in(1)
         world.end(child(hour), phase)
-    world.look()
+    world.reconcile()
     assert world.children() == [child(3)]
 
 
@@ -168,7 +168,7 @@ def test_what_somebody_else_cleared_away_or_made_anew_is_left(world, api):
         )
 
     api.before("delete", anew, child(1))
-    world.look()
+    world.reconcile()
     assert world.children() == [child(1)]
     assert "ownerReferences" not in api.get(CHILDREN, child(1))["metadata"]
 
@@ -191,9 +191,9 @@ def test_a_name_that_is_taken_is_told_and_left(world, api):
     )
     before = api.get(CHILDREN, child(1))
     world.look_in(1)
-    world.look()
+    world.reconcile()
     assert api.get(CHILDREN, child(1)) == before
-    assert world.told() == ["NameTaken"]
+    assert world.events() == ["NameTaken"]
     assert world.status()["active"] == []
 
 
@@ -203,24 +203,24 @@ def test_suspended_nothing_is_made_and_afterwards_the_latest(world):
     assert world.children() == []
     assert "nextScheduleTime" not in world.status()
     world.edit(suspend=False)
-    world.look()
+    world.reconcile()
     assert world.children() == [child(3)]
 
 
 def test_a_slot_that_is_too_old_is_told_once(world, clock):
     world.edit(startingDeadlineSeconds=600)
     world.look_in(2)
-    world.look()
+    world.reconcile()
     assert world.children() == []
     assert world.status()["lastMissedTime"] == "2026-06-01T14:00:00Z"
-    assert world.told() == ["MissedSlot"]
+    assert world.events() == ["MissedSlot"]
     clock.tick(minutes=35)
-    world.look()
+    world.reconcile()
     assert world.children() == [child(3)]
 
 
 def test_a_schedule_that_cannot_be_read_says_so_and_can_be_mended(world, api):
-    world.look()
+    world.reconcile()
     world.edit(timeZone="Mars/Olympus")
     assert world.look_in(1) is None
     accepted = api.conditions(KIND, "hourly")["Accepted"]
@@ -228,7 +228,7 @@ def test_a_schedule_that_cannot_be_read_says_so_and_can_be_mended(world, api):
     assert "timeZone" in accepted["message"]
     assert "nextScheduleTime" not in world.status()
     world.edit(timeZone="Etc/UTC")
-    world.look()
+    world.reconcile()
     assert api.conditions(KIND, "hourly")["Accepted"]["status"] == "True"
     assert world.children() == [child(1)]
 
@@ -238,7 +238,7 @@ def test_the_last_success_is_the_latest_end(world, api):
     for hour, end in ((1, "2026-06-01T16:00:00Z"), (2, "2026-06-01T15:00:00Z")):
         world.look_in(1)
         api.put_status(CHILDREN, child(hour), phase="Succeeded", completionTime=end)
-    world.look()
+    world.reconcile()
     assert world.status()["lastSuccessfulTime"] == "2026-06-01T16:00:00Z"
 
 

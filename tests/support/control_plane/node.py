@@ -149,9 +149,9 @@ class Node:
         try:
             self.plane.kubectl("wait", *wanted, "--timeout=150s", timeout=160)
         except AssertionError as reason:
-            raise AssertionError(f"{reason}\n{self.told(namespace)}") from None
+            raise AssertionError(f"{reason}\n{self.description(namespace)}") from None
 
-    def told(self, namespace):
+    def description(self, namespace):
         """What the cluster says about the pods."""
         return self.plane.kubectl("describe", "pods", "-n", namespace)[-6000:]
 
