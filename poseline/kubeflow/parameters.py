@@ -15,6 +15,7 @@ from poseline.config.models.general import OperationMode
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.package import read_package
 from poseline.kubeflow.validation import check_no_secrets
+from poseline.kubeflow.workflow_size import values_of, workflow_size
 
 CONFIG, VARIANTS = "config", "variants"
 SWEPT: OperationMode = "chain_tqeb"
@@ -79,6 +80,21 @@ def parameters(
         raise ConfigError(found, source) from None
     check_no_secrets(data, source)
     return fields | ({CONFIG: text} if config or overrides else {})
+
+
+def sweep_size(package: str, given: Mapping[str, Any], models: int) -> int:
+    """Return the bytes of the workflow that a sweep becomes.
+
+    Args:
+        package: Text of the compiled pipeline, with the settings of its platform.
+        given: What it is started with, checked.
+        models: How many models it makes.
+    """
+    inputs = read_package(package)["root"]["inputDefinitions"]["parameters"]
+    text = str(given.get(CONFIG) or inputs[CONFIG].get("defaultValue", ""))
+    fields = {name: value for name, value in given.items() if name not in (CONFIG, VARIANTS)}
+    config = run_form.read(text, SWEPT, fields, look=False)
+    return workflow_size(package, values_of(config, text), models)
 
 
 def _check(text: str, mode: OperationMode, fields: Mapping[str, Any]) -> None:

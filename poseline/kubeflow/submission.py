@@ -22,9 +22,10 @@ from poseline.kubeflow.auth import find_token
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.errors import NotFoundError
 from poseline.kubeflow.package import configure, pipeline_name, read_package
-from poseline.kubeflow.parameters import parameters
+from poseline.kubeflow.parameters import VARIANTS, parameters, sweep_size
 from poseline.kubeflow.platform import Platform
 from poseline.kubeflow.runs import KubeflowRun
+from poseline.kubeflow.workflow_size import LIMIT
 from poseline.log import get_logger
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
@@ -111,7 +112,10 @@ def run_request(
     """
     settled = read_platform(platform) if platform else Platform()
     checked = parameters(package, mode, config, settings)
-    return RunRequest(configure(package, settled), checked, experiment, settled.service_account)
+    configured = configure(package, settled)
+    if models := checked.get(VARIANTS):
+        _tell_size(configured, checked, len(models))
+    return RunRequest(configured, checked, experiment, settled.service_account)
 
 
 def submit(kubeflow: Kubeflow, what: RunRequest, name: str | None = None) -> KubeflowRun:
@@ -183,6 +187,21 @@ def unschedule(kubeflow: Kubeflow, pipeline: str, name: str | None = None) -> tu
     except NotFoundError:
         return 0, 0
     return schedules.remove(kubeflow, name or pipeline, pipeline_id)
+
+
+def _tell_size(package: str, given: Mapping[str, Any], models: int) -> None:
+    """Warn of a sweep whose tasks Kubeflow would lose sight of."""
+    size = sweep_size(package, given, models)
+    if size > LIMIT:
+        fits = next(n for n in range(models, -1, -1) if sweep_size(package, given, n) <= LIMIT)
+        _log.warning(
+            "a workflow this large runs, but Kubeflow shows its tasks only when it is over; "
+            "sweep fewer models at a time, or raise MAX_WORKFLOW_SIZE of Argo's controller",
+            models=models,
+            about_bytes=size,
+            most_bytes=LIMIT,
+            models_that_fit=fits,
+        )
 
 
 def read_platform(path: Path) -> Platform:

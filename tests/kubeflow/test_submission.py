@@ -1,10 +1,12 @@
 """Everything is checked before anything is sent; what is sent is what was checked."""
 
 import json
+import re
 
 import pytest
 import yaml
 from support.kfp_double.package import PACKAGE
+from support.samples import ROOT
 
 from poseline.errors import ConfigError
 from poseline.kubeflow import logs, submission
@@ -110,6 +112,21 @@ def test_a_submission_of_a_name_is_one_run_and_of_none_a_new_one(config, kubeflo
     assert "other settings" in "".join(capfd.readouterr())
     sent = next(iter(server.objects.runs.values()))["runtime_config"]["parameters"]
     assert sent == dict(request.parameters)
+
+
+def test_a_sweep_that_kubeflow_would_lose_sight_of_is_told_before_it_is_sent(capfd):
+    package = (ROOT / "pipelines/compiled/sweep.yaml").read_text()
+
+    def swept(models):
+        variants = [{"alpha": 0.35, "input_size": 192}] * models
+        given = ["dataset=s3://b/set", f"variants={json.dumps(variants)}"]
+        submission.run_request(package, None, settings=given)
+        return "".join(capfd.readouterr())
+
+    assert "MAX_WORKFLOW_SIZE" not in swept(2)
+    told = swept(4)
+    assert "MAX_WORKFLOW_SIZE" in told
+    assert re.search(r"models_that_fit\W+2", told) and re.search(r"about_bytes\W+1[56]\d{5}", told)
 
 
 def test_a_schedule_of_an_order(config, kubeflow, server):

@@ -6,29 +6,74 @@ Each task has a driver and a launcher. With the settings that KFP ships, a drive
 component in it, as JSON within JSON: each quote costs more, the deeper it is.
 """
 
+from __future__ import annotations
+
 import json
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import yaml
 
+from poseline.config.models.config import Config, Stage
+
 LIMIT = 2**20
-"""Bytes above which Argo compresses the nodes, and KFP loses sight of them."""
+"""Bytes above which Argo compresses the nodes, and KFP loses sight of them; the environment
+variable MAX_WORKFLOW_SIZE of Argo's controller raises it."""
 _FRAME = 60_000  # what Argo and KFP write of any pipeline: templates, labels, conditions
 _NODE = 700  # names, ids, times, template and messages of a node
+_OUT = "/tmp/kfp"  # noqa: S108  where KFP's launcher has outputs written
 _URI = "minio://mlpipeline/v2/artifacts/poseline-chain-tqeb/{0}/{0}/{0}/artifact".format("0" * 36)
 
 
-def workflow_size(package, values, passes=1):
-    """The bytes of a workflow at its end.
+_STAGES: Mapping[str, Stage] = {
+    "dataset-convert": "convert",
+    "train": "train",
+    "quantize": "quantize",
+    "evaluate-float": "evaluate",
+    "evaluate-int8": "evaluate",
+    "predict": "predict",
+    "benchmark": "benchmark",
+    "export": "export",
+    "gate": "gate",
+}
+
+
+def values_of(config: Config, text: str) -> dict[str, str]:
+    """Return what each task is given, as long as it becomes in a run of a config.
 
     Args:
-        package: Text of the compiled pipeline.
+        config: The config.
+        text: It as it is sent.
+    """
+    reference, figures = "0" * 425, "0" * 1465  # places of sets; figures of every kind
+    slices = {
+        f"{task}.config": yaml.safe_dump(
+            config.slice(stage), default_flow_style=True, width=float("inf")
+        )
+        for task, stage in _STAGES.items()
+    }
+    return {
+        "config": text,
+        "run": "0" * 160,
+        **dict.fromkeys(("data", "inputs"), reference),
+        **dict.fromkeys(("evaluate_float", "evaluate_int8", "benchmark"), figures),
+        **slices,
+    }
+
+
+def workflow_size(package: str, values: Mapping[str, str], passes: int = 1) -> int:
+    """Return the bytes of a workflow at its end.
+
+    Args:
+        package: Text of the compiled pipeline, with the settings of its platform.
         values: Name of a task's input to the text that it is given there; `task.input` wins.
         passes: How often a loop's tasks run.
     """
     spec, platform = yaml.safe_load_all(package)
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    size, said = _FRAME, set()
+    size = _FRAME
+    said: set[str] = set()
     for graph, name, task in _tasks(spec):
         component = spec["components"][task["componentRef"]["name"]]
         label = component.get("executorLabel")
@@ -46,19 +91,26 @@ def workflow_size(package, values, passes=1):
     return size
 
 
-def _tasks(spec):
+def _tasks(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     graphs = {"root": spec["root"], **spec["components"]}
     for graph, content in graphs.items():
         for name, task in content.get("dag", {}).get("tasks", {}).items():
             yield graph, name, task
 
 
-def _length(value):
-    """The bytes of a value as JSON text within the JSON of the workflow."""
+def _length(value: Any) -> int:
+    """Return the bytes of a value as JSON text within the JSON of the workflow."""
     return len(json.dumps(json.dumps(value, separators=(",", ":"))))
 
 
-def _patch(name, component, container, pod, values):
+def _patch(
+    name: str,
+    component: dict[str, Any],
+    container: dict[str, Any],
+    pod: dict[str, Any],
+    values: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what a driver makes of a task: how its pod differs from the template."""
     taken = component.get("inputDefinitions", {})
     made = component.get("outputDefinitions", {})
     name = re.sub(r"-\d+$", "", name)  # the second task of a component
@@ -82,10 +134,10 @@ def _patch(name, component, container, pod, values):
         },
         "outputs": {
             "parameters": {
-                key: {"outputFile": f"/tmp/kfp/outputs/{key}"} for key in made.get("parameters", {})
+                key: {"outputFile": f"{_OUT}/outputs/{key}"} for key in made.get("parameters", {})
             },
             "artifacts": dict.fromkeys((*made.get("artifacts", {}), "logs"), artifact),
-            "outputFile": "/tmp/kfp_outputs/output_metadata.json",
+            "outputFile": f"{_OUT}_outputs/output_metadata.json",
         },
     }
     launcher = [
