@@ -11,11 +11,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
+from pydantic import ValidationError
+
+from poseline.errors import BackendError
 from poseline.kubeflow import answers
 from poseline.kubeflow.api import Api, equals
 from poseline.kubeflow.auth import Bearer
 from poseline.kubeflow.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
 from poseline.kubeflow.package import version_name
+from poseline.kubeflow.pipeline_spec import VersionSpec
 from poseline.kubeflow.runs import KubeflowRun
 from poseline.kubeflow.validation import check_name, check_parameters
 from poseline.log import get_logger
@@ -242,18 +246,24 @@ class Kubeflow:
         """Yield the server's pipelines, as the API shows them."""
         return self.api.pages("/pipelines", "pipelines", {"namespace": self.namespace})
 
-    def version_spec(self, run: KubeflowRun) -> tuple[dict[str, Any], dict[str, Any]]:
+    def version_spec(self, run: KubeflowRun) -> VersionSpec:
         """Return the pipeline that a run is of, and its Kubernetes part.
 
         Raises:
             NotFoundError: The version is gone, or the run is of none.
+            BackendError: The server's answer is not a pipeline.
         """
         if not (run.pipeline_id and run.version_id):
             raise NotFoundError(f"run {run.id} is of no version of a pipeline")
         parts = (quote(part, safe="") for part in (run.pipeline_id, run.version_id))
         path = "/pipelines/{}/versions/{}".format(*parts)
         spec = self.api.get(path, kind=answers.Version)["pipeline_spec"]
-        return spec.get("pipeline_spec", spec), spec.get("platform_spec", {})
+        try:
+            return VersionSpec.parse(spec)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise BackendError(f"{path}: {where}: {first['msg']}") from None
 
     def _pipeline(self, name: str, description: str) -> str:
         check_name("pipeline", name)

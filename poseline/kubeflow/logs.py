@@ -7,21 +7,19 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from poseline import store
 from poseline.errors import BackendError, StoreError
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.errors import RefusedError
+from poseline.kubeflow.pipeline_spec import TEMPLATE
 from poseline.kubeflow.runs import KubeflowRun
 from poseline.kubeflow.tasks import Task
 from poseline.log import get_logger
 
 _ARTIFACTS = "s3://mlpipeline/v2/artifacts"  # unless KFP is told otherwise
 _STORED = "executor-logs"
-_TEMPLATE = "system-container-impl"
-"""What KFP calls the template of the pods that do the work, with what it is told of them before."""
 _MOST_BYTES = 64 * 2**20
 _log = get_logger(__name__)
 
@@ -66,7 +64,7 @@ def logs(
     spec = _version(kubeflow, run)
     stored = f"{artifacts.rstrip('/')}/{spec.name}/{run.id}" if artifacts and spec.name else ""
     for one in tasks:
-        served = list(_served(kubeflow, run, one, spec.templates.get(one.name, _TEMPLATE)))
+        served = list(_served(kubeflow, run, one, spec.templates.get(one.name, TEMPLATE)))
         yield from served or (_stored(one.name, f"{stored}/{one.name}") if stored else ())
 
 
@@ -93,39 +91,11 @@ class _Version:
 def _version(kubeflow: Kubeflow, run: KubeflowRun) -> _Version:
     """Return what is known of the pipeline that a run is of; nothing where it was deleted."""
     try:
-        spec, platform = kubeflow.version_spec(run)
+        spec = kubeflow.version_spec(run)
     except BackendError as error:
         _log.debug("the pipeline of the run is not known", run=run.id, why=error.message)
         return _Version("", {})
-    components = spec.get("components", {})
-    graphs = [spec.get("root", {}), *components.values()]
-    executors = (
-        platform.get("platforms", {})
-        .get("kubernetes", {})
-        .get("deploymentSpec", {})
-        .get("executors", {})
-    )
-    templates = {}
-    for graph in graphs:
-        for name, task in graph.get("dag", {}).get("tasks", {}).items():
-            component = components.get(task.get("componentRef", {}).get("name"), {})
-            if label := component.get("executorLabel"):
-                templates[name] = template_of(task, executors.get(label, {}))
-    return _Version(str(spec.get("pipelineInfo", {}).get("name", "")), templates)
-
-
-def template_of(task: Mapping[str, Any], kubernetes: Mapping[str, Any]) -> str:
-    """Return the name of the template that KFP makes for the pod of a task.
-
-    Args:
-        task: The task in its pipeline.
-        kubernetes: What the platform says of its executor.
-    """
-    retried = "retry-" if "retryPolicy" in task else ""
-    if (about := kubernetes.get("podMetadata")) is None:
-        return f"{retried}{_TEMPLATE}"
-    annotations, labels = (len(about.get(key) or {}) for key in ("annotations", "labels"))
-    return f"metadata-{annotations}-{labels}-{retried}{_TEMPLATE}"
+    return _Version(spec.pipeline.info.name, spec.templates())
 
 
 def _served(kubeflow: Kubeflow, run: KubeflowRun, task: Task, template: str) -> Iterator[Log]:
