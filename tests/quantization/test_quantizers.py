@@ -54,9 +54,18 @@ def weight_scales(path):
     ]
 
 
+EVERY = itertools.product(("TFlite_converter", "litert_quantizer"), GRANULARITIES, TYPES, TYPES)
+FIRST = (
+    ("TFlite_converter", "per_channel", "uint8", "float"),
+    ("TFlite_converter", "per_tensor", "int8", "uint8"),
+    ("litert_quantizer", "per_channel", "float", "int8"),
+    ("litert_quantizer", "per_tensor", "uint8", "uint8"),
+)
+
+
 @pytest.mark.parametrize(
     ("quantizer", "granularity", "taken", "given"),
-    list(itertools.product(("TFlite_converter", "litert_quantizer"), GRANULARITIES, TYPES, TYPES)),
+    [pytest.param(*one, marks=() if one in FIRST else pytest.mark.slow) for one in EVERY],
 )
 def test_types_and_scales_are_those_asked_for(folder, quantizer, granularity, taken, given):
     source = "float.keras" if quantizer == "TFlite_converter" else "signed.tflite"
@@ -172,6 +181,7 @@ def test_equalization_needs_the_keras_model(folder):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantizer", ["TFlite_converter", "litert_quantizer"])
 def test_equalized_weights_lose_less_per_tensor(folder, quantizer):
     batch = np.concatenate(pictures())
