@@ -7,15 +7,15 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import structlog
+from poseline.masking import mask
+from poseline.terminal import safe
 
-from poseline.masking import mask, masked
-from poseline.terminal import one_line, safe
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
 
 
 def configure(level: str | None = None, json: bool | None = None) -> None:
@@ -30,47 +30,40 @@ def configure(level: str | None = None, json: bool | None = None) -> None:
     if json is None:
         in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and not sys.stderr.isatty()
         json = os.environ.get("POSELINE_LOG_JSON", "1" if in_pod else "0") == "1"
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            pad_event_to=0,
-            # Without the values of local variables, which the library's own choice shows.
-            exception_formatter=structlog.dev.plain_traceback,
-        )
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
-            structlog.processors.format_exc_info,
-            _hide_secrets,
-            *([] if json else [_safe]),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping().get(name, logging.INFO)
-        ),
-        # Looked up at each call: whoever replaces stderr may close it later.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
+    _asked.update(level=logging.getLevelNamesMapping().get(name, logging.INFO), json=json)
+    _done.clear()
     logging.setLogRecordFactory(_record)
     sys.excepthook = _say_uncaught
     threading.excepthook = lambda hook: _say_uncaught(*hook[:3])
 
 
-def _hide_secrets(
-    _logger: Any, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    return {name: masked(_plain(value)) for name, value in event.items()}
+_asked: dict[str, Any] = {}
+_done: set[str] = set()
 
 
-def _plain(value: Any) -> Any:
-    """Return what a renderer would write of a value that is no JSON."""
-    known = (str, bytes, int, float, Mapping, list, tuple, type(None))
-    return value if isinstance(value, known) else str(value)
+class _Logger:
+    """A logger of structlog, which is imported with the first line that is logged.
+
+    Most commands log nothing, and structlog takes longer to import than they take to run.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        import structlog
+
+        if _asked and not _done:
+            from poseline import log_format
+
+            log_format.configure(**_asked)
+            _done.add("configured")
+        return getattr(structlog.get_logger(self._name), method)
+
+
+def get_logger(name: str) -> BoundLogger:
+    """Return the logger of one module."""
+    return cast("BoundLogger", _Logger(name))
 
 
 def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -87,18 +80,3 @@ def _say_uncaught(
     kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
     sys.stderr.write(safe(mask("".join(traceback.format_exception(kind, error, trace)))))
-
-
-def _safe(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Write out what a terminal would obey; JSON does so by itself."""
-    trace = {name: safe(event[name]) for name in ("exception",) if name in event}
-    return trace | {
-        one_line(name): one_line(value) if isinstance(value, str) else value
-        for name, value in event.items()
-        if name not in trace
-    }
-
-
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """Return the logger of one module."""
-    return cast(structlog.stdlib.BoundLogger, structlog.get_logger(name))

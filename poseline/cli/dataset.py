@@ -11,7 +11,7 @@ from rich.table import Table
 
 from poseline.terminal import Console
 
-app = App(name="dataset", help="Convert, make and look at sets.")
+app = App(name="dataset", help="Convert, make and look at sets.", help_format="markdown")
 
 
 @app.command

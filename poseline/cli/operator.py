@@ -13,6 +13,7 @@ from poseline.operator.settings import Settings
 app = App(
     name="operator",
     help="Run PoseExperiment and PoseSchedule on Kubernetes.",
+    help_format="markdown",
     config=Env("POSELINE_", command=False),
 )
 

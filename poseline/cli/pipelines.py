@@ -24,7 +24,11 @@ from poseline.store.manifest import write_atomic
 from poseline.store.ownership import check_file
 from poseline.terminal import Console
 
-app = App(name="pipelines", help="Compile, run, watch and schedule pipelines on Kubeflow.")
+app = App(
+    name="pipelines",
+    help="Compile, run, watch and schedule pipelines on Kubeflow.",
+    help_format="markdown",
+)
 
 
 @app.command(name="list")

@@ -17,7 +17,7 @@ from poseline.terminal import Console
 if TYPE_CHECKING:
     from poseline.runner.runs import RunDirectory
 
-app = App(name="runs", help="List, show, compare and remove runs.")
+app = App(name="runs", help="List, show, compare and remove runs.", help_format="markdown")
 RUNS = Path("experiments_outputs")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 

@@ -9,7 +9,7 @@ from cyclopts import App
 from poseline.errors import StoreError
 from poseline.terminal import Console
 
-app = App(name="mlflow", help="Deliver what waits for MLflow.")
+app = App(name="mlflow", help="Deliver what waits for MLflow.", help_format="markdown")
 
 
 @app.command
