@@ -69,12 +69,13 @@ test-node: .venv/.ready ## Run our images as pods on a real kubelet (Debian, roo
 	@$(BIN)/python tests/support/control_plane/programs.py --node
 	@tests/images/engine.sh tests/cluster -m node
 
-test-kubeflow: .venv/.ready ## Hold the client and the operator against a real Kubeflow server (Debian, root)
-	@test -x /usr/sbin/mariadbd || ! command -v apt-get >/dev/null || (apt-get update -qq && \
+test-kubeflow: .venv/.ready ## Run whole chains on a Kubeflow backend that KUBEFLOW_PROGRAMS holds (Debian, root)
+	@test -n "$$KUBEFLOW_PROGRAMS" || { $(BIN)/pytest -q -rs -m kubeflow tests/cluster; exit; }; \
+	  test -x /usr/sbin/mariadbd || ! command -v apt-get >/dev/null || (apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-	  mariadb-server-core >/dev/null)
-	@$(BIN)/python tests/support/control_plane/programs.py
-	@$(BIN)/pytest -q -m kubeflow tests/cluster
+	  mariadb-server-core >/dev/null); \
+	  $(BIN)/python tests/support/control_plane/programs.py --node && \
+	  tests/images/engine.sh tests/cluster -m kubeflow
 
 kind-up: images ## Make a kind cluster with KFP, load the images, install the chart
 	@tests/cluster/kind.sh

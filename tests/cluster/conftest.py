@@ -19,11 +19,13 @@ stopped and started (`stop_api_server`, `start_api_server`), its audit log read.
 With KUBECONFIG set and `make test-cluster`, the same tests run against that cluster.
 """
 
+import contextlib
 import os
 import secrets
 
 import pytest
 from support.control_plane import helming, programs, rig
+from support.control_plane import kubeflow_backend as backends
 from support.control_plane import kubeflow_server as kubeflow
 from support.control_plane import node as nodes
 
@@ -35,8 +37,14 @@ OPERATOR_IMAGE = f"poseline-operator:{__version__}"
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "kubeflow_server" in item.fixturenames:
+        if "kubeflow_backend" in item.fixturenames:
             item.add_marker(pytest.mark.kubeflow)
+            if reason := backends.missing():
+                item.add_marker(pytest.mark.skip(reason=reason))
+        elif "kubeflow_server" in item.fixturenames:
+            item.add_marker(pytest.mark.kubeflow)
+            if reason := kubeflow.missing():
+                item.add_marker(pytest.mark.skip(reason=reason))
         elif "control_plane" in item.fixturenames and "node" not in item.fixturenames:
             item.add_marker(pytest.mark.cluster)
 
@@ -99,14 +107,28 @@ def kubeflow_server(control_plane, weed, tmp_path_factory):
     """A real Kubeflow Pipelines server on a control plane of ours."""
     if not isinstance(control_plane, rig.ControlPlane):
         pytest.skip("KUBECONFIG names a cluster that may have Kubeflow already")
-    if reason := kubeflow.missing():
-        pytest.skip(reason)
     server = kubeflow.KubeflowServer(control_plane, weed, tmp_path_factory.mktemp("kubeflow"))
     try:
         server.start()
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def kubeflow_backend(weed, tmp_path_factory):
+    """A whole Kubeflow backend, on a control plane and a node of its own."""
+    plane = rig.ControlPlane(tmp_path_factory.mktemp("backend"))
+    node = nodes.Node(plane, OPERATOR_IMAGE)
+    backend = backends.Backend(node, weed, tmp_path_factory.mktemp("kubeflow-backend"))
+    with contextlib.ExitStack() as ends:
+        ends.callback(plane.stop)
+        plane.start()
+        ends.callback(node.stop)
+        node.start()
+        ends.callback(backend.stop)
+        backend.start()
+        yield backend
 
 
 @pytest.fixture(scope="module")

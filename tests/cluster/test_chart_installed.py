@@ -18,6 +18,9 @@ CHART = ROOT / "charts" / "poseline"
 RELEASE = "pose"
 # Its custom resource is another operator's.
 WITHOUT = {"external": {"operator": {"serviceMonitor": {"enabled": False}}}}
+POLICY = "validatingadmissionpolicy"
+OUTSIDE = ("clusterrole", "clusterrolebinding", POLICY, f"{POLICY}binding")
+"""Kinds of what the chart puts outside of the namespace, beside the definitions."""
 SETUPS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*.yaml"))
 
 
@@ -41,7 +44,7 @@ def release(control_plane, namespace):
         yield config
         if config.list():
             config.uninstall(RELEASE)
-    for kind in ("clusterrole", "clusterrolebinding"):
+    for kind in OUTSIDE:
         found = control_plane.get(kind, "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
         assert not found, "uninstalling leaves nothing outside of the namespace"
 
@@ -112,6 +115,44 @@ def test_upgrade_rollback_and_removal_keep_what_people_made(
     assert control_plane.get("pvc", f"{RELEASE}-poseline-mlflow", "-n", namespace)
     release.install(str(CHART), RELEASE, values, namespace=namespace)
     assert control_plane.get("poseexperiment", "mine", "-n", namespace)
+
+
+def test_the_api_server_refuses_what_is_not_allowed(release, control_plane, namespace):
+    values = values_of("kind")
+    values["operator"] = values.get("operator", {}) | {
+        "allow": {
+            "images": ["registry.example.com/vision/*"],
+            "endpoints": ["https://mlflow.example"],
+        }
+    }
+    release.install(str(CHART), RELEASE, values, namespace=namespace)
+
+    def why(kind="experiment", **spec):
+        """What the API server says; empty: it takes it."""
+        made = yaml.safe_load((ROOT / "examples" / "kubernetes" / f"{kind}.yaml").read_text())
+        made["metadata"] = {"name": "x", "namespace": namespace}
+        place = made["spec"] if kind == "experiment" else made["spec"]["experimentTemplate"]["spec"]
+        place |= spec
+        try:
+            control_plane.apply(made, dry_run=True)
+        except AssertionError as refused:
+            return str(refused)
+        return ""
+
+    other = {"images": {"ml": "registry.example.com/other:1"}}
+    until(lambda: "operator.allow.images" in why(platform=other), 60)
+    assert "operator.allow.images" in why("schedule", platform=other)
+    assert "operator.allow.secrets" in why(platform={"s3": {"secretName": "of-another-team"}})
+    assert "operator.allow.serviceAccounts" in why(platform={"serviceAccount": "default-editor"})
+    assert "operator.allow.endpoints" in why(
+        platform={"mlflow": {"trackingUri": "https://elsewhere.example"}}
+    )
+    for platform in (
+        {},
+        {"images": {"ml": "registry.example.com/vision/poses:1"}},
+        {"mlflow": {"trackingUri": "https://mlflow.example"}},
+    ):
+        assert why(platform=platform) == why("schedule", platform=platform) == ""
 
 
 def test_a_wrong_value_changes_nothing(release, control_plane, namespace):

@@ -23,7 +23,7 @@ def servers(node, weed, server):
     server.start()
     kubeflow = Kubeflow()
     ports = {"kubeflow": urlsplit(kubeflow.url).port, "s3": weed, "mlflow": server.port}
-    urls = {name: f"http://{node.expose(80, port)}" for name, port in ports.items()}
+    urls = {name: f"http://{node.expose({80: port})}" for name, port in ports.items()}
     yield SimpleNamespace(kubeflow=kubeflow, mlflow=server.uri, urls=urls)
     kubeflow.stop()
 

@@ -79,7 +79,7 @@ def test_the_operator_runs_as_the_chart_installs_it(control_plane, node, namespa
     """Two replicas with the chart's own role; all their pods die once on the way."""
     kubeflow = Kubeflow()
     node.load(OPERATOR)
-    address = node.expose(8888, urlsplit(kubeflow.url).port)
+    address = node.expose({8888: urlsplit(kubeflow.url).port})
     control_plane.kubectl("label", "namespace", namespace, RESTRICTED)
     control_plane.apply(*crds(), server_side=True)
     values = {

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from kubernetes import config as connection
 from mlflow import MlflowClient
-from support.control_plane.operating import SCHEDULE, Stage, until
+from support.control_plane.operating import EXPERIMENT, SCHEDULE, Stage, until
 from support.mlflow_server import Server
 
 from poseline.operator.api.rbac import OWN, SERVED
@@ -43,7 +43,8 @@ def test_an_experiment_from_apply_to_its_end(stage, say):
     assert run["display_name"].endswith("-g1")
     assert run["runtime_config"]["parameters"].keys() == {"config"}
     assert (
-        yaml.safe_load(run["runtime_config"]["parameters"]["config"])["training"]["epochs"] == 100
+        yaml.safe_load(run["runtime_config"]["parameters"]["config"])["training"]["epochs"]
+        == EXPERIMENT["spec"]["config"]["training"]["epochs"]
     )
     stage.kubeflow.put(run["run_id"], "RUNNING", train="RUNNING")
     status = stage.phase("people", "Running")

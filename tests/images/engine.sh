@@ -53,4 +53,4 @@ $DOCKER image prune -f >/dev/null
 $DOCKER builder prune -f --keep-storage 12GB >/dev/null
 $DOCKER image ls --filter 'reference=*poseline-*' --format '{{.Repository}}:{{.Tag}} {{.Size}}'
 [ $# -gt 0 ] || set -- tests/images -m images
-.venv/bin/pytest -q "$@"
+"${BIN:-.venv/bin}/pytest" -q "$@"

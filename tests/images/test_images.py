@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.samples import TINY
+import yaml
+from support.samples import ROOT, TINY
 
 from poseline import __version__
 
@@ -15,6 +16,18 @@ pytestmark = pytest.mark.images
 
 # Megabytes, unpacked, over the base; a dependency that is heavier than it seems is noticed here.
 LIMITS = {"ml": 2400, "pipelines": 160, "operator": 130}
+RESOLVED = [
+    "convert",
+    "train",
+    "quantize",
+    "evaluate",
+    "predict",
+    "benchmark",
+    "export",
+    "gate",
+    "data",
+    "run",
+]
 SETS = "/work/sets/single/17kpts"
 CHANGES = [
     f"dataset.training_path={SETS}/train",
@@ -142,39 +155,66 @@ def test_an_image_has_its_world_and_no_other(engine, world, has, lacks):
     assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
 
 
-@pytest.mark.parametrize("world", ["ml", "pipelines"])
-def test_a_component_runs_as_kfp_launches_it(engine, world, work):
-    """The command and arguments that KFP compiles, with what its launcher fills in."""
-    from kfp import dsl
-
-    @dsl.component(base_image=engine.name(world), install_kfp_package=False)
-    def measure(text: str, report: dsl.Output[dsl.Metrics]) -> int:
-        report.log_metric("length", len(text))
-        return len(text)
-
-    executor = measure.component_spec.implementation.container
-    out = f"/work/{world}"
-    artifact = {
-        "name": "report",
-        "type": {"schemaTitle": "system.Metrics"},
-        "metadata": {},
-        "uri": f"s3://bucket/{world}/report",
-    }
-    told = {
-        "inputs": {"parameterValues": {"text": "a pose"}},
+def told(out, parameters, made=(), artifacts=()):
+    """What KFP's launcher tells a component: its parameters, and where its outputs go."""
+    return {
+        "inputs": {"parameterValues": parameters},
         "outputs": {
-            "parameters": {"Output": {"outputFile": f"{out}/number"}},
-            "artifacts": {"report": {"artifacts": [artifact]}},
+            "parameters": {name: {"outputFile": f"{out}/{name}"} for name in made},
+            "artifacts": {
+                name: {
+                    "artifacts": [
+                        {
+                            "name": name,
+                            "type": {"schemaTitle": "system.Model"},
+                            "metadata": {},
+                            "uri": f"s3://bucket/{out.strip('/')}/{name}",
+                        }
+                    ]
+                }
+                for name in artifacts
+            },
             "outputFile": f"{out}/outputs.json",
         },
     }
-    arguments = ["--executor_input", json.dumps(told), "--function_to_execute", "measure"]
-    command = [*executor.command[1:], *arguments]
-    done = engine.run(world, *command, entrypoint=executor.command[0], work=work)
-    assert done.returncode == 0, done.stderr
+
+
+def launched(engine, world, work, component, given):
+    """Run a component by the command and the arguments that are compiled for its tasks."""
+    spec, _ = yaml.safe_load_all((ROOT / "pipelines/compiled/chain_qb.yaml").read_text())
+    executor = spec["deploymentSpec"]["executors"][f"exec-{component}"]["container"]
+    command = [each.replace("{{$}}", json.dumps(given)) for each in executor["args"]]
+    program, *rest = executor["command"]
+    return engine.run(world, *rest, *command, entrypoint=program, work=work)
+
+
+def test_a_task_starts_its_component_by_name(engine, work):
+    """The first tasks of chain_qb: one in each image that tasks run in."""
+    (work / "model.h5").write_bytes(b"a model")
+    config = (ROOT / "pipelines/default.yaml").read_text()
+    parameters = {"chain": "chain_qb", "config": config, "model": "/work/model.h5"}
+    given = told("/work/resolve", parameters, made=RESOLVED)
+    done = launched(engine, "pipelines", work, "resolve", given)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING" not in done.stderr
-    written = json.loads((work / world / "outputs.json").read_text())
-    assert written["parameterValues"]["Output"] == 6
+    resolved = json.loads((work / "resolve/outputs.json").read_text())["parameterValues"]
+    assert "quantizer: TFlite_converter" in resolved["quantize"]
+
+    given = told("/work/import", {"data": resolved["data"]}, artifacts=["model"])
+    done = launched(engine, "ml", work, "import-model", given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stderr
+    assert "model" in json.loads((work / "import/outputs.json").read_text())["artifacts"]
+
+
+def test_a_task_that_fails_says_why_in_words(engine, work):
+    parameters = {"chain": "chain_qb", "config": "general: {project_name: 3 4}", "model": "x"}
+    done = launched(
+        engine, "pipelines", work, "resolve", told("/work/wrong", parameters, made=RESOLVED)
+    )
+    assert done.returncode
+    assert "general.project_name" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.timeout(900)

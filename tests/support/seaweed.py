@@ -58,7 +58,7 @@ def weed(tmp_path_factory):
                 "-ip=127.0.0.1",
                 f"-dir={folder}",
                 f"-s3.config={folder / 's3.json'}",
-                "-volume.max=20",
+                "-volume.max=200",  # a bucket takes seven
                 "-master.telemetry=false",
                 "-master.volumeSizeLimitMB=64",
                 "-s3.port.iceberg=0",

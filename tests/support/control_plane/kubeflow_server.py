@@ -1,16 +1,32 @@
 """A real Kubeflow Pipelines API server on loopback: database, agent and schedules with it.
 
-Without images nothing runs its workflows: they stay as they are made, until `report` writes what
-Argo's controller would write into their status.
+Alone, nothing runs its workflows: they stay as they are made, until `report` writes what Argo's
+controller would write into their status. kubeflow_backend.py adds what runs them.
 
-The programs are not built here. KUBEFLOW_PROGRAMS names a folder with those of Kubeflow Pipelines
-2.17.0, static or linked to what this machine has:
+The programs are not built here. KUBEFLOW_PROGRAMS names a folder with Kubeflow Pipelines 2.17.0
+and Argo Workflows 4.0.5, ready to run on this machine:
 
-    apiserver           backend/src/apiserver
-    persistence         backend/src/agent/persistence
-    scheduledworkflow   backend/src/crd/controller/scheduledworkflow
+    apiserver             backend/src/apiserver of Kubeflow Pipelines
+    persistence           backend/src/agent/persistence
+    scheduledworkflow     backend/src/crd/controller/scheduledworkflow
 
-Without it, or without MariaDB, root or `unshare`, the tests are skipped and say what is missing.
+and, for whole chains:
+
+    workflow-controller   cmd/workflow-controller of Argo
+    metadata-server       `metadata-server PORT FOLDER` serves ML Metadata's gRPC
+                          (ml_metadata.MetadataStoreService) on PORT of 127.0.0.1 until it is
+                          killed, and keeps its data in FOLDER
+    images/*.tar          what `docker save` writes of these images, whose static program is the
+                          entry point's or lies in PATH:
+                            kfp-driver:2.17.0     `driver` of Kubeflow Pipelines, user 65532
+                            kfp-launcher:2.17.0   `launcher-v2`, user 65532
+                            argoexec:v4.0.5       `argoexec` of Argo, user 8737
+    manifests/*.yaml      what `kubectl apply -n kubeflow` brings of their manifests: Argo's minimal
+                          definitions; service account, role and binding of pipeline-runner;
+                          the config maps metadata-grpc-configmap and workflow-controller-configmap
+                          (with its artifacts in the bucket mlpipeline)
+
+What is missing is said, and its tests are skipped; so they are without MariaDB, root or `unshare`.
 """
 
 import json
@@ -18,8 +34,10 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 
@@ -75,6 +93,14 @@ class KubeflowServer:
         self._database, self._http, self._rpc, self._metrics = free_ports(4)
         self.url = _url(self._http)
 
+    environment: Mapping[str, str] = MappingProxyType({})
+    """More of the API server's environment."""
+
+    @property
+    def ports(self):
+        """Ports of its services: of the service to that of the loopback."""
+        return {8888: self._http, 8887: self._rpc}
+
     def start(self):
         """Start everything; its tables, its namespace and Argo's definition are made first."""
         self.plane.apply(*map(_definition, DEFINITIONS))
@@ -87,7 +113,7 @@ class KubeflowServer:
         )
         self.plane.kubectl("create", "namespace", NAMESPACE)
         self._start_database()
-        self._start_api_server("apiserver", self._http, self._rpc)
+        self._start_api_server("apiserver", self._http, self._rpc, **self.environment)
         where = [
             "-mlPipelineAPIServerName=127.0.0.1",
             f"-mlPipelineServiceGRPCPort={self._rpc}",

@@ -15,6 +15,7 @@ import yaml
 
 from poseline import __version__
 from support.control_plane import programs
+from support.control_plane.names import Names
 from support.seaweed import Proxy, free_ports
 
 IMAGE = f"poseline-ml:{__version__}"
@@ -37,6 +38,7 @@ NETWORK = """
   {"type": "ptp", "ipam": {
     "type": "host-local", "subnet": "10.244.0.0/24", "routes": [{"dst": "10.96.0.0/16"}]}}]}
 """
+DNS = "10.96.0.10"
 KUBELET = {
     "apiVersion": "kubelet.config.k8s.io/v1beta1",
     "kind": "KubeletConfiguration",
@@ -51,6 +53,11 @@ KUBELET = {
     "oomScoreAdj": 0,
     "registerNode": True,
     "syncFrequency": "2s",
+    "clusterDomain": "cluster.local",
+    "clusterDNS": [DNS],
+    # The disk is this machine's: how full it is says nothing of the tests.
+    "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "1%"},
+    "imageGCHighThresholdPercent": 100,
 }
 
 
@@ -86,8 +93,10 @@ class Node:
         """Start all three, and wait until the node is Ready."""
         self._start_containerd()
         self._make_pause_image()
+        _add_address(DNS)
+        self.names = Names(DNS)
         # Pods find the API server by the address of its service, without kube-proxy.
-        assert self.expose(443, self.plane.port) == "10.96.0.1"
+        assert self.expose({443: self.plane.port}, "kubernetes.default") == "10.96.0.1"
         self._start_scheduler()
         self._start_kubelet()
         _within(90, lambda: self.plane.kubectl("get", "node", "localhost"))
@@ -115,9 +124,12 @@ class Node:
     def _end(self):
         for name in ("kubelet", "kube-scheduler"):
             self.plane.end(name)
-        for address, proxy in self._services.items():
-            proxy.close()
-            subprocess.run(["ip", "address", "delete", f"{address}/32", "dev", "lo"], check=True)
+        for address, proxies in self._services.items():
+            for proxy in proxies:
+                proxy.close()
+            _delete_address(address)
+        self.names.close()
+        _delete_address(DNS)
         self._containerd.terminate()
         self._containerd.wait(30)
         # The kubelet mounts its own folder, and the tokens of pods.
@@ -136,11 +148,28 @@ class Node:
         assert saved.returncode == 0
         self._images.add(image)
 
-    def expose(self, port, target):
-        """Let pods reach a port of this machine's loopback; return the address, as of a service."""
+    def load_archive(self, path):
+        """Bring the images of an archive that `docker save` wrote into containerd."""
+        with path.open("rb") as archive:
+            self._ctr("images", "import", "-", stdin=archive)
+
+    def expose(self, ports, name=""):
+        """Let pods reach ports of this machine's loopback, as those of a service.
+
+        Args:
+            ports: Port of the service to port of the loopback.
+            name: The service's, as `service.namespace`; empty: it has an address alone.
+
+        Returns:
+            The address.
+        """
         address = f"10.96.0.{len(self._services) + 1}"
-        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
-        self._services[address] = Proxy(target, (address, port))
+        assert address != DNS, "that is the address of the name server"
+        _add_address(address)
+        proxies = [Proxy(target, (address, port)) for port, target in ports.items()]
+        self._services[address] = proxies
+        if name:
+            self.names.add(name, address)
         return address
 
     def available(self, namespace):
@@ -206,6 +235,14 @@ class Node:
         done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def _add_address(address):
+    subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+
+
+def _delete_address(address):
+    subprocess.run(["ip", "address", "delete", f"{address}/32", "dev", "lo"], check=True)
 
 
 def _within(seconds, try_it):

@@ -12,6 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import kubernetes
 import urllib3
 import yaml
 
@@ -170,7 +171,7 @@ class Operator:
         flags = {
             "listen": f"127.0.0.1:{self.port}",
             "allow_file": allowed,
-            "poll_seconds": 0.3,
+            "poll_seconds": 1,
             "kubeflow_timeout": 1,
             "settle_seconds": 6,
             "deletion_seconds": 15,
@@ -225,7 +226,7 @@ class Operator:
             return 0, ""
         return answer.status, answer.data.decode()
 
-    def ready(self, seconds=60):
+    def ready(self, seconds=180):
         until(lambda: self.get("/readyz")[0] == 200, seconds, self.text)
         return self
 
@@ -241,12 +242,12 @@ class Operator:
             self._process.wait(20)
 
 
-def until(true, seconds=30.0, why=lambda: ""):
+def until(true, seconds=60.0, why=lambda: ""):
     """Wait until something holds; return it."""
     end = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < end, f"it did not happen\n{why()}"
-        time.sleep(0.05)
+        time.sleep(0.1)
     return found
 
 
@@ -271,6 +272,8 @@ class Stage:
     def __init__(self, plane, namespace, folder, *, cluster_wide=False, kubeflow=None):
         self.plane, self.namespace, self.folder = plane, namespace, folder
         self.served = "" if cluster_wide else namespace
+        admin = kubernetes.config.new_client_from_config(str(plane.kubeconfig))
+        self._objects = kubernetes.client.CustomObjectsApi(admin)
         self._double = None if kubeflow else Kubeflow()
         self.kubeflow, self.calls = kubeflow or self._double, Calls()
         rules = (
@@ -286,11 +289,12 @@ class Stage:
         self.pipelines = Proxy("kubeflow", self.kubeflow.url, self.calls)
         self.operators = []
 
-    def operator(self, **settings):
-        environment = {**self.plane.environment, "KUBECONFIG": str(self.kubeconfig)}
+    def operator(self, environment=None, **settings):
+        """Start a replica, with more of an environment and other settings than usual."""
+        own = {**self.plane.environment, "KUBECONFIG": str(self.kubeconfig)}
         made = Operator(
             self.folder,
-            environment,
+            {**own, **(environment or {})},
             kubeflow_host=self.pipelines.url,
             namespaces=self.served,
             own_namespace=self.namespace,
@@ -348,8 +352,16 @@ class Stage:
         )
 
     def get(self, name, kind="pose"):
-        found = self.plane.get(kind, "-n", self.namespace)["items"]
+        """An experiment, or a schedule, as it is; None: there is none."""
+        plural = "poseschedules" if "sched" in kind else "poseexperiments"
+        found = self._listed("poseline.dev", "v1alpha1", plural)
         return next((each for each in found if each["metadata"]["name"] == name), None)
+
+    def _listed(self, group, version, plural):
+        """What is there of a kind; not by kubectl, whose start costs more than all that it asks."""
+        return self._objects.list_namespaced_custom_object(group, version, self.namespace, plural)[
+            "items"
+        ]
 
     def status(self, name, kind="pose"):
         return (self.get(name, kind) or {}).get("status", {})
@@ -360,7 +372,7 @@ class Stage:
     def runs(self, name):
         return self.kubeflow.runs(f"{self.namespace}-{name}-")
 
-    def run(self, name, seconds=30):
+    def run(self, name, seconds=90):
         """The experiment's one run, once the status knows it."""
 
         def known():
@@ -369,7 +381,7 @@ class Stage:
 
         return until(known, seconds, self.log)
 
-    def phase(self, name, phase, seconds=30):
+    def phase(self, name, phase, seconds=90):
         return until(
             lambda: self.status(name).get("phase") == phase and self.status(name), seconds, self.log
         )
@@ -378,7 +390,7 @@ class Stage:
         return {each["type"]: each for each in self.status(name, kind).get("conditions", [])}
 
     def events(self, name):
-        found = self.plane.get("events.events.k8s.io", "-n", self.namespace)["items"]
+        found = self._listed("events.k8s.io", "v1", "events")
         mine = [each for each in found if each["regarding"]["name"] == name]
         return [each["reason"] for each in sorted(mine, key=lambda each: each["eventTime"])]
 
