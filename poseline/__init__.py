@@ -6,6 +6,7 @@ The names below are the Python API. They are imported when they are first used, 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from poseline.config.models.config import Config
     from poseline.errors import PoselineError
     from poseline.runtime import open_model
+
+# TensorFlow reads it when it is imported; its notes on oneDNN and CPU features help no user.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 __version__ = "0.1.0"
 

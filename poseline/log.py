@@ -17,6 +17,8 @@ from poseline.terminal import safe
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
+_FOREIGN = ("absl", "h5py", "tensorflow")
+"""Loggers of libraries whose hints are of no use to whoever runs a command."""
 
 def configure(level: str | None = None, json: bool | None = None) -> None:
     """Set up logging once, at a program's entry.
@@ -33,6 +35,8 @@ def configure(level: str | None = None, json: bool | None = None) -> None:
     _asked.update(level=logging.getLevelNamesMapping().get(name, logging.INFO), json=json)
     _done.clear()
     logging.setLogRecordFactory(_record)
+    for foreign in _FOREIGN:
+        logging.getLogger(foreign).setLevel(logging.ERROR)
     sys.excepthook = _say_uncaught
     threading.excepthook = lambda hook: _say_uncaught(*hook[:3])
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from poseline.masking import masked
-from poseline.terminal import one_line, safe
+from poseline.terminal import note_output, one_line, safe
 
 
 def configure(level: int, *, json: bool) -> None:
@@ -35,6 +35,7 @@ def configure(level: int, *, json: bool) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso" if json else "%H:%M:%S", utc=json),
             structlog.processors.format_exc_info,
+            _noted,
             _hide_secrets,
             *([] if json else [_safe]),
             renderer,
@@ -43,6 +44,13 @@ def configure(level: int, *, json: bool) -> None:
         # Looked up at each call: whoever replaces stderr may close it later.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+
+
+def _noted(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    note_output()
+    return event
 
 
 def _hide_secrets(

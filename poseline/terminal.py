@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,19 @@ _OBEYED = re.compile(
     r"\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # the order of letters
     r"\ud800-\udfff]"  # halves of pairs, which no encoding takes
 )
+
+
+_output = [0.0]
+
+
+def note_output() -> None:
+    """Note that the user has just been shown something."""
+    _output[0] = time.monotonic()
+
+
+def last_output() -> float:
+    """Return when the user was last shown something, on the clock of `time.monotonic`."""
+    return _output[0]
 
 
 def safe(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError, MissingArgumentError
 
-from poseline import __version__, log, stopping
+from poseline import __version__, log, progress, stopping
 from poseline.errors import EXIT_CODES, PoselineError, storage_error
 from poseline.masking import mask
 from poseline.terminal import safe
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None, program: App = app) -> NoReturn:
     given = sys.argv[1:] if arguments is None else arguments
     if program is app and given and given[0] in _COMMANDS:
         app[given[0]].help = None  # its docstring, with an example; the list has one line of it
-    with stopping.heard():
+    with stopping.heard(), progress.silence_explained():
         code = _code(program, arguments)
     sys.exit(code)
 

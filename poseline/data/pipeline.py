@@ -1,4 +1,4 @@
-"""Batches for training and evaluation, as tf.data.
+"""Batches for training, as tf.data.
 
 A batch is made in one piece by one thread from its number alone: decode (OpenCV and libjpeg-turbo,
 which let go of Python's lock), resize, augment and rescale picture by picture while its pixels are
@@ -18,21 +18,16 @@ from numpy.typing import NDArray
 
 from poseline.config.models.augmentation_steps import RandomPeriodicResizing
 from poseline.config.models.config import Config
-from poseline.config.models.preprocessing import Preprocessing, Rescaling
 from poseline.data.augment.augmenter import Augmenter
 from poseline.data.augment.periodic import size_of_batch
 from poseline.data.augment.scene import Scene
 from poseline.data.buffers import Buffers
+from poseline.data.evaluation_batches import Batch, Shape, assemble
 from poseline.data.input_cache import Person, Pictures, Size
 from poseline.data.keypoints import keypoint_set
-from poseline.data.labels import pack
-from poseline.data.preprocess import rescale
 from poseline.data.shards import ShardedSamples
 from poseline.data.yolo import Sample
 from poseline.errors import ConfigError, PoselineError, Problem
-
-Shape = tuple[int, int, int]
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 _ORDER, _PICTURE = 0, 1  # what a random stream is for, so that no two share their numbers
 
@@ -139,6 +134,11 @@ class TrainingSet:
         training = self._config.training
         return min(batches, training.dryrun or batches) if training else batches
 
+    @property
+    def pictures(self) -> int:
+        """The pictures of an epoch."""
+        return len(self) * self._batch_size
+
     def batches(self, epoch: int, epochs: int = 1) -> Batches:
         """Return the batches of one epoch or of consecutive ones.
 
@@ -180,7 +180,7 @@ class TrainingSet:
         """
         epoch, place = divmod(number, len(self))
         order = self._order(epoch)[place * self._batch_size : (place + 1) * self._batch_size]
-        return _assemble(
+        return assemble(
             self._pictures,
             self._buffers,
             order,
@@ -208,61 +208,6 @@ class TrainingSet:
             scene.keypoints[0], scene.boxes[0], float(scene.areas[0]), person.picture_size
         )
         return scene.image, moved
-
-
-def evaluation_batches(
-    samples: Sequence[Sample],
-    preprocessing: Preprocessing,
-    input_shape: Shape,
-    keypoints: int,
-    batch_size: int,
-    cache_bytes: int = 0,
-    parallel: int | None = None,
-) -> Batches:
-    """Return all samples in order, without augmentation.
-
-    Args:
-        samples: Pictures with their labels.
-        preprocessing: How a picture becomes an input.
-        input_shape: Height, width and channels.
-        keypoints: Keypoints of a pose.
-        batch_size: Pictures of a batch; the last one may have fewer.
-        cache_bytes: Memory for resized pictures, for a set that is gone through again and again.
-        parallel: Batches in the making at once; None: as tf.data finds best.
-
-    Returns:
-        (images (B, H, W, C), labels (B, K + 1, 3)), float32, images rescaled.
-    """
-    size = input_shape[0], input_shape[1]
-    pictures = Pictures(samples, preprocessing, keypoints, [size], cache_bytes)
-    buffers = Buffers(batch_size * size[0] * size[1] * pictures.channels)
-
-    def batch(number: int) -> Batch:
-        order = np.arange(number * batch_size, min((number + 1) * batch_size, len(samples)))
-        return _assemble(
-            pictures, buffers, order, size, preprocessing.rescaling, lambda _, *sample: sample
-        )
-
-    shape = (None, *size, pictures.channels)
-    numbers = tf.data.Dataset.range(-(-len(samples) // batch_size))
-    return _dataset(numbers, batch, shape, keypoints, parallel)
-
-
-def _assemble(
-    pictures: Pictures,
-    buffers: Buffers,
-    order: NDArray[np.int64],
-    size: Size,
-    rescaling: Rescaling,
-    change: Callable[[int, NDArray[np.uint8], Person], tuple[NDArray[np.uint8], Person]],
-) -> Batch:
-    images = buffers.take((len(order), *size, pictures.channels))
-    labels = []
-    for place, index in enumerate(order):
-        image, person = change(int(index), *pictures.read(int(index), size))
-        rescale(image, rescaling, out=images[place])
-        labels.append(pack(person.keypoints, *person.picture_size, person.area))
-    return images, np.stack(labels)
 
 
 def _dataset(

@@ -28,8 +28,12 @@ def check_first_inference(path: Path) -> None:
     Raises:
         ModelError: It cannot be loaded or run, or not within the limits.
     """
+    from poseline.progress import doing
+
     status = path.stat()
-    if reason := _failure(path.resolve(), status.st_size, status.st_mtime_ns):
+    with doing(f"trying {path.name} out in a process of its own"):
+        reason = _failure(path.resolve(), status.st_size, status.st_mtime_ns)
+    if reason:
         from poseline.errors import ModelError
 
         raise ModelError(f"{path} {reason}", "check where the model comes from; export it again")

@@ -13,6 +13,7 @@ from poseline.config.models.config import Config
 from poseline.config.models.steps import Step, planned
 from poseline.errors import BackendError, PoselineError
 from poseline.names import TAG_RUN_DIRECTORY
+from poseline.progress import doing
 from poseline.runner import preflight
 from poseline.runner.inputs import Sources
 from poseline.runner.step import run_task
@@ -115,8 +116,9 @@ def run_chain(config: Config, on_start: Callable[[Experiment], None] | None = No
     """
     experiment = Experiment(Path(config.hydra.run.dir), config)
     folder, page = experiment.folder, experiment.folder / REPORT
-    preflight.check_inputs(config)
-    preflight.check_outputs(config, folder, experiment.out)
+    with doing("checking the inputs"):
+        preflight.check_inputs(config)
+        preflight.check_outputs(config, folder, experiment.out)
     check_stamped(folder / CONFIG, YAML, load.dump(config))
     check_stamped(page, HTML)
     new = not folder.exists()
@@ -193,6 +195,7 @@ def _report(experiment: Experiment, sources: Sources) -> Path:
     config, page = experiment.config, experiment.folder / REPORT
     folders = {name: result.out for name, result in experiment.results.items()}
     test = store.fetch(sources.test) if sources.test else None
-    text = report.render(folders, load.dump(config), config.general.project_name, test)
+    with doing("writing the report"):
+        text = report.render(folders, load.dump(config), config.general.project_name, test)
     write_stamped(page, text, HTML)
     return page

@@ -16,6 +16,7 @@ from poseline.config.models.config import Config, config_hash
 from poseline.config.models.steps import Step
 from poseline.errors import StoreError
 from poseline.log import get_logger
+from poseline.progress import doing
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest, content_hash
 from poseline.store.ownership import check_folder
@@ -46,15 +47,19 @@ def run_task(
         StoreError: Something else stands at `out`.
         PoselineError: The stage cannot do its work.
     """
-    local = {name: local_input(str(uri)) for name, uri in inputs.items()}
-    if finished(step, config, local, out):
+    with doing(f"{step.name}: looking at the inputs"):
+        local = {name: local_input(str(uri)) for name, uri in inputs.items()}
+        unchanged = finished(step, config, local, out)
+    if unchanged:
         _log.info("unchanged, taken as it is", step=step.name, out=str(out))
         return StageResult.load(out)
     if step.stage != "train":  # which writes beside what is there, and looks itself
         check_folder(out, step.stage, sources=local.values(), apart=step.stage == "convert")
     _log.info("started", step=step.name)
-    stage = importlib.import_module(f"poseline.stages.{step.stage}")
-    return cast(Callable[..., StageResult], stage.run)(config, local, out, **options)
+    with doing(f"{step.name}: loading the libraries"):
+        stage = importlib.import_module(f"poseline.stages.{step.stage}")
+    with doing(step.name):
+        return cast(Callable[..., StageResult], stage.run)(config, local, out, **options)
 
 
 def local_input(uri: str) -> Path:

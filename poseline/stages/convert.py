@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-from tqdm import tqdm
 
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.dataset import Conversion
@@ -20,6 +17,7 @@ from poseline.data.conversion_report import nothing_left
 from poseline.data.picture_conversion import PictureConverter
 from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
+from poseline.progress import tracked
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash
 from poseline.store.outputs import output_folder
@@ -106,14 +104,7 @@ def _convert(
     examples: dict[str, list[str]] = {}
     with ThreadPoolExecutor(threads) as pool:
         work = pool.map(one, pictures, names, chunksize=64)
-        bar = tqdm(
-            zip(pictures, work, strict=True),
-            total=len(names),
-            desc=part.split,
-            unit="pictures",
-            disable=not sys.stderr.isatty(),
-            leave=False,
-        )
+        bar = tracked(zip(pictures, work, strict=True), len(names), f"convert {part.split}")
         try:
             for picture, count in bar:
                 total.update(count)

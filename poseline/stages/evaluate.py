@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from poseline.config.models.config import Config
+from poseline.data.evaluation_batches import EvaluationBatches
 from poseline.data.keypoints import KeypointSet, keypoint_set
-from poseline.data.pipeline import evaluation_batches
 from poseline.data.preprocess import Transform
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Poses, Sample, read_label, split
@@ -23,6 +21,7 @@ from poseline.log import get_logger
 from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
+from poseline.progress import Progress
 from poseline.runtime import Runtime, check_channels, input_rescaling, open_model
 from poseline.runtime.compared import ComparedRuntime
 from poseline.runtime.pose_decoder import Decoder, Detections
@@ -156,11 +155,11 @@ def _predict(
     preprocessing = config.preprocessing.model_copy(
         update={"rescaling": input_rescaling(runtime, config.preprocessing.rescaling)}
     )
-    batches = evaluation_batches(samples, preprocessing, runtime.input_shape, len(points), _BATCH)
+    batches = EvaluationBatches(samples, preprocessing, runtime.input_shape, len(points), _BATCH)
     poses = [read_label(sample.label, len(points)) for sample in samples]
     sizes, found, spent = [], [], 0.0
-    bar = tqdm(total=len(samples), desc="evaluate", disable=not sys.stderr.isatty(), leave=False)
-    for images, labels in batches.as_numpy_iterator():
+    progress = Progress(len(samples), "evaluate")
+    for images, labels in batches:
         started = time.perf_counter()
         outputs = decoder.predict(images)
         spent += time.perf_counter() - started
@@ -175,8 +174,8 @@ def _predict(
             keypoints[..., :2] = single.to_picture(keypoints[..., :2])
             found.append(Detections(keypoints, persons.scores))
             sizes.append((int(labels[index, -1, 0]), int(labels[index, -1, 1])))
-        bar.update(len(images))
-    bar.close()
+        progress.advance(len(images))
+    progress.close()
     names = [sample.image.relative_to(root).as_posix() for sample in samples]
     return replace(_collect(names, sizes, poses, found, points), seconds=spent)
 

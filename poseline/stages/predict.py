@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from poseline.config.models.config import Config
 from poseline.data.drawing import contact_sheet, draw_pose
@@ -18,6 +16,7 @@ from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import Transform, rescale, resize
 from poseline.errors import DataError
 from poseline.log import get_logger
+from poseline.progress import tracked
 from poseline.runtime import check_channels, input_rescaling, open_model
 from poseline.runtime.pose_decoder import Decoder
 from poseline.stages.result import Inputs, StageResult, finish
@@ -63,7 +62,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     sheet: list[Any] = []
     unreadable: list[str] = []
     with output_folder(out, "predict", sources=inputs.values()) as work:
-        for path in tqdm(paths, desc="predict", disable=not sys.stderr.isatty(), leave=False):
+        for path in tracked(paths, len(paths), "predict"):
             try:
                 stored = read_picture(path, preprocessing.color_mode)
             except DataError as error:

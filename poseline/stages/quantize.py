@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
@@ -22,6 +20,7 @@ from poseline.data.yolo import split
 from poseline.errors import ModelError
 from poseline.log import get_logger
 from poseline.models.metadata import ModelMetadata
+from poseline.progress import tracked
 from poseline.quantization.base import IO_NAMES, Array, Calibration
 from poseline.quantization.registry import quantizer_for
 from poseline.quantization.source import Source
@@ -114,7 +113,7 @@ def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Cali
     samples = samples[:: max(len(samples) // _MOST, 1)][:_MOST]
 
     def pictures() -> Iterator[Array]:
-        shown = tqdm(samples, desc="calibrate", disable=not sys.stderr.isatty(), leave=False)
+        shown = tracked(samples, len(samples), "calibrate")
         for sample in shown:
             stored = read_picture(sample.image, preprocessing.color_mode)
             ready = resize(stored, shape, preprocessing.resizing)

@@ -11,14 +11,16 @@ import psutil
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.preprocessing import Decoding
 from poseline.config.models.training import FinalActivation, Training
+from poseline.data.evaluation_batches import EvaluationBatches
 from poseline.data.keypoints import keypoint_set
-from poseline.data.pipeline import TrainingSet, evaluation_batches
+from poseline.data.pipeline import TrainingSet
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Sample, split
 from poseline.errors import ConfigError, Problem, StoreError
 from poseline.log import get_logger
 from poseline.models.loading import load_keras
 from poseline.models.metadata import ModelMetadata, sidecar_path
+from poseline.progress import doing
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, remove_halves
 from poseline.training import checkpoint, folder, history, keras_factory
@@ -79,10 +81,11 @@ def run(
     prepare(config.general)
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)
-    start = initialize(config, training, inputs, out)
+    with doing("building the model"):
+        start = initialize(config, training, inputs, out)
     shape = tuple(start.model.input_shape[1:])
     batches = TrainingSet(samples, config, shape, training.batch_size, start.state.seed or 0)
-    validation = evaluation_batches(
+    validation = EvaluationBatches(
         held_out,
         config.preprocessing,
         shape,

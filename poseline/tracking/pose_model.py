@@ -41,7 +41,7 @@ class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
         Args:
             context: MLflow's.
-            model_input: (N, H, W, C) pictures of the model's size, values in [0, 255].
+            model_input: (N, H, W, C) uint8 pictures of the model's size.
             params: Not used.
 
         Returns:

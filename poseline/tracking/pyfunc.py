@@ -15,8 +15,7 @@ from poseline.tracking import library
 def save(model: Path, out: Path) -> Path:
     """Write an MLflow model that `mlflow.pyfunc.load_model` opens where poseline is installed.
 
-    It takes float32 pictures (N, H, W, C) of the model's size with values in [0, 255], and
-    returns keypoints (N, K, 3).
+    It takes uint8 pictures (N, H, W, C) of the model's size, and returns keypoints (N, K, 3).
 
     Args:
         model: A .h5, .keras, .tflite or .onnx file; its sidecar goes along.
@@ -48,10 +47,10 @@ def save(model: Path, out: Path) -> Path:
             python_model=str(Path(__file__).with_name("pose_model.py")),
             artifacts={"model": str(folder)},
             signature=ModelSignature(
-                inputs=Schema([TensorSpec(np.dtype(np.float32), pictures)]),
+                inputs=Schema([TensorSpec(np.dtype(np.uint8), pictures)]),
                 outputs=Schema([TensorSpec(np.dtype(np.float32), keypoints)]),
             ),
-            input_example=np.full((1, *runtime.input_shape), 127, np.float32),
+            input_example=np.full((1, *runtime.input_shape), 127, np.uint8),
             pip_requirements=["poseline[ml]"],
         )
     finally:

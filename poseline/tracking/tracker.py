@@ -15,6 +15,7 @@ from typing import Any
 from poseline import stopping
 from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
+from poseline.progress import doing
 from poseline.tracking import library
 from poseline.tracking.failures import Failure
 from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
@@ -166,7 +167,8 @@ class Tracker:
         Args:
             patience: Most seconds to wait, where it is less than the tracker's.
         """
-        left = self._sender.close(min(self._patience, patience or math.inf))
+        with doing("delivering what is left to MLflow"):
+            left = self._sender.close(min(self._patience, patience or math.inf))
         if not left:
             return
         place = self._outbox.folder

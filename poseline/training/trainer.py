@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from poseline.config.models.preprocessing import AspectRatio, Decoding
 from poseline.config.models.training import FinalActivation, Heatmaps
 from poseline.data.labels import unpack
 from poseline.data.preprocess import Transform
 from poseline.metrics.oks import nanmean, oks
+from poseline.progress import Progress, doing
 from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
 from poseline.training.checkpoint import TrainingState
@@ -37,6 +37,10 @@ class EpochSource(Protocol):
 
     def __len__(self) -> int:
         """Return the batches of an epoch."""
+
+    @property
+    def pictures(self) -> int:
+        """The pictures of an epoch."""
 
 
 @dataclass
@@ -112,23 +116,26 @@ class Trainer:
         )
         listeners.on_train_begin()
         self._restore()
-        for epoch in range(self.state.epoch, epochs):
-            if self.twin.stop_training:
-                break
-            listeners.on_epoch_begin(epoch)
-            figures = self._train(training, epoch, epochs, listeners)
-            listeners.on_test_begin()
-            figures |= self.validate(validation())
-            listeners.on_test_end(figures)
-            figures["learning_rate"] = float(self.twin.optimizer.learning_rate)
-            listeners.on_epoch_end(epoch, figures)
-            self.state.epoch = epoch + 1
-            self.state.history.append(figures)
-            self.state.callbacks = {
-                type(c).__name__: checkpoint.callback_state(c) for c in self.callbacks
-            }
-            self.state.stopped = bool(self.twin.stop_training)
-            after_epoch(epoch, figures)
+        start, pictures = self.state.epoch, training.pictures
+        with Progress(epochs * pictures, "train", done=start * pictures) as progress:
+            for epoch in range(start, epochs):
+                if self.twin.stop_training:
+                    break
+                listeners.on_epoch_begin(epoch)
+                figures = self._train(training, epoch, epochs, listeners, progress)
+                listeners.on_test_begin()
+                with doing(f"validating epoch {epoch + 1}"):
+                    figures |= self.validate(validation())
+                listeners.on_test_end(figures)
+                figures["learning_rate"] = float(self.twin.optimizer.learning_rate)
+                listeners.on_epoch_end(epoch, figures)
+                self.state.epoch = epoch + 1
+                self.state.history.append(figures)
+                self.state.callbacks = {
+                    type(c).__name__: checkpoint.callback_state(c) for c in self.callbacks
+                }
+                self.state.stopped = bool(self.twin.stop_training)
+                after_epoch(epoch, figures)
         listeners.on_train_end()
 
     def validate(self, batches: Batches) -> Figures:
@@ -170,34 +177,39 @@ class Trainer:
         for callback in self.callbacks:
             vars(callback).update(self.state.callbacks.get(type(callback).__name__, {}))
 
-    def _train(self, training: EpochSource, epoch: int, epochs: int, listeners: Any) -> Figures:
+    def _train(
+        self,
+        training: EpochSource,
+        epoch: int,
+        epochs: int,
+        listeners: Any,
+        progress: Progress,
+    ) -> Figures:
         packed = [p for p in (self._weights, self._moving) if p]
         for part in packed:
             part.load()
         total, count = tf.zeros([]), 0
-        bar = tqdm(
-            training.batches(epoch),
-            total=len(training),
-            desc=f"epoch {epoch + 1}/{epochs}",
-            disable=not sys.stderr.isatty(),
-            leave=False,
-        )
-        for index, (images, labels) in enumerate(bar):
+        progress.what = f"epoch {epoch + 1}/{epochs}"
+        last = self.state.history[-1] if self.state.history else {}
+        known = {name: last[name] for name in ("val_oks",) if name in last}
+        for index, (images, labels) in enumerate(training.batches(epoch)):
             listeners.on_train_batch_begin(index)
             loss = self._first(images, labels) if count == 0 else self.step(images, labels)
             total += loss
             count += 1
             listeners.on_train_batch_end(index, {"loss": loss})
+            progress.advance(len(images), partial(_shown, total, count, known))
         for part in packed:
             part.store()
         return {"loss": float(total) / max(count, 1)}
 
     def _first(self, images: Any, labels: Any) -> Any:
-        try:
-            return self.step(images, labels)
-        except tf.errors.UnimplementedError as error:
-            allow_nondeterminism(error)
-            return self.step(images, labels)
+        with doing("compiling the training step"):
+            try:
+                return self.step(images, labels)
+            except tf.errors.UnimplementedError as error:
+                allow_nondeterminism(error)
+                return self.step(images, labels)
 
     def _learn(self, images: Any, labels: Any) -> Any:
         trainable = self.twin.trainable_variables
@@ -223,6 +235,11 @@ class Trainer:
     def _infer(self, images: Any, labels: Any) -> tuple[Any, Any]:
         heatmaps = self._forward.infer(images)
         return heatmaps, heatmap_loss(heatmaps, labels, self.heatmaps, self.activation)
+
+
+def _shown(total: Any, count: int, known: Figures) -> Figures:
+    """Return the mean loss of an epoch so far, and what the epoch before came to."""
+    return {"loss": float(total) / count, **known}
 
 
 def log_line(epoch: int, epochs: int, figures: Mapping[str, float]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 import numpy as np
 
+from poseline.data.evaluation_batches import EvaluationBatches
 from poseline.data.labels import unpack
-from poseline.data.pipeline import TrainingSet, evaluation_batches
+from poseline.data.pipeline import TrainingSet
 from poseline.data.yolo import list_samples
 
 
@@ -23,7 +24,7 @@ def test_an_epoch_is_a_pure_function_of_seed_and_epoch(tiny, yolo):
 
 def test_evaluation_keeps_order_and_every_picture(tiny, yolo):
     samples = list_samples(yolo / "val")
-    batches = all_of(evaluation_batches(samples, tiny.preprocessing, (64, 64, 3), 17, 3))
+    batches = all_of(EvaluationBatches(samples, tiny.preprocessing, (64, 64, 3), 17, 3))
     images = np.concatenate([b[0] for b in batches])
     labels = unpack(np.concatenate([b[1] for b in batches]))
     assert images.shape == (len(samples), 64, 64, 3)

@@ -43,7 +43,7 @@ def loaded(path, out):
 
 def pictures(count=3, channels=3):
     random = np.random.default_rng(0)
-    return random.uniform(0, 255, (count, SIDE, SIDE, channels)).astype(np.float32)
+    return random.integers(0, 256, (count, SIDE, SIDE, channels), np.uint8)
 
 
 @pytest.mark.parametrize("kind", ["keras", "tflite", "int8.tflite", "onnx"])

@@ -16,11 +16,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from poseline.data.keypoints import PERSON_17
 from poseline.data.synthetic.scene import paint
 from poseline.errors import DataError
+from poseline.progress import tracked
 from poseline.store.manifest import Manifest, entries, now, write_atomic
 from poseline.store.outputs import output_folder
 
@@ -72,13 +72,7 @@ def generate(
                 (work / split).mkdir()
                 draw = partial(_write, work / split, (seed, index), size, persons)
                 numbers = range(count)
-                made = tqdm(
-                    pool.map(draw, numbers, chunksize=32),
-                    total=count,
-                    desc=split,
-                    disable=not sys.stderr.isatty(),
-                    leave=False,
-                )
+                made = tracked(pool.map(draw, numbers, chunksize=32), count, f"draw {split}")
                 write_atomic(
                     work / "annotations" / f"person_keypoints_{split}.json",
                     json.dumps(_coco(list(made))),

@@ -1,0 +1,56 @@
+import time
+
+import pytest
+
+from poseline import log, progress
+
+
+@pytest.fixture
+def lines(capsys):
+    log.configure(json=False)
+    return lambda: capsys.readouterr().err.splitlines()
+
+
+def test_a_pipe_gets_a_line_every_few_seconds(lines, monkeypatch):
+    moments = iter(range(0, 1000, 4))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(moments))
+    with progress.Progress(40, "epoch 1/2", "pictures", done=10) as shown:
+        for _ in range(6):
+            shown.advance(5, lambda: {"loss": 0.25, "val_oks": 0.5})
+    found = [line for line in lines() if "progress" in line]
+    assert 0 < len(found) < 4
+    for part in ("of='epoch 1/2'", "pictures=25/40", "loss=0.25", "val_oks=0.5", "left="):
+        assert part in found[0], part
+    assert "pictures_per_s=" in found[0]
+
+
+def test_figures_are_not_computed_before_they_are_shown():
+    with progress.Progress(2, "evaluate") as shown:
+        shown.advance(1, lambda: pytest.fail("computed"))
+
+
+def test_silence_is_explained_by_what_is_being_done(lines):
+    with (
+        progress.silence_explained(0.05),
+        progress.doing("train"),
+        progress.doing("compiling the training step"),
+    ):
+        time.sleep(0.3)
+    found = [line for line in lines() if "busy" in line]
+    assert found
+    assert "doing='compiling the training step'" in found[0]
+    assert len(found) < 5  # each waits twice as long as the one before
+
+
+def test_nothing_is_said_where_nothing_is_done(lines):
+    with progress.silence_explained(0.02):
+        time.sleep(0.1)
+    assert lines() == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.6, "1 min 0 s"), (130, "2 min 10 s"), (3900, "1 h 5 min")],
+)
+def test_durations_are_for_people(seconds, text):
+    assert progress.duration(seconds) == text
