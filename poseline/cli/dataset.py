@@ -123,6 +123,7 @@ def synthesize(
     *,
     train: int = 2000,
     val: int = 400,
+    test: int = 0,
     persons: int = 1,
     size: tuple[int, int] = (256, 256),
     seed: int = 0,
@@ -136,6 +137,7 @@ def synthesize(
         out: Folder to make, or a URI.
         train: Training pictures.
         val: Validation pictures.
+        test: Test pictures; 0: the set has no such split.
         persons: Most people in a picture.
         size: Mean width and height in px.
         seed: Seed of the set.
@@ -150,7 +152,16 @@ def synthesize(
     with TemporaryDirectory() as scratch:
         local = place.scheme == "file"
         folder = Path(place.path) if local else Path(scratch) / "people"
-        generate(folder, train, val, size=size, persons=persons, seed=seed, overwrite=overwrite)
+        generate(
+            folder,
+            train,
+            val,
+            test=test,
+            size=size,
+            persons=persons,
+            seed=seed,
+            overwrite=overwrite,
+        )
         if not local:
             store.publish(folder, out)
     _say(f"Wrote {out}")

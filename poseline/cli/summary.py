@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from poseline import stopping
 from poseline.cli.tables import experiment_tables
 from poseline.runner.chain import REPORT, Experiment
+from poseline.stages.result import StageResult
 from poseline.terminal import Console
 
 
@@ -31,11 +32,23 @@ def show(experiment: Experiment) -> None:
         console.print(table)
     paths = {"experiment": str(experiment.folder)}
     paths |= {f"{name} model": str(path) for name, path in experiment.models.items()}
+    if predicted := experiment.results.get("predict"):
+        paths["pictures"] = _predicted(predicted)
+        paths["keypoints"] = str(predicted.files["predictions"])
     if exported := experiment.results.get("export"):
         paths["export"] = f"{exported.out / exported.summary['folder']}, and as .zip beside it"
     if (experiment.folder / REPORT).is_file():
         paths["report"] = str(experiment.folder / REPORT)
     _print(console, paths)
+
+
+def _predicted(result: StageResult) -> str:
+    """Return where the annotated pictures are, how many, and how fast they were."""
+    metrics = result.metrics
+    text = f"{result.out / 'pictures'}: {metrics['pictures']:.0f} annotated"
+    text += f", {metrics['pictures_per_s']:,.1f} a second with the model alone"
+    lost = int(metrics["unreadable"])
+    return text + (f"; {lost} could not be read and are left out" if lost else "")
 
 
 def _print(console: Console, lines: Mapping[str, str]) -> None:

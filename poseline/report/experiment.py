@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from poseline.boards import figures
+from poseline.boards.layers import GRAPHS, read_layers
 from poseline.data.keypoints import keypoint_set
 from poseline.number_format import format_number
 from poseline.report import overlay
@@ -47,7 +50,15 @@ def write(
     write_atomic(out, render(folders, config, title, test))
 
 
-def render(folders: Mapping[str, Path], config: str, title: str, test: Path | None = None) -> str:
+def render(
+    folders: Mapping[str, Path],
+    config: str,
+    title: str,
+    test: Path | None = None,
+    *,
+    test_set: str = "the test set",
+    beside: Path | None = None,
+) -> str:
     """Return the report of an experiment as HTML.
 
     Args:
@@ -55,6 +66,8 @@ def render(folders: Mapping[str, Path], config: str, title: str, test: Path | No
         config: The resolved config as YAML.
         title: Name of the project.
         test: Folder of the test set; its pictures show the poses of each evaluated model.
+        test_set: What that set is, in words.
+        beside: Folder of the report; files of the experiment are linked from there.
     """
     manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
     last = list(manifests.values())[-1] if manifests else None
@@ -69,7 +82,7 @@ def render(folders: Mapping[str, Path], config: str, title: str, test: Path | No
             "the epochs",
         )
     if evaluations:
-        _accuracy(page, folders, evaluations)
+        _accuracy(page, folders, evaluations, test_set)
         if test:
             _overlays(page, folders, evaluations, test)
     if predict := manifests.get("predict"):
@@ -82,10 +95,13 @@ def render(folders: Mapping[str, Path], config: str, title: str, test: Path | No
     _cost(page, manifests, evaluations)
     if quantize := manifests.get("quantize"):
         _quantization(page, quantize)
+    _layers(page, folders, manifests)
     if benchmark := manifests.get("benchmark"):
         _boards(page, folders["benchmark"], benchmark)
     if export := manifests.get("export"):
         _export(page, export)
+    if beside:
+        _files(page, folders, manifests, beside)
     page.heading("Config")
     page.code(config, "The resolved config")
     if last:
@@ -129,7 +145,9 @@ def _labelled(step: str, manifest: Manifest) -> str:
     return f"{_model(step)} {inside}".strip()
 
 
-def _accuracy(page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest]) -> None:
+def _accuracy(
+    page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest], test_set: str
+) -> None:
     page.heading("Accuracy")
     columns = [_labelled(name, m) or "model" for name, m in found.items()]
     rows = [
@@ -138,7 +156,7 @@ def _accuracy(page: Page, folders: Mapping[str, Path], found: Mapping[str, Manif
         if any(key in m.metrics for m in found.values())
     ]
     pictures = next(iter(found.values())).summary.get("pictures", 0)
-    page.table(["figure", *columns], rows, f"On {pictures} pictures of the test set")
+    page.table(["figure", *columns], rows, f"On {pictures} pictures of {test_set}")
     points = [m.summary.get("oks_per_keypoint", {}) for m in found.values()]
     if points[0]:
         names = keypoint_set(len(points[0])).names
@@ -171,7 +189,7 @@ def _overlays(
         page.heading("Poses")
         page.picture(
             picture,
-            f"Pictures of the test set with the poses that each model sees; rows: {order}",
+            f"Evaluated pictures with the poses that each model sees; rows: {order}",
             f"The same pictures, a row a model: {order}. Left limbs are orange, right ones green; "
             "a red point is below the confidence threshold.",
         )
@@ -206,6 +224,17 @@ def _quantization(page: Page, manifest: Manifest) -> None:
     page.text(f"{summary.get('quantizer')}, {summary.get('granularity')}.")
     if not summary.get("calibrated"):
         page.note("Calibrated on random data: the accuracy of the int8 model says nothing.")
+    ends = [
+        [end, tensor["dtype"], tensor["scale"], tensor["zero_point"]]
+        for end in ("input", "output")
+        for tensor in summary.get(end, [])
+    ]
+    if ends:
+        page.table(
+            ["tensor", "type", "scale", "zero point"],
+            ends,
+            "Input and output: real value = scale · (value − zero point)",
+        )
     rows: list[list[Any]] = [
         [layer["name"], layer["sqnr_db"], layer["max_error"], layer["range"]]
         for layer in summary.get("worst_layers", [])
@@ -216,6 +245,48 @@ def _quantization(page: Page, manifest: Manifest) -> None:
             rows,
             "Worst layers, by signal to quantization noise; higher is better",
         )
+
+
+def _layers(page: Page, folders: Mapping[str, Path], manifests: Mapping[str, Manifest]) -> None:
+    """Add the layers of the model that is deployed; those of a Keras model `summary` lists."""
+    manifest = manifests.get("quantize")
+    name = manifest.roles.get("model", "") if manifest else ""
+    if Path(name).suffix.lower() not in GRAPHS:
+        return
+    rows = [
+        [
+            layer.number,
+            layer.name,
+            layer.kind,
+            " × ".join(map(str, layer.shape)),
+            layer.parameters,
+            math.nan if layer.macc is None else layer.macc,
+        ]
+        for layer in read_layers(folders["quantize"] / name)
+    ]
+    page.heading("Layers")
+    page.table(
+        ["no.", "output", "operation", "shape", "parameters", "MACC"],
+        rows,
+        summary=f"The {len(rows)} operations of {name}",
+    )
+
+
+def _files(
+    page: Page, folders: Mapping[str, Path], manifests: Mapping[str, Manifest], beside: Path
+) -> None:
+    links = {
+        f"{step}: {role.replace('_', ' ')} ({Path(name).name})": os.path.relpath(
+            folders[step] / name, beside
+        )
+        for step, manifest in manifests.items()
+        for role, name in manifest.roles.items()
+        if step != "convert"
+    }
+    if links:
+        page.heading("Files")
+        page.text("Of the run directory; the links work while the report lies in it.", muted=True)
+        page.links(links)
 
 
 def _export(page: Page, manifest: Manifest) -> None:

@@ -14,7 +14,7 @@ from poseline.data.drawing import contact_sheet, draw_pose
 from poseline.data.image_reading import read_picture
 from poseline.data.keypoints import keypoint_set
 
-_PICTURES, _SIDE = 6, 240
+_PICTURES, _SIDE = 4, 400
 
 
 def draw(test: Path, predictions: Mapping[str, Path], out: Path) -> bool:

@@ -171,7 +171,7 @@ def _convert(experiment: Experiment) -> Sources:
         step = Step("convert", "convert")
         converted = run_task(step, config, {"source": config.conversion.path}, experiment.out(step))
         experiment.results[step.name] = converted
-    parts = {part: converted.out / part for part in ("train", "val")} if converted else {}
+    parts = {part: converted.out / part for part in ("train", "val", "test")} if converted else {}
     return Sources.named(config).completed({k: str(v) for k, v in parts.items() if v.is_dir()})
 
 
@@ -196,6 +196,13 @@ def _report(experiment: Experiment, sources: Sources) -> Path:
     folders = {name: result.out for name, result in experiment.results.items()}
     test = store.fetch(sources.test) if sources.test else None
     with doing("writing the report"):
-        text = report.render(folders, load.dump(config), config.general.project_name, test)
+        text = report.render(
+            folders,
+            load.dump(config),
+            config.general.project_name,
+            test,
+            test_set=sources.test_set,
+            beside=experiment.folder,
+        )
     write_stamped(page, text, HTML)
     return page

@@ -51,15 +51,24 @@ class Sources:
             weights=None if weights == "imagenet" else weights,
         )
 
+    @property
+    def test_set(self) -> str:
+        """What the figures of evaluations come from, in words."""
+        if self.test_part:
+            return "the part of the training set that validation held back, not a test set"
+        if self.test and self.test == self.validation:
+            return "the validation set, which also chose the best epoch, not a test set"
+        return "the test set"
+
     def completed(self, converted: Mapping[str, str]) -> Sources:
         """Return the sources with a set in the place of each that is not named.
 
         Args:
-            converted: What a conversion made: `train` and perhaps `val`; may be empty.
+            converted: What a conversion made: `train`, perhaps `val` and `test`; may be empty.
         """
         training = self.training or converted.get("train")
         validation = self.validation or converted.get("val")
-        test, part = self.test or validation, None
+        test, part = self.test or converted.get("test") or validation, None
         if test is None and training:
             test, part = training, "validation"
         return replace(

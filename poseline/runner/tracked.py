@@ -57,7 +57,9 @@ def _track(run: StageRun, parent: StageRun, step: Step, result: StageResult) -> 
         for epoch, figures in enumerate(history):
             run.metrics(figures, epoch)  # what an interrupted attempt could not log
         figures = {f"best_{name}": result.metrics[name] for name in history[0]}
-        run.metrics(figures | {"best_epoch": result.metrics["best_epoch"]}, len(history) - 1)
+        figures |= {"best_epoch": result.metrics["best_epoch"]}
+        run.metrics(figures, len(history) - 1)
+        parent.metrics(figures)  # a training alone has no other figures to be compared by
     else:
         run.metrics(result.metrics)
     run.artifacts({role: path for role, path in result.files.items() if role != "last_model"})

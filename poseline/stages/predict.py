@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     results: list[dict[str, Any]] = []
     sheet: list[Any] = []
     unreadable: list[str] = []
+    spent = 0.0
     with output_folder(out, "predict", sources=inputs.values()) as work:
         for path in tracked(paths, len(paths), "predict"):
             try:
@@ -78,7 +80,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 runtime.input_shape,
                 preprocessing.resizing.aspect_ratio,
             )
+            started = time.perf_counter()
             (found,) = decoder.predict(ready[None])
+            spent += time.perf_counter() - started
             shown = _colour(stored)
             name = path.relative_to(root).as_posix() if root.is_dir() else path.name
             for person, score in zip(found.keypoints, found.scores, strict=True):
@@ -108,7 +112,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             inputs,
             work,
             roles={"predictions": PREDICTIONS, "contact_sheet": SHEET},
-            metrics={"pictures": len(sheet), "unreadable": len(unreadable)},
+            metrics={
+                "pictures": len(sheet),
+                "unreadable": len(unreadable),
+                "pictures_per_s": len(sheet) / max(spent, 1e-9),
+            },
             summary={"unreadable": unreadable},
         )
     return StageResult.load(out)

@@ -25,6 +25,7 @@ from poseline.quantization.base import IO_NAMES, Array, Calibration
 from poseline.quantization.registry import quantizer_for
 from poseline.quantization.source import Source
 from poseline.runtime import Runtime, check_channels, open_model
+from poseline.runtime.litert import LiteRTRuntime
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -86,6 +87,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 "granularity": settings.granularity,
                 "worst_layers": worst,
                 "calibrated": "calibration" in inputs,
+                **_ends(written),
             },
         )
     _log.info("quantized", kb=f"{len(content) / 1024:.0f}", pictures=count)
@@ -120,6 +122,20 @@ def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Cali
             yield rescale(ready, preprocessing.rescaling)[None]
 
     return pictures, len(samples)
+
+
+def _ends(written: Runtime) -> dict[str, Any]:
+    """Return type, scale and zero point of the input and of each output; none of an ONNX model."""
+    if not isinstance(written, LiteRTRuntime):
+        return {}
+    outputs = zip(written.output_dtypes, written.output_quantizations, strict=True)
+    ends = {"input": [(written.input_dtype, written.input_quantization)], "output": list(outputs)}
+    return {
+        end: [
+            {"dtype": dtype, "scale": scale, "zero_point": zero} for dtype, (scale, zero) in found
+        ]
+        for end, found in ends.items()
+    }
 
 
 def _check_types(model: Runtime, settings: Quantization, suffix: str) -> None:

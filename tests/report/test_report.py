@@ -2,17 +2,20 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from poseline import report
+from poseline.boards.layers import Layer
 from poseline.data.keypoints import keypoint_set
 from poseline.report import overlay
-from poseline.report.page import _STYLE, Page
+from poseline.report.page import Page
 from poseline.store.manifest import Manifest
 
+STYLE = (Path(report.__file__).parent / "templates/page.css").read_text()
 VOID = {"meta", "img", "br", "link", "input"}
 HOSTILE = '<script>alert("x")</script> & "quotes"'
 
@@ -109,6 +112,8 @@ def experiment(tmp_path):
                 "quantizer": "TFlite_converter",
                 "granularity": "per_channel",
                 "calibrated": True,
+                "input": [{"dtype": "uint8", "scale": 0.00784, "zero_point": 127}],
+                "output": [{"dtype": "float32", "scale": 1.0, "zero_point": 0}],
                 "worst_layers": [
                     {"name": HOSTILE, "sqnr_db": 25.8, "max_error": 0.002, "range": 0.038}
                 ],
@@ -230,7 +235,7 @@ def test_overlays_have_a_row_a_model(experiment, tmp_path):
     folders, test = experiment
     predictions = {n: folders[n] / "predictions.json" for n in ("evaluate-float", "evaluate-int8")}
     assert overlay.draw(test, predictions, tmp_path / "o.jpg")
-    assert cv2.imread(str(tmp_path / "o.jpg")).shape[:2] == (480, 720)
+    assert cv2.imread(str(tmp_path / "o.jpg")).shape[:2] == (800, 1200)
     assert not overlay.draw(tmp_path / "elsewhere", predictions, tmp_path / "none.jpg")
     assert not (tmp_path / "none.jpg").exists()
 
@@ -245,7 +250,7 @@ def luminance(colour):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_have_the_contrast_that_wcag_asks_for(scheme):
     """4.5 : 1 for text on the page and on cards (WCAG 2.1, 1.4.3)."""
-    block = re.findall(r":root\{([^}]*)\}", _STYLE)[0 if scheme == "light" else 1]
+    block = re.findall(r":root\{([^}]*)\}", STYLE)[0 if scheme == "light" else 1]
     colours = dict(re.findall(r"--(\w+):#([0-9a-f]{3,6})", block))
     for ground in ("bg", "card"):
         for text in ("fg", "muted", "a", "b", "ok", "warn", "bad"):
@@ -268,3 +273,32 @@ def test_predictions_show_their_sheet(tmp_path):
     report.write({"predict": folder}, "general: {}", "t", tmp_path / "report.html")
     reader = read((tmp_path / "report.html").read_text())
     assert "first of 4 pictures" in reader.images[0]["alt"]
+
+
+def test_it_says_where_figures_come_from_and_links_its_files(experiment, tmp_path):
+    """The set, the ends of the int8 model with their quantization, and every file by its role."""
+    folders, test = experiment
+    page = report.render(
+        folders, "general: {}", "t", test, test_set="the validation set", beside=tmp_path
+    )
+    reader = read(page)
+    text = " ".join(reader.text)
+    assert "On 3 pictures of the validation set" in text
+    assert "zero point" in text
+    assert "uint8" in text
+    links = [address for address in reader.addresses if not address.startswith(("#", "data:"))]
+    assert "train/curves.png" in links
+    assert all((tmp_path / link).is_file() for link in links)
+
+
+def test_the_layers_of_the_deployed_model_are_listed(experiment, tmp_path, monkeypatch):
+    folders, _ = experiment
+    layer = Layer(0, "block/conv", "CONV_2D", (64, 64, 16), 448, 1_769_472)
+    monkeypatch.setattr("poseline.report.experiment.read_layers", lambda path: [layer])
+    known = Manifest.read(folders["quantize"])
+    replace(known, roles={"model": "quantized_model.tflite"}).write(folders["quantize"])
+    reader = read(report.render(folders, "general: {}", "t"))
+    text = " ".join(reader.text)
+    assert "The 1 operations of quantized_model.tflite" in text
+    for part in ("block/conv", "CONV_2D", "64 × 64 × 16", "1,769,472"):
+        assert part in text

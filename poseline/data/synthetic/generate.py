@@ -26,7 +26,7 @@ from poseline.store.outputs import output_folder
 
 KIND = "synthesize"
 """Of its manifest."""
-_SPLITS = ("train", "val")
+_SPLITS = ("train", "val", "test")
 
 
 def generate(
@@ -34,6 +34,7 @@ def generate(
     train: int,
     val: int,
     *,
+    test: int = 0,
     size: tuple[int, int] = (256, 256),
     persons: int = 1,
     seed: int = 0,
@@ -45,9 +46,11 @@ def generate(
     A picture depends on the seed, its split and its number alone, not on how many processes draw.
 
     Args:
-        out: Folder to make: train/, val/ and annotations/person_keypoints_<split>.json.
+        out: Folder to make: train/, val/ and perhaps test/, with
+            annotations/person_keypoints_<split>.json.
         train: Training pictures.
         val: Validation pictures.
+        test: Test pictures; 0: the set has no such split.
         size: Mean width and height in px; each picture differs by up to a fifth.
         persons: Most people in a picture.
         seed: Seed of the set.
@@ -61,14 +64,18 @@ def generate(
         DataError: A count or size is out of range.
         StoreError: Something else stands at `out`.
     """
-    if min(train, val) < 0 or train + val < 1:
-        raise DataError(f"{train} + {val} pictures cannot be made", "ask for at least one picture")
+    counts = (train, val, *((test,) if test else ()))
+    if min(counts) < 0 or sum(counts) < 1:
+        raise DataError(
+            f"{' + '.join(map(str, counts))} pictures cannot be made",
+            "ask for at least one picture",
+        )
     if not 1 <= persons <= 20 or min(size) < 32:
         raise DataError("persons must be 1 to 20 and the size at least 32 px")
     with output_folder(out, KIND, overwrite=overwrite) as work:
         context = get_context("spawn" if "tensorflow" in sys.modules else "fork")
         with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=context) as pool:
-            for index, (split, count) in enumerate(zip(_SPLITS, (train, val), strict=True)):
+            for index, (split, count) in enumerate(zip(_SPLITS, counts, strict=False)):
                 (work / split).mkdir()
                 draw = partial(_write, work / split, (seed, index), size, persons)
                 numbers = range(count)
