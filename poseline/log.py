@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FOREIGN = ("absl", "h5py", "tensorflow")
 """Loggers of libraries whose hints are of no use to whoever runs a command."""
 
+
 def configure(level: str | None = None, json: bool | None = None) -> None:
     """Set up logging once, at a program's entry.
 
