@@ -63,6 +63,7 @@ class Contract:
         preprocessing: As in training.
         postprocessing: Thresholds.
         decoding: How heatmaps are read.
+        logits: Whether the softmax of a heatmap's cells makes likelihoods.
         threshold: Confidence below which a keypoint does not count.
         operators: LiteRT's names of the operators.
         arena: Memory in TFLM.
@@ -80,6 +81,7 @@ class Contract:
     preprocessing: Preprocessing
     postprocessing: Postprocessing
     decoding: Decoding
+    logits: bool
     threshold: float
     operators: tuple[str, ...]
     arena: Arena
@@ -112,12 +114,7 @@ def contract_of(config: Config, model: Path, version: str) -> Contract:
     if isinstance(arena, str):
         raise ModelError(f"{model.name} cannot be exported: {arena}", "export a model for TFLM")
     decoder = Decoder(runtime, config)
-    if decoder.logits:
-        raise ModelError(
-            f"{model.name} puts out logits, which the C code does not read",
-            "export a model with final_activation: sigmoid",
-        )
-    place = decoder.output
+    place = decoder.place(runtime.predict(np.zeros((1, *runtime.input_shape), np.float32)))
     scale, zero = runtime.input_quantization
     output_scale, output_zero = runtime.output_quantizations[place]
     content = model.read_bytes()
@@ -136,6 +133,7 @@ def contract_of(config: Config, model: Path, version: str) -> Contract:
         preprocessing=config.preprocessing,
         postprocessing=config.postprocessing,
         decoding=decoder.decoding,
+        logits=decoder.logits,
         threshold=decoder.threshold,
         operators=tuple(used(read_graph(content))),
         arena=arena,

@@ -73,13 +73,29 @@ def _layout(contract: Contract) -> list[tuple[str, str, str]]:
             ("POSELINE_HEATMAP_WIDTH", str(shape[1]), ""),
         ]
     if contract.model_type == "yolo_mpe":
+        # A column a box, or a row: the one of which there are more.
+        by_row = shape[1] < shape[0]
+        values, boxes = sorted(shape)
+        suppressed = values == 6 + 3 * len(contract.keypoints)
         return [
-            ("POSELINE_BOXES", str(shape[1]), ""),
+            ("POSELINE_BOXES", str(boxes), ""),
+            ("POSELINE_VALUES_PER_BOX", str(values), ""),
+            ("POSELINE_BOX_STRIDE", str(values if by_row else 1), ""),
+            ("POSELINE_VALUE_STRIDE", str(1 if by_row else boxes), ""),
+            ("POSELINE_SUPPRESSED", str(int(suppressed)), "whether the model drops overlaps"),
             ("POSELINE_PERSON_THRESHOLD", c_text.real(settings.confidence_thresh), "confidence"),
             ("POSELINE_NMS_THRESHOLD", c_text.real(settings.NMS_thresh), "IoU"),
         ]
     each = contract.output.size // len(contract.keypoints)
-    return [("POSELINE_VALUES_PER_KEYPOINT", str(each), "")]
+    x, y = (0, 1) if contract.model_type == "hand_spe" else (1, 0)
+    places = [
+        ("POSELINE_VALUES_PER_KEYPOINT", str(each), ""),
+        ("POSELINE_X_PLACE", f"{x}U", ""),
+        ("POSELINE_Y_PLACE", f"{y}U", ""),
+    ]
+    # A hand's third value is a depth.
+    sure = contract.model_type == "spe" and each > 2
+    return [*places, ("POSELINE_CONFIDENCE_PLACE", "2U", "")] if sure else places
 
 
 def _persons(contract: Contract) -> int:

@@ -11,7 +11,7 @@ SELF_TEST = ("selftest.h", "selftest.c", "selftest_main.c")
 _DECODERS = {
     "heatmaps_spe": "decode_heatmaps.c",
     "spe": "decode_coordinates.c",
-    "hand_spe": "decode_hand.c",
+    "hand_spe": "decode_coordinates.c",
     "yolo_mpe": "decode_yolo.c",
 }
 
@@ -28,6 +28,7 @@ def parts(contract: Contract) -> dict[str, str]:
         _DECODERS[contract.model_type],
     ]
     if contract.model_type == "heatmaps_spe":
+        chosen.append(f"likelihood_{'logits' if contract.logits else 'values'}.c")
         chosen.append(f"refine_{contract.decoding}.c")
     return {_prefixed(name): read(name) for name in chosen}
 

@@ -84,11 +84,6 @@ class Decoder:
             )
 
     @property
-    def output(self) -> int:
-        """Place of the output that is read; of a hand's, the first that may be in pixels."""
-        return self._fitting[0]
-
-    @property
     def _rows(self) -> bool:
         """Whether YOLO's output has a row a box, not a column."""
         first, second = self._runtime.output_shapes[self._fitting[0]]
@@ -110,17 +105,21 @@ class Decoder:
             outputs[place] = mean(outputs[place], back)
         return self.decode(outputs)
 
+    def place(self, outputs: list[Array]) -> int:
+        """Return which of a model's outputs is read."""
+        if self._type == "hand_spe":
+            # MediaPipe's model puts out landmarks in metres, too: smaller numbers than pixels.
+            return max(self._fitting, key=lambda place: float(np.abs(outputs[place]).max()))
+        return self._fitting[0]
+
     def decode(self, outputs: list[Array]) -> list[Detections]:
         """Return the persons of each picture of a batch from the model's outputs."""
-        first = outputs[self._fitting[0]]
+        first = outputs[self.place(outputs)]
         if self._type == "heatmaps_spe":
             found = decode_heatmaps(first, self.decoding, logits=self.logits)
             return [_single(points) for points in found]
         if self._type == "yolo_mpe":
             return [self._yolo(candidates) for candidates in first]
-        if self._type == "hand_spe":
-            # MediaPipe's model puts out landmarks in metres, too: smaller numbers than pixels.
-            first = max((outputs[place] for place in self._fitting), key=lambda o: np.abs(o).max())
         return [_single(self._regressed(values)) for values in first]
 
     def _regressed(self, values: Array) -> Array:

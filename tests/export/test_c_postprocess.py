@@ -68,15 +68,47 @@ def test_flat_heatmaps_ties_and_zeros_are_read_as_in_python(library, decoding):
     np.testing.assert_allclose(found, expected, atol=SMOOTHED)
 
 
+@pytest.mark.parametrize("softmax", [False, True])
 @pytest.mark.parametrize("decoding", ["argmax", "quadratic", "dark"])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrays.arrays(np.float32, CELLS, elements=st.floats(width=32)))
-def test_whatever_a_model_puts_out_keypoints_are_finite_and_inside(library, decoding, heatmaps):
-    _, code = library(decoding=decoding)
+def test_whatever_a_model_puts_out_keypoints_are_finite_and_inside(
+    library, decoding, softmax, heatmaps
+):
+    _, code = library(decoding=decoding, logits=softmax)
     (person,) = code.postprocess(heatmaps)
     assert np.isfinite(person["keypoints"]).all()
     assert (person["keypoints"][:, :2] >= 0).all()
     assert (person["keypoints"][:, :2] <= 1).all()
+
+
+def logits(count, seed=0):
+    """Return logits whose softmax has one top each, some of them beyond what exp() can take."""
+    random = np.random.default_rng(seed)
+    spread = random.uniform(1, 400, (count, 1, 1, CELLS[2]))
+    return (np.log(gaussians(count, seed) + 1e-6) * spread).astype(np.float32)
+
+
+@pytest.mark.parametrize("decoding", ["argmax", "quadratic", "dark"])
+def test_logits_are_read_as_in_python(library, decoding):
+    _, code = library(decoding=decoding, logits=True)
+    maps = logits(100)
+    maps[0], maps[1], maps[2, 0, 0] = 0, -1e8, 900
+    expected = decode_heatmaps(maps, decoding, logits=True)
+    found = np.stack([code.postprocess(one)["keypoints"][0] for one in maps])
+    assert np.abs(found[..., 2] - expected[..., 2]).max() <= EXACT
+    away = np.abs(found[..., :2] - expected[..., :2]).max()
+    assert away <= {"argmax": 0, "quadratic": EXACT, "dark": SMOOTHED}[decoding]
+
+
+def test_integer_logits_are_dequantized(library):
+    scale, zero = 0.31, 12
+    _, code = library(decoding="quadratic", logits=True, dtype="int8", scale=scale, zero_point=zero)
+    whole = np.clip(np.rint(logits(20) / 40 / scale) + zero, -128, 127).astype(np.int8)
+    real = (whole.astype(np.float32) - zero) * np.float32(scale)
+    expected = decode_heatmaps(real, "quadratic", logits=True)
+    found = np.stack([code.postprocess(one)["keypoints"][0] for one in whole])
+    assert np.abs(found - expected).max() <= EXACT
 
 
 def test_nan_is_never_the_best_cell(library):
@@ -119,17 +151,18 @@ def decoder(model_type, keypoints, shapes, input_shape=(48, 40, 3), **postproces
         ("hand_spe", 21, (21, 2)),
     ],
 )
-def test_coordinates_are_read_as_in_python(library, model_type, keypoints, shape):
+@pytest.mark.parametrize("largest", [1, 40])
+def test_coordinates_are_read_as_in_python(library, model_type, keypoints, shape, largest):
     _, code = library(output_shape=shape, keypoints=keypoints, model_type=model_type)
     read = decoder(model_type, keypoints, [shape])
     random = np.random.default_rng(0)
     for _ in range(5):
-        output = random.uniform(0, 40 if model_type == "hand_spe" else 1, shape).astype(np.float32)
+        output = random.uniform(0, largest, shape).astype(np.float32)
         (expected,) = read.decode([output[None]])
         (found,) = code.postprocess(output)
         # The shares of a hand's pixels are divided in float64 there and in float32 here.
         np.testing.assert_allclose(found["keypoints"], expected.keypoints[0], atol=EXACT)
-        assert found["score"] == pytest.approx(expected.scores[0], abs=1e-6)
+        assert found["score"] == pytest.approx(expected.scores[0], abs=1e-6, rel=1e-6)
 
 
 def boxes(count, persons, seed, pixels):
@@ -167,6 +200,35 @@ def test_the_persons_of_yolo_are_those_of_python(library, limits, pixels):
         output = boxes(300, seed % 5 + 1, seed, pixels)
         (expected,) = read.decode([output[None]])
         found = code.postprocess(output)
+        np.testing.assert_array_equal(found["score"], expected.scores)
+        np.testing.assert_allclose(found["keypoints"], expected.keypoints, atol=EXACT)
+
+
+def test_a_row_for_each_box_is_read_as_in_python(library):
+    shape = (300, 56)
+    _, code = library(output_shape=shape, model_type="yolo_mpe")
+    read = decoder("yolo_mpe", 17, [shape])
+    for seed in range(4):
+        output = boxes(300, 3, seed, pixels=True).T
+        (expected,) = read.decode([output[None]])
+        found = code.postprocess(output)
+        np.testing.assert_array_equal(found["score"], expected.scores)
+        np.testing.assert_allclose(found["keypoints"], expected.keypoints, atol=EXACT)
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_boxes_that_the_model_has_suppressed_are_kept_as_in_python(library, pixels):
+    shape = (300, 57)
+    limits = {"max_detection_boxes": 5, "confidence_thresh": 0.2}
+    _, code = library(output_shape=shape, model_type="yolo_mpe", **limits)
+    read = decoder("yolo_mpe", 17, [shape], **limits)
+    for seed in range(4):
+        plain = boxes(300, 3, seed, pixels).T
+        output = np.insert(plain, 5, 0, axis=1)  # the class
+        output[:3, 4] = 0.2  # on the threshold
+        (expected,) = read.decode([output[None]])
+        found = code.postprocess(output)
+        assert len(found) == 5
         np.testing.assert_array_equal(found["score"], expected.scores)
         np.testing.assert_allclose(found["keypoints"], expected.keypoints, atol=EXACT)
 

@@ -8,10 +8,13 @@ from support.tiny_models import SIDE, constant, convolutional, convolutional_onn
 
 from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
+from poseline.data.keypoints import keypoint_set
 from poseline.errors import ModelError
 from poseline.export.c_text import comment, real, text
+from poseline.models.metadata import ModelMetadata
 from poseline.quantization.source import Source
 from poseline.quantization.tflite_converter import TFLiteConverter
+from poseline.runtime.litert import LiteRTRuntime
 from poseline.stages import export
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -63,22 +66,68 @@ def test_the_export_builds_and_passes_its_self_test(quantized, tmp_path, name):
 def test_the_self_test_fails_where_the_code_is_another(quantized, tmp_path):
     result = export.run(config(), {"model": quantized}, tmp_path / "out")
     decoder = result.out / export.FOLDER / "src/poseline_decode_heatmaps.c"
-    decoder.write_text(decoder.read_text().replace("(double)column + 0.5", "(double)column + 0.6"))
+    decoder.write_text(
+        decoder.read_text().replace("(double)best_column + 0.5", "(double)best_column + 0.6")
+    )
     with pytest.raises(AssertionError, match="values are not as expected"):
         built(result)
 
 
 @pytest.mark.parametrize(
     ("model_type", "keypoints", "shape"),
-    [("spe", 17, (17, 3)), ("hand_spe", 21, (21, 3)), ("yolo_mpe", 17, (56, 80))],
+    [
+        ("spe", 17, (17, 3)),
+        ("hand_spe", 21, (21, 3)),
+        ("yolo_mpe", 17, (56, 80)),
+        ("yolo_mpe", 17, (80, 56)),
+    ],
 )
-def test_every_kind_of_model_is_exported(tmp_path, model_type, keypoints, shape):
-    side = 32 if model_type == "hand_spe" else 1  # a hand's are in pixels
+@pytest.mark.parametrize("side", [1, 32])
+def test_every_kind_of_model_is_exported(tmp_path, model_type, keypoints, shape, side):
     values = np.random.default_rng(1).uniform(0, side, shape)
+    if model_type == "yolo_mpe":
+        values[(slice(4, None, 3) if shape[0] == 56 else (slice(None), slice(4, None, 3)))] /= side
     model = save(constant(values), tmp_path / "m.tflite")
     settings = config(general={"model_type": model_type}, dataset={"keypoints": keypoints})
     result = export.run(settings, {"model": model}, tmp_path / "out")
     assert "pass" in built(result)
+
+
+def test_the_output_of_a_hand_is_the_one_in_pixels(tmp_path):
+    metres, pixels = np.random.default_rng(1).uniform(0, [[[0.1]], [[32]]], (2, 21, 3))
+    model = save(constant(pixels, extra=metres), tmp_path / "m.tflite")
+    settings = config(general={"model_type": "hand_spe"}, dataset={"keypoints": 21})
+    result = export.run(settings, {"model": model}, tmp_path / "out")
+    assert "pass" in built(result)
+    header = (result.out / export.FOLDER / "include/poseline_model.h").read_text()
+    outputs = LiteRTRuntime(model).predict(np.zeros((1, SIDE, SIDE, 3), np.float32))
+    place = int(np.argmax([output.max() for output in outputs]))
+    assert f"POSELINE_OUTPUT_INDEX {place}\n" in header
+
+
+def test_a_model_of_logits_is_exported(quantized, tmp_path):
+    model = tmp_path / "m.tflite"
+    model.write_bytes(quantized.read_bytes())
+    points = keypoint_set(17)
+    ModelMetadata(
+        name="tiny",
+        model_type="heatmaps_spe",
+        keypoints=points.names,
+        skeleton=points.skeleton,
+        input_shape=(SIDE, SIDE, 3),
+        output_shape=(8, 8, 17),
+        final_activation="softmax",
+        scale=1 / 127.5,
+        offset=-1,
+        color_mode="rgb",
+        interpolation="bilinear",
+        aspect_ratio="fit",
+    ).write(model)
+    result = export.run(config(), {"model": model}, tmp_path / "out")
+    assert "pass" in built(result)
+    folder = result.out / export.FOLDER
+    assert (folder / "src/poseline_likelihood_logits.c").is_file()
+    assert "THRESHOLD 0.25f" in (folder / "include/poseline_model.h").read_text()
 
 
 def test_a_keras_model_is_exported_as_a_float_one(tmp_path):

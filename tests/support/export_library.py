@@ -44,6 +44,7 @@ def contract(
     dtype="float32",
     model_type="heatmaps_spe",
     decoding="argmax",
+    logits=False,
     interpolation="bilinear",
     aspect_ratio="fit",
     scale=1.0,
@@ -72,7 +73,8 @@ def contract(
         preprocessing,
         Postprocessing.model_validate(postprocessing),
         decoding,
-        0.15,
+        logits,
+        0.25 if logits else 0.15,
         ("CONV_2D",),
         Arena(1000, 600, 400),
     )

@@ -1,35 +1,44 @@
 /* One person: the best cell of each keypoint's heatmap, refined between the cells. */
 #include "poseline_internal.h"
 
+float poseline_cell(const poseline_heatmap_t *heatmap, int32_t row, int32_t column)
+{
+    const int32_t cell = (row * POSELINE_HEATMAP_WIDTH) + column;
+
+    return poseline_real(heatmap->values[(cell * POSELINE_KEYPOINTS) + heatmap->keypoint]);
+}
+
 static poseline_keypoint_t located(const poseline_output_t *heatmaps, int32_t keypoint)
 {
-    const int32_t cells = POSELINE_HEATMAP_HEIGHT * POSELINE_HEATMAP_WIDTH;
-    int32_t best = 0;
-    float highest = poseline_real(heatmaps[keypoint]);
+    poseline_heatmap_t heatmap = {heatmaps, keypoint, 0.0f, 0.0};
     poseline_keypoint_t point = {0.0f, 0.0f, 0.0f};
     poseline_shift_t shift = {0.0, 0.0};
+    int32_t best_row = 0;
+    int32_t best_column = 0;
 
-    for (int32_t cell = 1; cell < cells; cell++) {
-        const float value = poseline_real(heatmaps[(cell * POSELINE_KEYPOINTS) + keypoint]);
+    heatmap.highest = poseline_cell(&heatmap, 0, 0);
+    for (int32_t row = 0; row < POSELINE_HEATMAP_HEIGHT; row++) {
+        for (int32_t column = 0; column < POSELINE_HEATMAP_WIDTH; column++) {
+            const float value = poseline_cell(&heatmap, row, column);
 
-        if (value > highest) {
-            highest = value;
-            best = cell;
+            if (value > heatmap.highest) {
+                heatmap.highest = value;
+                best_row = row;
+                best_column = column;
+            }
         }
     }
-    const int32_t row = best / POSELINE_HEATMAP_WIDTH;
-    const int32_t column = best % POSELINE_HEATMAP_WIDTH;
-
-    shift = poseline_refined(heatmaps, row, column, keypoint);
-    if ((column == 0) || (column == (POSELINE_HEATMAP_WIDTH - 1))) {
+    poseline_prepare(&heatmap);
+    shift = poseline_refined(&heatmap, best_row, best_column);
+    if ((best_column == 0) || (best_column == (POSELINE_HEATMAP_WIDTH - 1))) {
         shift.x = 0.0;
     }
-    if ((row == 0) || (row == (POSELINE_HEATMAP_HEIGHT - 1))) {
+    if ((best_row == 0) || (best_row == (POSELINE_HEATMAP_HEIGHT - 1))) {
         shift.y = 0.0;
     }
-    point.x = (float)((((double)column + 0.5) + shift.x) / (double)POSELINE_HEATMAP_WIDTH);
-    point.y = (float)((((double)row + 0.5) + shift.y) / (double)POSELINE_HEATMAP_HEIGHT);
-    point.confidence = highest;
+    point.x = (float)((((double)best_column + 0.5) + shift.x) / (double)POSELINE_HEATMAP_WIDTH);
+    point.y = (float)((((double)best_row + 0.5) + shift.y) / (double)POSELINE_HEATMAP_HEIGHT);
+    point.confidence = poseline_confidence(&heatmap, best_row, best_column);
     return point;
 }
 

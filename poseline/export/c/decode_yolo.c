@@ -1,19 +1,26 @@
-/* Several persons: YOLOv8-pose puts out a column a box (centre x, centre y, width, height, score,
- * then x, y and confidence of each keypoint). The best box is kept and those that overlap with it
- * are dropped, until no box or no room is left. */
+/* Several persons: YOLOv8-pose puts out for each box its centre x, centre y, width, height and score,
+ * then x, y and confidence of each keypoint. The best box is kept and those that overlap with it
+ * are dropped, until no box or no room is left. Where the model has dropped them itself, it puts out
+ * corners and a class, too, and every box that is sure enough is kept. */
+#include <math.h>
+
 #include "poseline_internal.h"
 
+#define FIRST_POINT ((size_t)POSELINE_VALUES_PER_BOX - (3U * (size_t)POSELINE_KEYPOINTS))
+
+static float entry(const poseline_output_t *output, size_t value, size_t box)
+{
+    return poseline_real(
+        output[(value * (size_t)POSELINE_VALUE_STRIDE) + (box * (size_t)POSELINE_BOX_STRIDE)]);
+}
+
+#if POSELINE_SUPPRESSED == 0
 typedef struct {
     double x;
     double y;
     double width;
     double height;
 } box_t;
-
-static float entry(const poseline_output_t *output, size_t row, size_t box)
-{
-    return poseline_real(output[(row * (size_t)POSELINE_BOXES) + box]);
-}
 
 static box_t box_of(const poseline_output_t *output, size_t box)
 {
@@ -54,6 +61,8 @@ static float overlap(const box_t *one, const box_t *other)
     return result;
 }
 
+#endif
+
 static void set(uint8_t *flags, size_t box)
 {
     flags[box / 8U] = (uint8_t)(flags[box / 8U] | (uint8_t)(1U << (box % 8U)));
@@ -90,10 +99,19 @@ static void write_person(const poseline_output_t *output, size_t box, float size
     for (size_t k = 0U; k < (size_t)POSELINE_KEYPOINTS; k++) {
         poseline_keypoint_t *point = &person->keypoints[k];
 
-        point->x = entry(output, 5U + (3U * k), box) / size_x;
-        point->y = entry(output, 6U + (3U * k), box) / size_y;
-        point->confidence = entry(output, 7U + (3U * k), box);
+        point->x = entry(output, FIRST_POINT + (3U * k), box) / size_x;
+        point->y = entry(output, FIRST_POINT + 1U + (3U * k), box) / size_y;
+        point->confidence = entry(output, FIRST_POINT + 2U + (3U * k), box);
     }
+}
+
+static int is_kept(float score)
+{
+#if POSELINE_SUPPRESSED == 0
+    return (score > POSELINE_PERSON_THRESHOLD) ? 1 : 0;
+#else
+    return (score >= POSELINE_PERSON_THRESHOLD) ? 1 : 0;
+#endif
 }
 
 /* Drop what is below the threshold, and tell whether the rest is in pixels. */
@@ -104,15 +122,32 @@ static int begin(const poseline_output_t *output, uint8_t *dropped)
     for (size_t box = 0U; box < (size_t)POSELINE_BOXES; box++) {
         const float score = entry(output, 4U, box);
 
-        if (score <= POSELINE_PERSON_THRESHOLD) {
+        if (is_kept(score) == 0) {
             set(dropped, box);
         }
-        for (size_t row = 0U; (row < 4U) && (score >= POSELINE_PERSON_THRESHOLD); row++) {
-            pixels = (entry(output, row, box) > 2.0f) ? 1 : pixels;
+        for (size_t side = 0U; (side < 4U) && (score >= POSELINE_PERSON_THRESHOLD); side++) {
+            pixels = (fabsf(entry(output, side, box)) > 2.0f) ? 1 : pixels;
         }
     }
     return pixels;
 }
+
+#if POSELINE_SUPPRESSED == 0
+static void drop_overlapping(const poseline_output_t *output, size_t best, uint8_t *dropped)
+{
+    const box_t kept = box_of(output, best);
+
+    for (size_t box = 0U; box < (size_t)POSELINE_BOXES; box++) {
+        if (is_set(dropped, box) == 0) {
+            const box_t other = box_of(output, box);
+
+            if (overlap(&kept, &other) > POSELINE_NMS_THRESHOLD) {
+                set(dropped, box);
+            }
+        }
+    }
+}
+#endif
 
 size_t poseline_decode(const poseline_output_t *output, poseline_person_t *persons, size_t room)
 {
@@ -124,20 +159,12 @@ size_t poseline_decode(const poseline_output_t *output, poseline_person_t *perso
     size_t best = best_of(output, dropped);
 
     while ((found < room) && (best < (size_t)POSELINE_BOXES)) {
-        const box_t kept = box_of(output, best);
-
         write_person(output, best, size_x, size_y, &persons[found]);
         found++;
         set(dropped, best);
-        for (size_t box = 0U; box < (size_t)POSELINE_BOXES; box++) {
-            if (is_set(dropped, box) == 0) {
-                const box_t other = box_of(output, box);
-
-                if (overlap(&kept, &other) > POSELINE_NMS_THRESHOLD) {
-                    set(dropped, box);
-                }
-            }
-        }
+#if POSELINE_SUPPRESSED == 0
+        drop_overlapping(output, best, dropped);
+#endif
         best = best_of(output, dropped);
     }
     return found;

@@ -34,14 +34,37 @@ size_t poseline_at(const poseline_place_t *place, int32_t row, int32_t column);
 /* Find the persons in an output that was checked; return how many. */
 size_t poseline_decode(const poseline_output_t *output, poseline_person_t *persons, size_t room);
 
+/* A keypoint's heatmap within the output: its best value and, of logits, the sum of all cells'
+ * exponentials. */
+typedef struct {
+    const poseline_output_t *values;
+    int32_t keypoint;
+    float highest;
+    double sum;
+} poseline_heatmap_t;
+
 /* How far the top of a heatmap is from the centre of its best cell, in cells. */
 typedef struct {
     double x;
     double y;
 } poseline_shift_t;
 
-/* Return the shift at a cell by its neighbours; zero at the border along that axis. */
-poseline_shift_t poseline_refined(const poseline_output_t *heatmaps, int32_t row, int32_t column,
-                                  int32_t keypoint);
+/* Return a cell's value as the model puts it out. */
+float poseline_cell(const poseline_heatmap_t *heatmap, int32_t row, int32_t column);
+
+/* Read a heatmap whose best value is known once, before its likelihoods are asked for. */
+void poseline_prepare(poseline_heatmap_t *heatmap);
+
+/* Return the likelihood of a cell. */
+double poseline_likelihood(const poseline_heatmap_t *heatmap, int32_t row, int32_t column);
+
+/* What smaller likelihoods count as where their logarithms are taken. */
+extern const double poseline_least_likelihood;
+
+/* Return how sure the model is of its best cell. */
+float poseline_confidence(const poseline_heatmap_t *heatmap, int32_t row, int32_t column);
+
+/* Return the shift at the best cell by its neighbours. */
+poseline_shift_t poseline_refined(const poseline_heatmap_t *heatmap, int32_t row, int32_t column);
 
 #endif /* POSELINE_INTERNAL_H */

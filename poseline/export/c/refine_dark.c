@@ -13,35 +13,31 @@ static const float weights[REACH + 1] = {0.398943469f, 0.241971446f, 0.053991127
                                          0.000133830625f};
 
 /* Cells outside of the heatmap count as zero. */
-static float cell_value(const poseline_output_t *heatmaps, int32_t row, int32_t column,
-                        int32_t keypoint)
+static float cell_value(const poseline_heatmap_t *heatmap, int32_t row, int32_t column)
 {
     float value = 0.0f;
 
     if ((row >= 0) && (row < POSELINE_HEATMAP_HEIGHT) && (column >= 0) &&
         (column < POSELINE_HEATMAP_WIDTH)) {
-        const int32_t cell = (row * POSELINE_HEATMAP_WIDTH) + column;
-
-        value = poseline_real(heatmaps[(cell * POSELINE_KEYPOINTS) + keypoint]);
+        value = (float)poseline_likelihood(heatmap, row, column);
     }
     return value;
 }
 
-static float smoothed_row(const poseline_output_t *heatmaps, int32_t row, int32_t column,
-                          int32_t keypoint)
+static float smoothed_row(const poseline_heatmap_t *heatmap, int32_t row, int32_t column)
 {
     float sum = 0.0f;
 
     for (int32_t tap = -REACH; tap <= REACH; tap++) {
         const int32_t distance = (tap < 0) ? -tap : tap;
 
-        sum += weights[distance] * cell_value(heatmaps, row, column + tap, keypoint);
+        sum += weights[distance] * cell_value(heatmap, row, column + tap);
     }
     return sum;
 }
 
 /* The logarithms of the smoothed 3 x 3 cells around one, clipped at the border. */
-static void patch(const poseline_output_t *heatmaps, int32_t row, int32_t column, int32_t keypoint,
+static void patch(const poseline_heatmap_t *heatmap, int32_t row, int32_t column,
                   double found[3][3])
 {
     for (int32_t dx = 0; dx < 3; dx++) {
@@ -51,7 +47,7 @@ static void patch(const poseline_output_t *heatmaps, int32_t row, int32_t column
         x = (x < 0) ? 0 : x;
         x = (x >= POSELINE_HEATMAP_WIDTH) ? (POSELINE_HEATMAP_WIDTH - 1) : x;
         for (int32_t i = 0; i < (TAPS + 2); i++) {
-            rows[i] = smoothed_row(heatmaps, ((row + i) - REACH) - 1, x, keypoint);
+            rows[i] = smoothed_row(heatmap, ((row + i) - REACH) - 1, x);
         }
         for (int32_t dy = 0; dy < 3; dy++) {
             int32_t y = (row + dy) - 1;
@@ -85,13 +81,12 @@ static double clipped(double value)
     return result;
 }
 
-poseline_shift_t poseline_refined(const poseline_output_t *heatmaps, int32_t row, int32_t column,
-                                  int32_t keypoint)
+poseline_shift_t poseline_refined(const poseline_heatmap_t *heatmap, int32_t row, int32_t column)
 {
     double p[3][3] = {{0.0}};
     poseline_shift_t shift = {0.0, 0.0};
 
-    patch(heatmaps, row, column, keypoint, p);
+    patch(heatmap, row, column, p);
     const double gx = (p[1][2] - p[1][0]) / 2.0;
     const double gy = (p[2][1] - p[0][1]) / 2.0;
     const double xx = (p[1][2] - (2.0 * p[1][1])) + p[1][0];

@@ -20,15 +20,12 @@ static int32_t limited(int32_t position, int32_t side)
     return result;
 }
 
-static double logarithm(const poseline_output_t *heatmaps, int32_t row, int32_t column,
-                        int32_t keypoint)
+static double logarithm(const poseline_heatmap_t *heatmap, int32_t row, int32_t column)
 {
-    const int32_t y = limited(row, POSELINE_HEATMAP_HEIGHT);
-    const int32_t x = limited(column, POSELINE_HEATMAP_WIDTH);
-    const int32_t cell = (y * POSELINE_HEATMAP_WIDTH) + x;
-    const float value = poseline_real(heatmaps[(cell * POSELINE_KEYPOINTS) + keypoint]);
+    const double found = poseline_likelihood(heatmap, limited(row, POSELINE_HEATMAP_HEIGHT),
+                                             limited(column, POSELINE_HEATMAP_WIDTH));
 
-    return log((double)((value > (float)TINY) ? value : (float)TINY));
+    return log((found > poseline_least_likelihood) ? found : poseline_least_likelihood);
 }
 
 static double vertex(double before, double middle, double after)
@@ -48,14 +45,13 @@ static double vertex(double before, double middle, double after)
     return shift;
 }
 
-poseline_shift_t poseline_refined(const poseline_output_t *heatmaps, int32_t row, int32_t column,
-                                  int32_t keypoint)
+poseline_shift_t poseline_refined(const poseline_heatmap_t *heatmap, int32_t row, int32_t column)
 {
-    const double middle = logarithm(heatmaps, row, column, keypoint);
-    const double left = logarithm(heatmaps, row, column - 1, keypoint);
-    const double right = logarithm(heatmaps, row, column + 1, keypoint);
-    const double up = logarithm(heatmaps, row - 1, column, keypoint);
-    const double down = logarithm(heatmaps, row + 1, column, keypoint);
+    const double middle = logarithm(heatmap, row, column);
+    const double left = logarithm(heatmap, row, column - 1);
+    const double right = logarithm(heatmap, row, column + 1);
+    const double up = logarithm(heatmap, row - 1, column);
+    const double down = logarithm(heatmap, row + 1, column);
     poseline_shift_t shift = {0.0, 0.0};
 
     shift.x = vertex(left, middle, right);
