@@ -17,7 +17,7 @@ _HEAD = (
     "OKS",
     "OKS float",
     "flash KB (estimate)",
-    "RAM KB (estimate)",
+    "RAM KB",
     "latency ms (estimate)",
     "fits",
     "best by",
@@ -26,8 +26,9 @@ _HEAD = (
 _MARKERS = "os^Dv<>PX*"
 UNKNOWN = "–"
 EXPLANATION = (
-    "Flash, RAM and latency are estimates for the board; benchmark.json of each run has the error "
-    "of its latency. Best by flash or latency: no other run on the same board is at least as good "
+    "Flash and latency are estimates for the board; benchmark.json of each run has the error of "
+    "its latency. RAM is the arena that TFLM took (TFLM), or an estimate. Best by flash or "
+    "latency: no other run on the same board is at least as good "
     f"in both, and better in one. {UNKNOWN}: the run did not measure it."
 )
 SEPARATE = (
@@ -84,12 +85,17 @@ def cells_of(number: int, row: Row) -> list[str]:
         figure(row.oks, ".3f"),
         figure(row.oks_float, ".3f"),
         figure(row.flash_kb, ",.0f"),
-        figure(row.ram_kb, ",.0f"),
+        _ram(row),
         figure(row.latency_ms, ",.1f"),
         {True: "yes", False: "no", None: UNKNOWN}[row.fits],
         ", ".join(name for name, is_best in best.items() if is_best),
         row.board or UNKNOWN,
     ]
+
+
+def _ram(row: Row) -> str:
+    source = {"": "", "measured in TFLM": " (TFLM)"}.get(row.ram_source, f" ({row.ram_source})")
+    return figure(row.ram_kb, ",.0f") + source
 
 
 def figure(value: float | None, form: str) -> str:

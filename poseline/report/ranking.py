@@ -20,7 +20,8 @@ class Row:
         oks: OKS of the model that is meant for the board.
         oks_float: OKS before quantization.
         flash_kb: Flash in KB; an estimate.
-        ram_kb: RAM in KB; an estimate.
+        ram_kb: RAM in KB.
+        ram_source: Where that is from: `estimate`, or `measured in TFLM`.
         latency_ms: Time of an inference on the board in ms; an estimate.
         fits: Whether it fits on the board; an estimate.
         board: Name of the board.
@@ -39,6 +40,7 @@ class Row:
     oks_float: float | None = None
     flash_kb: float | None = None
     ram_kb: float | None = None
+    ram_source: str = ""
     latency_ms: float | None = None
     fits: bool | None = None
     board: str = ""
@@ -80,6 +82,7 @@ class Row:
             row,
             flash_kb=figures.get(FLASH_KB),
             ram_kb=figures.get(RAM_KB),
+            ram_source=str(benchmark.summary.get("ram_source", "")) if RAM_KB in figures else "",
             latency_ms=figures.get(LATENCY_MS_ESTIMATE),
             fits=bool(figures[FITS]) if FITS in figures else None,
             board=str(benchmark.summary.get("board", "")),

@@ -46,6 +46,16 @@ def benchmark(model, flash, latency, fits=1.0):
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"), [("measured in TFLM", "300 (TFLM)"), ("estimate", "300 (estimate)")]
+)
+def test_the_ram_says_where_it_is_from(tmp_path, source, shown):
+    made = replace(benchmark("int8", 1.0, 2.0), summary={"board": "b", "ram_source": source})
+    compare.run({"a": [made]}, tmp_path / "out")
+    for name in (compare.TABLE, compare.PAGE):
+        assert shown in (tmp_path / "out" / name).read_text()
+
+
 RUNS = {
     f"alpha {alpha}, input_size {side}": [
         evaluation("float", oks + 0.02),
