@@ -35,6 +35,7 @@ _COMMANDS = {
     "benchmark": ("run", "Measure a model here and estimate it on the boards."),
     "export": ("run", "Write a model as code for a firmware project."),
     "demo": ("run", "Make a set of drawn people and run chain_tqeb on it."),
+    "search": ("search", "Search the best models for a board."),
     "compare": ("runs", "Compare finished runs: accuracy, flash, latency."),
     "validate": ("config", "Check a config and print it resolved."),
     "lr-plot": ("config", "Draw the learning rate over the epochs."),

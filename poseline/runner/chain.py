@@ -17,7 +17,7 @@ from poseline.progress import doing
 from poseline.runner import preflight
 from poseline.runner.inputs import Sources
 from poseline.runner.step import run_task
-from poseline.runner.tracked import run_tracked
+from poseline.runner.tracked import OnEpoch, run_tracked
 from poseline.stages.result import StageResult
 from poseline.store.lock import locked
 from poseline.store.stamp import HTML, YAML, check_stamped, write_stamped
@@ -38,11 +38,13 @@ class Experiment:
         folder: The directory, `hydra.run.dir`.
         config: The config of the chain.
         results: What each finished step left.
+        on_epoch: Called with each epoch of the training from 0, and its figures.
     """
 
     folder: Path
     config: Config
     results: dict[str, StageResult] = field(default_factory=dict)
+    on_epoch: OnEpoch | None = None
 
     @property
     def passed(self) -> bool | None:
@@ -81,7 +83,8 @@ class Experiment:
     def options(self, step: Step, sources: Sources) -> dict[str, Any]:
         """Return the further arguments of a step's stage."""
         if step.stage == "train":
-            return {"logs": self.folder / self.config.general.logs_dir}
+            logs = self.folder / self.config.general.logs_dir
+            return {"logs": logs, "on_epoch": self.on_epoch}
         if step.stage in ("evaluate", "gate") and sources.test_part:
             return {"part": sources.test_part}
         return {}
@@ -95,7 +98,12 @@ def conversion_folder(config: Config) -> Path:
     return Path(conversion.outputdir) / conversion.pose / f"{config.dataset.keypoints}kpts"
 
 
-def run_chain(config: Config, on_start: Callable[[Experiment], None] | None = None) -> Experiment:
+def run_chain(
+    config: Config,
+    on_start: Callable[[Experiment], None] | None = None,
+    *,
+    on_epoch: OnEpoch | None = None,
+) -> Experiment:
     """Run the steps of `operation_mode` and write the report.
 
     A chain that was interrupted goes on where it stopped when it is run again with the same
@@ -104,6 +112,8 @@ def run_chain(config: Config, on_start: Callable[[Experiment], None] | None = No
     Args:
         config: A checked config.
         on_start: Called once the paths are checked, before the first step.
+        on_epoch: Called with each epoch of the training from 0, and its figures; what it raises
+            ends the chain.
 
     Returns:
         The finished experiment.
@@ -114,7 +124,7 @@ def run_chain(config: Config, on_start: Callable[[Experiment], None] | None = No
         BackendError: A model passed the gate and the registry cannot be reached; the same command
             registers it later.
     """
-    experiment = Experiment(Path(config.hydra.run.dir), config)
+    experiment = Experiment(Path(config.hydra.run.dir), config, on_epoch=on_epoch)
     folder, page = experiment.folder, experiment.folder / REPORT
     with doing("checking the inputs"):
         preflight.check_inputs(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from poseline.stages.gate import measured
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest
 from poseline.tracking import StageRun, Tracker
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
 def run_tracked(
@@ -41,12 +43,21 @@ def run_tracked(
     """
     with tracker.stage(step.name) as run:
         if step.stage == "train":
-            options["on_epoch"] = lambda epoch, figures: run.metrics(figures, epoch)
+            options["on_epoch"] = _told(run, options.get("on_epoch"))
         if step.stage == "gate":
             options = {"promote": Promoter(config, tracker, run, options.get("part"))}
         result = run_task(step, config, inputs, out, **options)
         _track(run, tracker.parent, step, result)
     return result
+
+
+def _told(run: StageRun, other: OnEpoch | None) -> OnEpoch:
+    def tell(epoch: int, figures: Mapping[str, float]) -> None:
+        run.metrics(figures, epoch)
+        if other:
+            other(epoch, figures)
+
+    return tell
 
 
 def _track(run: StageRun, parent: StageRun, step: Step, result: StageResult) -> None:

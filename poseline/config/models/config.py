@@ -16,6 +16,7 @@ from poseline.config.models.gate import Gate
 from poseline.config.models.general import General, Hydra, Mlflow, OperationMode
 from poseline.config.models.preprocessing import Postprocessing, Preprocessing
 from poseline.config.models.quantization import Quantization
+from poseline.config.models.search import Search
 from poseline.config.models.training import Training
 
 Stage = Literal[
@@ -70,6 +71,8 @@ class Config(Section):
     """What is measured, and for which board."""
     export: Export | None = None
     """Whether a chain ends with the code for a firmware project."""
+    search: Search | None = None
+    """Keys that vary, for `poseline search`; chains do not read it."""
     gate: Gate | None = None
     """What a chain's model must reach to be registered."""
     deployment: dict[str, Any] | None = None

@@ -1,0 +1,77 @@
+"""What a candidate will cost on the board, before it is trained."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from poseline.boards.estimate import Cost, cost, fit
+from poseline.boards.graph import read_graph
+from poseline.boards.table import board
+from poseline.config.models.config import Config
+from poseline.config.models.quantization import Quantization
+from poseline.config.models.training import Model
+
+
+@dataclass
+class Budget:
+    """Estimates candidates; what two have in common is computed once."""
+
+    _known: dict[str, Cost] = field(default_factory=dict)
+
+    def refusal(self, config: Config) -> str:
+        """Return why a candidate is not trained; empty where nothing is against it."""
+        search, benchmarking = config.search, config.benchmarking
+        model = config.training.model if config.training else None
+        if search is None or benchmarking is None or model is None:
+            return ""  # a model that is fine-tuned is the same in all trials
+        found = fit(self._cost(config, model), board(benchmarking.board))
+        costs, limits = self._cost(config, model), search.limits
+        amounts = {
+            "flash_kb": (costs.flash_kb, limits.flash_kb),
+            "ram_kb": (costs.ram_kb, limits.ram_kb),
+            "latency_ms": (found.latency_ms, limits.latency_ms),
+        }
+        over = [
+            f"{name}: {amount:,.1f}, at most {most:,.1f}"
+            for name, (amount, most) in amounts.items()
+            if most is not None and amount > most
+        ]
+        if limits.board_fit and found.verdict == "no":
+            over.append(f"{found.board}: {found.reason}")
+        return "; ".join(over)
+
+    def _cost(self, config: Config, model: Model) -> Cost:
+        keypoints = config.dataset.keypoints or 17
+        wanted = config.quantization or Quantization()
+        key = json.dumps(
+            [model.model_dump(mode="json"), keypoints, wanted.granularity], sort_keys=True
+        )
+        if key not in self._known:
+            self._known[key] = cost(read_graph(_untrained(model, keypoints, wanted)))
+        return self._known[key]
+
+
+def _untrained(model: Model, keypoints: int, wanted: Quantization) -> bytes:
+    """Return a model with random weights as int8 .tflite: the same operations and sizes."""
+    import numpy as np
+
+    from poseline.models import movenet
+    from poseline.quantization.source import Source
+    from poseline.quantization.tflite_converter import TFLiteConverter
+
+    random = np.random.default_rng(0)
+
+    def pictures() -> Iterator[Any]:
+        yield random.uniform(-1, 1, (1, *model.input_shape)).astype(np.float32)
+
+    plain = wanted.model_copy(update={"optimize": False})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "untrained.h5"
+        bare = model.model_copy(update={"pretrained_weights": None})
+        movenet.build(bare, keypoints).save(path)
+        return TFLiteConverter().quantize(Source(path), pictures, plain)

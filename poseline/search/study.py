@@ -1,0 +1,165 @@
+"""Optuna's studies of a search: the candidates, and how those that are trained come along.
+
+A study of several objectives takes no intermediate values, so that pruning has a study of its own
+with one objective, `val_oks`, in the same storage: each trial of the one has a trial in the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poseline.config.models.search import Search
+from poseline.errors import BackendError, StoreError
+from poseline.masking import mask
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+JOURNAL = "search.journal"
+REFUSED, FAILED, SPACE, LEARNING = "refused", "failed", "poseline.space", "poseline.learning"
+_HEARTBEAT_S = 60
+
+
+class Studies:
+    """Both studies of a search.
+
+    Args:
+        settings: Of the search.
+        name: Of the study.
+        folder: Where the journal is, if no storage is named.
+
+    Raises:
+        BackendError: Optuna is not installed, or the storage cannot be opened.
+        StoreError: Another search is stored there under this name.
+    """
+
+    def __init__(self, settings: Search, name: str, folder: Path) -> None:
+        library = _optuna()
+        self._settings = settings
+        self.main: optuna.Study
+        self.learning: optuna.Study
+        storage = _storage(settings, folder)
+        sought = ["maximize" if one == "oks" else "minimize" for one in settings.objectives]
+        common: dict[str, Any] = {"storage": storage, "load_if_exists": True}
+        try:
+            self.main = library.create_study(
+                study_name=name, directions=sought, sampler=_sampler(settings), **common
+            )
+            self.learning = library.create_study(
+                study_name=f"{name}: val_oks",
+                direction="maximize",
+                sampler=library.samplers.RandomSampler(),
+                pruner=_pruner(settings),
+                **common,
+            )
+        except Exception as error:  # SQLAlchemy's, Optuna's, OSError
+            raise BackendError(
+                f"the storage of the search cannot be opened: {mask(str(error))[:300]}",
+                "check search.storage, and search.objectives of an earlier search",
+            ) from None
+        self._claim(name)
+
+    def ask(self) -> optuna.Trial:
+        """Return a new trial."""
+        return self.main.ask()
+
+    def learner(self, trial: optuna.Trial) -> optuna.Trial:
+        """Return the trial in the other study, made where there is none yet."""
+        known = trial.user_attrs.get(LEARNING)
+        for one in self.learning.trials if known is not None else ():
+            if one.number == known and not one.state.is_finished():
+                return _taken_up(self.learning, one)
+        made = self.learning.ask()
+        trial.set_user_attr(LEARNING, made.number)
+        return made
+
+    def unfinished(self) -> Iterator[optuna.Trial]:
+        """Yield the trials that an earlier process left."""
+        for one in self.main.trials:
+            if one.state.name == "RUNNING" and one.params:
+                yield _taken_up(self.main, one)
+            elif one.state.name == "RUNNING":
+                self.main.tell(one.number, state=one.state.FAIL)
+
+    def counted(self, below: int | None = None) -> int:
+        """Return how many trials are trained or were; of those before a number."""
+        return sum(
+            one.state.name in ("COMPLETE", "RUNNING", "PRUNED")
+            and REFUSED not in one.user_attrs
+            and (below is None or one.number < below)
+            for one in self.main.trials
+        )
+
+    def _claim(self, name: str) -> None:
+        settings = self._settings.model_dump(mode="json", include={"space", "objectives"})
+        own = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        stored = self.main.user_attrs.get(SPACE)
+        if stored not in (None, own):
+            raise StoreError(
+                f"a search of another space or other objectives is stored as {name!r}",
+                "choose another hydra.run.dir, or search.name",
+            )
+        if stored is None:
+            self.main.set_user_attr(SPACE, own)
+
+
+def _taken_up(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
+    from optuna.trial import Trial
+
+    return Trial(study, trial._trial_id)
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise BackendError("Optuna is not installed", "install poseline[search]") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    return optuna
+
+
+def _storage(settings: Search, folder: Path) -> Any:
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if settings.storage is None:
+        return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+    try:
+        return RDBStorage(settings.storage, heartbeat_interval=_HEARTBEAT_S)
+    except Exception as error:  # SQLAlchemy's, ImportError of a driver
+        raise BackendError(
+            f"search.storage cannot be opened: {mask(str(error))[:300]}",
+            "give a URL as SQLAlchemy has it, and install its driver: poseline[postgres]",
+        ) from None
+
+
+def _sampler(settings: Search) -> Any:
+    from optuna import samplers
+
+    match settings.sampler:
+        case "nsga2":
+            return samplers.NSGAIISampler(seed=settings.seed)
+        case "random":
+            return samplers.RandomSampler(seed=settings.seed)
+        case "tpe":
+            startup = max(5, min(10, settings.trials // 3))
+            return samplers.TPESampler(seed=settings.seed, n_startup_trials=startup)
+
+
+def _pruner(settings: Search) -> Any:
+    from optuna import pruners
+
+    match settings.pruner:
+        case "median":
+            return pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2)
+        case "hyperband":
+            return pruners.HyperbandPruner()
+        case "none":
+            return pruners.NopPruner()
