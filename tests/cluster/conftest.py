@@ -16,6 +16,10 @@ of a session: each test works in its own `namespace`, and removes what it makes 
 `own_control_plane` is the same, but skips where the cluster is not ours: its API server may be
 stopped and started (`stop_api_server`, `start_api_server`), its audit log read.
 
+`kubeflow_server` is a real Kubeflow API server on it, and `kubeflow_backend` a whole backend on a
+control plane and a node of its own, where KUBEFLOW_PROGRAMS names their programs
+(kubeflow_server.py, kubeflow_backend.py).
+
 With KUBECONFIG set and `make test-cluster`, the same tests run against that cluster.
 """
 
