@@ -272,8 +272,6 @@ class Stage:
     def __init__(self, plane, namespace, folder, *, cluster_wide=False, kubeflow=None):
         self.plane, self.namespace, self.folder = plane, namespace, folder
         self.served = "" if cluster_wide else namespace
-        admin = kubernetes.config.new_client_from_config(str(plane.kubeconfig))
-        self._objects = kubernetes.client.CustomObjectsApi(admin)
         self._double = None if kubeflow else Kubeflow()
         self.kubeflow, self.calls = kubeflow or self._double, Calls()
         rules = (
@@ -359,9 +357,13 @@ class Stage:
 
     def _listed(self, group, version, plural):
         """What is there of a kind; not by kubectl, whose start costs more than all that it asks."""
-        return self._objects.list_namespaced_custom_object(group, version, self.namespace, plural)[
-            "items"
-        ]
+        admin = kubernetes.config.new_client_from_config(str(self.plane.kubeconfig))
+        try:
+            objects = kubernetes.client.CustomObjectsApi(admin)
+            found = objects.list_namespaced_custom_object(group, version, self.namespace, plural)
+        finally:  # the API server may be gone by the next time
+            admin.rest_client.pool_manager.clear()
+        return found["items"]
 
     def status(self, name, kind="pose"):
         return (self.get(name, kind) or {}).get("status", {})
