@@ -15,6 +15,7 @@ from _rates import compare
 
 from poseline import log
 from poseline.config.models.config import Config
+from poseline.data.keypoints import PERSON_17
 from poseline.data.pipeline import TrainingSet
 from poseline.data.synthetic.generate import generate
 from poseline.data.yolo import Sample, list_samples
@@ -43,13 +44,15 @@ def main() -> None:
         converted = convert.run(CONFIG, {"source": source}, root / "yolo").out
         samples = list_samples(converted / "train")
         shape = (SIDE, SIDE, 3)
-        kept = TrainingSet(samples, CONFIG, shape, BATCH, 1)
+        kept = TrainingSet(samples, CONFIG, PERSON_17, shape, BATCH, 1)
         compare(
             f"input pipeline, 480x480 to {SIDE}x{SIDE}, batch of {BATCH}",
             {
                 "operations of TensorFlow": lambda: through(plain(samples)),
                 "poseline, pictures decoded": lambda: through(
-                    TrainingSet(samples, CONFIG, shape, BATCH, 1, cache_bytes=0).batches(0)
+                    TrainingSet(samples, CONFIG, PERSON_17, shape, BATCH, 1, cache_bytes=0).batches(
+                        0
+                    )
                 ),
                 "poseline, from its second epoch on": lambda: through(kept.batches(1)),
             },

@@ -11,6 +11,8 @@ from rich.table import Table
 
 from poseline.terminal import Console
 
+Keypoints = Literal[13, 17, 21, 133]
+
 app = App(name="dataset", help="Convert, make and look at sets.", help_format="markdown")
 
 
@@ -19,7 +21,7 @@ def convert(
     *,
     path: Path,
     pose: Literal["single", "multi"] = "single",
-    keypoints: Literal[13, 17] = 17,
+    keypoints: Keypoints | None = None,
     category: str | None = None,
     min_keypoints: int = 0,
     min_size: float = 0.0,
@@ -28,17 +30,18 @@ def convert(
     outputdir: Path = Path("datasets"),
     overwrite: bool = False,
 ) -> None:
-    """Convert a set in COCO keypoint format to YOLO Darknet format.
+    """Convert a set in COCO keypoint or YOLO-pose format to YOLO Darknet format.
 
-    Sets are read as COCO, CVAT, Roboflow and Label Studio lay them out, or as one JSON above its
-    pictures. Keypoints are matched by the names that the category gives them.
+    COCO sets are read as COCO, CVAT, Roboflow and Label Studio lay them out, or as one JSON above
+    its pictures; YOLO-pose sets with their data.yaml. Keypoints are matched by their names.
 
     Example: `poseline dataset convert --path coco --pose single --keypoints 13 --outputdir sets`
 
     Args:
         path: Folder of pictures and annotations.
         pose: `single` keeps pictures of exactly one person.
-        keypoints: 17, or 13 with one point for the head.
+        keypoints: 17, 13 with one point for the head, 21 of a hand, or 133 of COCO-WholeBody; left
+            out: those that the set defines.
         category: Name or id of the category; needed where several have keypoints.
         min_keypoints: Leave out persons with fewer labelled keypoints.
         min_size: Leave out smaller persons: square root of the box's share of the picture, 0 to 1.
@@ -48,6 +51,7 @@ def convert(
         overwrite: Replace a set that poseline made, with what was added or changed in it.
     """
     from poseline.config.loading.load import from_slice
+    from poseline.data.conversion_source import points_of_source
     from poseline.stages import convert as stage
 
     settings = {
@@ -61,7 +65,7 @@ def convert(
         "verify": verify,
     }
     config = from_slice({"dataset": {"keypoints": keypoints}, "conversion": settings})
-    out = outputdir / pose / f"{keypoints}kpts"
+    out = outputdir / pose / f"{keypoints or len(points_of_source(path, category))}kpts"
     result = stage.run(config, {"source": path}, out, overwrite=overwrite)
     table = Table(title=str(result.out), title_justify="left")
     for name in ("split", "reason", "count"):
@@ -171,7 +175,7 @@ def synthesize(
 def show(
     folder: str,
     *,
-    keypoints: Literal[13, 17, 21] = 17,
+    keypoints: Keypoints | None = None,
     count: int = 16,
     out: Path = Path("show.jpg"),
     overwrite: bool = False,
@@ -182,7 +186,7 @@ def show(
 
     Args:
         folder: A set in YOLO Darknet format: a path, or a URI such as s3://bucket/set.
-        keypoints: Keypoints of a pose.
+        keypoints: Keypoints of a pose; left out: those that the set has.
         count: Pictures, evenly taken from the set.
         out: The picture to write, a .jpg or .png.
         overwrite: Replace a file that poseline did not write.
@@ -192,18 +196,20 @@ def show(
 
     from poseline.data.drawing import contact_sheet, draw_pose
     from poseline.data.image_reading import read_picture
-    from poseline.data.keypoints import keypoint_set
+    from poseline.data.set_points import points_shown
     from poseline.data.yolo import list_samples, read_label
     from poseline.store import fetch
     from poseline.store.drawing import check_picture, write_picture
 
-    samples = list_samples(fetch(folder))
+    source = fetch(folder)
+    samples = list_samples(source)
+    points = points_shown(source, samples, keypoints)
     inputs = [path for sample in samples for path in (sample.image, sample.label)]
     target = check_picture(out, inputs=inputs, overwrite=overwrite)
     pictures = []
     for sample in samples[:: max(len(samples) // count, 1)][:count]:
         picture = np.ascontiguousarray(read_picture(sample.image, "rgb"))
-        poses = read_label(sample.label, keypoints)
+        poses = read_label(sample.label, len(points))
         size = np.array([picture.shape[1], picture.shape[0]])
         for box, person in zip(poses.boxes, poses.keypoints, strict=True):
             corners = [(box[:2] + sign * box[2:] / 2) * size for sign in (-1, 1)]
@@ -211,7 +217,7 @@ def show(
             cv2.rectangle(picture, start, end, (255, 220, 60), max(int(size.min()) // 240, 1))
             pose = person * (*size, 1)
             pose[person[:, 2] == 0] = np.nan
-            draw_pose(picture, pose, keypoint_set(keypoints))
+            draw_pose(picture, pose, points)
         pictures.append(picture)
     write_picture(target, contact_sheet(pictures))
     _say(f"Wrote {out}")
@@ -221,7 +227,7 @@ def show(
 def stats(
     folder: str,
     *,
-    keypoints: Literal[13, 17, 21] = 17,
+    keypoints: Keypoints | None = None,
     out: Path = Path("stats.png"),
     overwrite: bool = False,
 ) -> None:
@@ -231,19 +237,21 @@ def stats(
 
     Args:
         folder: A set in YOLO Darknet format: a path, or a URI such as s3://bucket/set.
-        keypoints: Keypoints of a pose.
+        keypoints: Keypoints of a pose; left out: those that the set has.
         out: The picture to write, a .png or .jpg.
         overwrite: Replace a file that poseline did not write.
     """
+    from poseline.data.set_points import points_shown
     from poseline.data.stats import plot, statistics
     from poseline.data.yolo import list_samples
     from poseline.store import fetch
     from poseline.store.drawing import check_picture
 
     source = fetch(folder)
-    inputs = [path for sample in list_samples(source) for path in (sample.image, sample.label)]
+    samples = list_samples(source)
+    inputs = [path for sample in samples for path in (sample.image, sample.label)]
     target = check_picture(out, inputs=inputs, overwrite=overwrite)
-    found = statistics(source, keypoints)
+    found = statistics(samples, points_shown(source, samples, keypoints))
     plot(found, target)
     _say(f"{found.pictures:,} pictures, {len(found.scales):,} persons; wrote {out}")
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from poseline.data.keypoint_names import KeypointOrder, order_of
+from poseline.config.models.keypoints import MOST_KEYPOINTS, KeypointDefinition
+from poseline.data.definitions import with_defaults
+from poseline.data.keypoint_names import KeypointOrder, matched
+from poseline.data.keypoints import PERSON_17, WHOLE_BODY_133, KeypointSet, canonical
 from poseline.data.regular_file import LARGEST_ANNOTATIONS, read_regular
 from poseline.errors import DataError
 
@@ -28,12 +31,14 @@ class Picture:
         width: Width in px that the annotations are made for; 0: not known.
         height: Height in px; 0: not known.
         persons: Annotations of the chosen category.
+        shares: Whether they are in shares of the picture as it is shown, not in px.
     """
 
     name: str
     width: float
     height: float
     persons: tuple[dict[str, Any], ...]
+    shares: bool = False
 
 
 @dataclass
@@ -42,21 +47,25 @@ class Annotations:
 
     Attributes:
         pictures: Each once, sorted by name.
+        points: Keypoints of the set to be made.
         order: Which of a person's keypoints is which of the set's.
         dropped: What was left out, by reason.
     """
 
     pictures: list[Picture]
+    points: KeypointSet
     order: KeypointOrder
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def read_annotations(path: Path, keypoints: int, category: str | None = None) -> Annotations:
+def read_annotations(
+    path: Path, keypoints: int | KeypointDefinition | None, category: str | None = None
+) -> Annotations:
     """Read an annotation file.
 
     Args:
         path: The file.
-        keypoints: Keypoints of the set to be made: 13 or 17.
+        keypoints: Keypoints of the set to be made; None: those that the category names.
         category: Name or id of the category to read; needed where several have keypoints.
 
     Raises:
@@ -68,9 +77,15 @@ def read_annotations(path: Path, keypoints: int, category: str | None = None) ->
         raise _not_coco(path, f"it holds {_kind(data)}")
     images, annotations = _list(data, "images", path), _list(data, "annotations", path)
     chosen = _category(path, data.get("categories"), annotations, category)
-    found = Annotations([], order_of(_names(chosen), keypoints, str(path)))
-    persons = _by_image(annotations, chosen, found.dropped)
-    _check_number(path, persons, _names(chosen), found.order.count)
+    names, dropped = _names(chosen), Counter[str]()
+    if names and len(names) == len(PERSON_17) and _asks_whole_body(keypoints):
+        annotations, names = _joined(annotations), list(WHOLE_BODY_133.names)
+    persons = _by_image(annotations, chosen, dropped)
+    if names is None and keypoints is None:
+        _check_number(path, persons, None, len(PERSON_17))
+    points, order = matched(_own(chosen, names, path), keypoints, str(path))
+    _check_number(path, persons, names, order.count)
+    found = Annotations([], points, order, dropped)
     seen: set[str] = set()
     known: set[str] = set()
     for image in images:
@@ -197,6 +212,62 @@ def _names(category: dict[str, Any] | None) -> list[str] | None:
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         return None
     return names
+
+
+def _own(
+    category: dict[str, Any] | None, names: list[str] | None, path: Path
+) -> KeypointSet | None:
+    """Return the keypoints that a category defines; None where it has no names.
+
+    Raises:
+        DataError: They are too many.
+    """
+    if names is None:
+        return None
+    if len(names) > MOST_KEYPOINTS:
+        raise DataError(
+            f"{path}: the category has {len(names)} keypoints; at most {MOST_KEYPOINTS} fit",
+            "leave some out of the category's `keypoints` and of each annotation",
+        )
+    return with_defaults(names, _bones(category, names))
+
+
+def _bones(category: dict[str, Any] | None, names: list[str]) -> list[tuple[int, int]]:
+    """Return a category's bones, counted from 0; COCO counts from 1, some tools from 0."""
+    written = category.get("skeleton") if category else None
+    if not isinstance(written, list):
+        return []
+    bones = [
+        tuple(bone)
+        for bone in written
+        if isinstance(bone, list) and len(bone) == 2 and all(type(end) is int for end in bone)
+    ]
+    first = 0 if any(0 in bone for bone in bones) else 1
+    inside = range(first, len(names) + first)
+    return [(a - first, b - first) for a, b in bones if a in inside and b in inside and a != b]
+
+
+def _asks_whole_body(keypoints: int | KeypointDefinition | None) -> bool:
+    if isinstance(keypoints, KeypointDefinition):
+        own = set(map(canonical, WHOLE_BODY_133.names)) - set(map(canonical, PERSON_17.names))
+        return any(canonical(name) in own for name in keypoints.names)
+    return keypoints == len(WHOLE_BODY_133)
+
+
+def _joined(annotations: list[Any]) -> list[Any]:
+    """Return annotations with COCO-WholeBody's feet, face and hands behind the body's keypoints."""
+    parts = [("foot_kpts", 6), ("face_kpts", 68), ("lefthand_kpts", 21), ("righthand_kpts", 21)]
+
+    def joined(annotation: Any) -> Any:
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("keypoints"), list):
+            return annotation
+        every = list(annotation["keypoints"])
+        for key, count in parts:
+            part = annotation.get(key)
+            every += part if isinstance(part, list) else [0] * (3 * count)
+        return annotation | {"keypoints": every}
+
+    return [joined(annotation) for annotation in annotations]
 
 
 def _category(

@@ -13,6 +13,8 @@ from poseline.data.keypoints import labelled
 from poseline.data.yolo import Poses
 
 Array = np.ndarray[Any, Any]
+Box = tuple[float, float, float, float]
+_MARGIN, _LEAST_MARGIN = 0.1, 0.05
 
 
 class _UnusableError(Exception):
@@ -34,7 +36,8 @@ def to_poses(
 
     Crowds, annotations that are none, and boxes without area inside of the picture are dropped,
     and counted in `dropped`. Boxes are cut at the border; keypoints outside of it become
-    unlabelled; both are counted, too. So are visibilities that are a confidence.
+    unlabelled; both are counted, too. So are visibilities that are a confidence, and persons
+    without a box, who get one around their labelled keypoints.
 
     Args:
         persons: Annotations of one picture.
@@ -48,7 +51,8 @@ def to_poses(
             dropped["crowd"] += 1
             continue
         try:
-            box, joints = _box(person.get("bbox")), _joints(person.get("keypoints"), order.count)
+            joints = _joints(person.get("keypoints"), order.count)
+            box = _box(person.get("bbox")) or _around(joints, size, dropped)
         except _UnusableError as error:
             dropped[str(error)] += 1
             continue
@@ -77,8 +81,10 @@ def to_poses(
     )
 
 
-def _box(value: Any) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom in px."""
+def _box(value: Any) -> Box | None:
+    """Return left, top, right and bottom in px; None where there is no box."""
+    if value is None or value == []:
+        return None
     try:
         x, y, w, h = (float(v) for v in value)
     except (TypeError, ValueError, OverflowError):
@@ -86,6 +92,21 @@ def _box(value: Any) -> tuple[float, float, float, float]:
     if not np.isfinite([x, y, w, h]).all():
         raise _UnusableError("malformed")
     return x, y, x + w, y + h
+
+
+def _around(joints: Array, size: tuple[float, float], dropped: Counter[str]) -> Box:
+    """Return the box around the labelled keypoints, with a margin, and count it.
+
+    The margin is a tenth of the larger side, and at least 5 % of the picture's larger side.
+    """
+    places = joints[labelled(joints[:, 2]), :2]
+    if not len(places):
+        raise _UnusableError("no_box")
+    dropped["box_from_keypoints"] += 1
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = max(_MARGIN * float((high - low).max()), _LEAST_MARGIN * max(size))
+    left, top, right, bottom = (float(v) for v in (*(low - margin), *(high + margin)))
+    return left, top, right, bottom
 
 
 def _joints(value: Any, count: int) -> Array:
@@ -102,9 +123,7 @@ def _joints(value: Any, count: int) -> Array:
     return joints
 
 
-def _cut(
-    box: tuple[float, float, float, float], size: tuple[float, float]
-) -> tuple[float, float, float, float] | None:
+def _cut(box: Box, size: tuple[float, float]) -> Box | None:
     left, top = max(box[0], 0.0), max(box[1], 0.0)
     right, bottom = min(box[2], size[0]), min(box[3], size[1])
     return None if right <= left or bottom <= top else (left, top, right, bottom)

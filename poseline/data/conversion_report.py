@@ -18,6 +18,8 @@ _REASONS = {
     "no_area": "a box without area inside of the picture",
     "malformed": "bbox or keypoints are missing or not numbers",
     "malformed_picture": "a picture without id or file_name",
+    "no_box": "neither a bbox nor a labelled keypoint to put one around",
+    "not_shares": "coordinates that are no shares of the picture: pixels?",
     "other_number_of_keypoints": "another number of keypoints than the category names",
     "other_category": "another category",
     "few_keypoints": "fewer labelled keypoints than min_keypoints",

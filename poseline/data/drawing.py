@@ -23,7 +23,8 @@ def draw_pose(
     """Draw a pose on a picture.
 
     Keypoints of at least the threshold are blue and joined by bones, others red and alone; left
-    limbs are orange, right ones green.
+    limbs are orange, right ones green. Where the set has colours, keypoints of at least the
+    threshold have them, and a bone that of its second end.
 
     Args:
         picture: (h, w, 3) uint8 RGB, changed in place.
@@ -34,19 +35,27 @@ def draw_pose(
     radius = max(min(picture.shape[:2]) / 110, 1.5)
     known = np.isfinite(keypoints).all(axis=1)
     sure = known & (keypoints[:, 2] >= threshold)
+    own = [_rgb(colour) for colour in points.colours]
     places = np.rint(np.nan_to_num(keypoints[:, :2] - 0.5) * 2**_SHIFT).astype(int)
     for a, b in points.skeleton:
         if sure[a] and sure[b]:
-            sides = {points.names[i].partition("_")[0] for i in (a, b)}
+            sides = {points.sides[i] for i in (a, b)}
             colour = _LEFT if sides == {"left"} else _RIGHT if sides == {"right"} else _MIDDLE
+            colour = own[b] if own else colour
             ends = tuple(map(int, places[a])), tuple(map(int, places[b]))
             cv2.line(picture, *ends, (20, 20, 20), round(radius * 1.6) + 1, cv2.LINE_AA, _SHIFT)
             cv2.line(picture, *ends, colour, max(round(radius), 1), cv2.LINE_AA, _SHIFT)
     for index in np.flatnonzero(known):
         at, size = tuple(map(int, places[index])), int(radius * 2**_SHIFT)
         cv2.circle(picture, at, int(size * 1.35), (255, 255, 255), -1, cv2.LINE_AA, _SHIFT)
-        colour = _SURE if sure[index] else _UNSURE
+        certain = own[index] if own else _SURE
+        colour = certain if sure[index] else _UNSURE
         cv2.circle(picture, at, size, colour, -1, cv2.LINE_AA, _SHIFT)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
 
 
 def contact_sheet(pictures: Sequence[Array], columns: int = 4, side: int = 320) -> Array:

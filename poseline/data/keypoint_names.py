@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from poseline.data.keypoints import PERSON_17, keypoint_set
+from poseline.config.models.keypoints import KeypointDefinition
+from poseline.data.definitions import defined, of_names
+from poseline.data.keypoints import PERSON_13, PERSON_17, KeypointSet, canonical
 from poseline.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -38,52 +39,77 @@ class KeypointOrder:
         return np.stack([_mean(points[list(source)]) for source in self.sources])
 
 
-def order_of(names: Sequence[str] | None, keypoints: int, source: str) -> KeypointOrder:
+def matched(
+    own: KeypointSet | None, wanted: int | KeypointDefinition | None, source: str
+) -> tuple[KeypointSet, KeypointOrder]:
+    """Return the keypoints of a set that is to be made, and where an annotation has them.
+
+    Args:
+        own: Keypoints of the annotations; None: they do not say, and have COCO's order.
+        wanted: `dataset.keypoints`; None: the annotations' own. Those that are a known set's in
+            another order are brought into its order.
+        source: What has the annotations, for messages.
+
+    Raises:
+        DataError: A keypoint that the set needs is missing, or is there twice.
+    """
+    if wanted is not None:
+        points = defined(wanted)
+    elif own is None:
+        points = PERSON_17
+    else:
+        points = (of_names(own.names) if own.named else None) or own
+    if own and own.named:
+        return points, order_of(own.names, points, source)
+    if own and len(own) != len(points) and (len(own), points) != (len(PERSON_17), PERSON_13):
+        raise DataError(
+            f"{source}: {len(own)} keypoints without names, and dataset.keypoints has {points}",
+            "define as many keypoints, or leave dataset.keypoints (--keypoints) out",
+        )
+    return points, order_of(None, points, source)
+
+
+def order_of(names: Sequence[str] | None, points: KeypointSet, source: str) -> KeypointOrder:
     """Return how to reorder keypoints of these names.
 
     Args:
-        names: Names of an annotation's keypoints; None: COCO's 17 in their order.
-        keypoints: 17, or 13 with one point for the head: the mean of the labelled points of the
-            face, or the head itself where there is no face.
+        names: Names of an annotation's keypoints; None: the set's own; for 13 COCO's 17, in their
+            order.
+        points: The set to be made. Its 13 have one point for the head: the mean of the labelled
+            points of the face, or the head itself where there is no face.
         source: What has the names, for messages.
 
     Raises:
         DataError: A name that the set needs is missing, or is there twice.
     """
-    given = [canonical(name) for name in (PERSON_17.names if names is None else names)]
-    points = keypoint_set(keypoints)
-    sources = tuple(_find(name, given) for name in points.names)
+    if names is None:
+        names = PERSON_17.names if points is PERSON_13 else points.names
+    given = [canonical(name) for name in names]
+    sources = tuple(_find(name, given, points) for name in points.names)
     missing = [name for name, found in zip(points.names, sources, strict=True) if not found]
-    listed = ", ".join(map(str, PERSON_17.names if names is None else names))
+    listed = ", ".join(map(str, names))
     if missing:
         raise DataError(
-            f"{source}: of the {keypoints} keypoints {', '.join(missing)} "
+            f"{source}: of the {len(points)} keypoints {', '.join(missing)[:1000]} "
             f"{'are' if len(missing) > 1 else 'is'} missing; the category has {listed[:1000]}",
             "name them so in the category's `keypoints`"
-            + (", or convert to 13 keypoints" if keypoints == 17 and _fits_13(given) else ""),
+            + (", or convert to 13 keypoints" if _fits_13(points, given) else "")
+            + f", or leave dataset.keypoints (--keypoints) out to take its own {len(names)}",
         )
     twice = [name for name in set(given) if given.count(name) > 1]
     if any(
-        len(s) > 1 and name not in ("head",) for name, s in zip(points.names, sources, strict=True)
+        len(s) > 1 and not (points is PERSON_13 and name == "head")
+        for name, s in zip(points.names, sources, strict=True)
     ):
         raise DataError(
-            f"{source}: keypoint {', '.join(sorted(twice))} is named twice: {listed}",
+            f"{source}: keypoint {', '.join(sorted(twice))} is named twice: {listed[:1000]}",
             "give each keypoint a name of its own",
         )
     return KeypointOrder(len(given), sources)
 
 
-def canonical(name: str) -> str:
-    """Return a name in one spelling: `Left Eye`, `l_eye` and `eye-left` are all `lefteye`."""
-    words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
-    sides = {"l": "left", "r": "right", "left": "left", "right": "right"}
-    side = [sides[word] for word in words if word in sides]
-    rest = "".join(word for word in words if word not in sides)
-    return f"{side[0]}{rest}" if len(side) == 1 else "".join(words)
-
-
-def _find(name: str, given: Sequence[str]) -> tuple[int, ...]:
-    if name == "head":
+def _find(name: str, given: Sequence[str], points: KeypointSet) -> tuple[int, ...]:
+    if points is PERSON_13 and name == "head":
         face = {canonical(n) for n in _FACE}
         found = tuple(i for i, n in enumerate(given) if n in face)
         return found or tuple(i for i, n in enumerate(given) if n in _HEADS)
@@ -91,8 +117,9 @@ def _find(name: str, given: Sequence[str]) -> tuple[int, ...]:
     return tuple(i for i, n in enumerate(given) if n == wanted)
 
 
-def _fits_13(given: Sequence[str]) -> bool:
-    return all(_find(name, given) for name in keypoint_set(13).names)
+def _fits_13(points: KeypointSet, given: Sequence[str]) -> bool:
+    every = all(_find(name, given, PERSON_13) for name in PERSON_13.names)
+    return points is PERSON_17 and every
 
 
 def _mean(points: Array) -> Array:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from poseline import store
+from poseline.data.set_points import points_of
 from poseline.data.shard_index import INDEX, Entry, Index, Shard
-from poseline.data.yolo import Sample, list_samples, parse_label
+from poseline.data.yolo import list_samples, parse_label
 from poseline.errors import DataError
 from poseline.store.manifest import FileEntry, Manifest, entries, sha256_of, write_atomic
 from poseline.store.outputs import output_folder
@@ -40,7 +40,8 @@ def pack(folder: Path, out: Path, shard_mb: int = 64, *, overwrite: bool | None 
     if shard_mb < 1:
         raise DataError(f"a shard of {shard_mb} MB", "give at least 1")
     samples = list_samples(folder)
-    keypoints, persons = _keypoints(samples), 0
+    points, persons = points_of(folder, samples), 0
+    keypoints = len(points)
     shards: list[Shard] = []
     with output_folder(out, KIND, sources=[folder], apart=True, overwrite=overwrite) as work:
         waiting = iter(samples)
@@ -65,7 +66,11 @@ def pack(folder: Path, out: Path, shard_mb: int = 64, *, overwrite: bool | None 
                 )
             )
         index = Index(
-            keypoints=keypoints, pictures=len(samples), persons=persons, shards=tuple(shards)
+            keypoints=keypoints,
+            points=points if points.named else None,
+            pictures=len(samples),
+            persons=persons,
+            shards=tuple(shards),
         )
         write_atomic(work / INDEX, index.model_dump_json() + "\n")
         files = {s.name: FileEntry(s.sha256, s.size) for s in shards} | entries(work, [INDEX])
@@ -91,18 +96,6 @@ def put(folder: Path, uri: str) -> None:
     for path in sorted(folder.glob("*.tar")):
         store.publish(path, f"{uri.rstrip('/')}/{path.name}")
     store.publish(folder / INDEX, f"{uri.rstrip('/')}/{INDEX}")
-
-
-def _keypoints(samples: Sequence[Sample]) -> int:
-    """Return the keypoints of a set from its first labelled person."""
-    for sample in samples:
-        numbers = len(sample.label.read_text(encoding="utf-8").split("\n", 1)[0].split())
-        if numbers:
-            count, rest = divmod(numbers - 5, 3)
-            if rest or count < 1:
-                raise DataError(f"{sample.label}: {numbers} numbers are no person and keypoints")
-            return count
-    raise DataError("no picture of the set has a person", "convert the set again")
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> tuple[int, int]:

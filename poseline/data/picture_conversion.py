@@ -118,12 +118,17 @@ def _as_labelled(
 
     COCO's annotations refer to the stored pixels. Tools that show pictures upright write the size
     that EXIF's rotation gives; then the labels refer to that. A picture that was scaled since has
-    its labels in the old size. Where no size is written, the picture's own counts.
+    its labels in the old size. Where no size is written, the picture's own counts. Shares are those
+    of the upright picture.
 
     Returns:
         Whether the labels refer to the upright picture, and width and height that they are in;
         None where the picture has another shape and so is another one.
     """
+    if picture.shares:
+        if info.orientation > 1:
+            count["turned"] += 1
+        return info.orientation > 1, (1.0, 1.0)
     annotated, size = (picture.width, picture.height), (info.width, info.height)
     turned = info.orientation > 4 and annotated == size[::-1] != size
     if turned:

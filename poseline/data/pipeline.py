@@ -24,10 +24,10 @@ from poseline.data.augment.scene import Scene
 from poseline.data.buffers import Buffers
 from poseline.data.evaluation_batches import Batch, Shape, assemble
 from poseline.data.input_cache import Person, Pictures, Size
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KeypointSet
 from poseline.data.shards import ShardedSamples
 from poseline.data.yolo import Sample
-from poseline.errors import ConfigError, PoselineError, Problem
+from poseline.errors import PoselineError
 
 _ORDER, _PICTURE = 0, 1  # what a random stream is for, so that no two share their numbers
 
@@ -78,6 +78,7 @@ class TrainingSet:
         self,
         samples: Sequence[Sample],
         config: Config,
+        points: KeypointSet,
         input_shape: Shape,
         batch_size: int,
         seed: int,
@@ -88,8 +89,8 @@ class TrainingSet:
 
         Args:
             samples: Pictures with their labels.
-            config: `dataset.keypoints`, `preprocessing`, `data_augmentation` and
-                `training.dryrun` count.
+            config: `preprocessing`, `data_augmentation` and `training.dryrun` count.
+            points: Keypoints of a pose.
             input_shape: Height, width and channels, where no `random_periodic_resizing` says
                 otherwise.
             batch_size: Pictures of a batch. What does not fill a batch is left out of an epoch,
@@ -98,9 +99,6 @@ class TrainingSet:
             seed: Seed of order, draws and sizes.
             cache_bytes: Memory for resized pictures; None: a quarter of what is free.
             parallel: Batches in the making at once; None: as tf.data finds best.
-
-        Raises:
-            ConfigError: `dataset.keypoints` is not set.
         """
         self._config, self._samples = config, samples
         self._batch_size = min(batch_size, len(samples))
@@ -111,16 +109,13 @@ class TrainingSet:
         self._sizes = (
             self._resizing.image_sizes if self._resizing else ((input_shape[0], input_shape[1]),)
         )
-        keypoints = config.dataset.keypoints
-        if keypoints is None:
-            raise ConfigError([Problem("dataset.keypoints", "nothing", "13, 17 or 21")])
-        self._keypoints: int = keypoints
+        self._keypoints = len(points)
         self._pictures = Pictures(
-            samples, config.preprocessing, keypoints, self._sizes, cache_bytes
+            samples, config.preprocessing, self._keypoints, self._sizes, cache_bytes
         )
         self._augmenter = Augmenter(
             config.data_augmentation,
-            keypoint_set(keypoints).flip,
+            points.flip,
             self._pictures.channels,
             config.preprocessing.rescaling,
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from poseline.data.keypoints import KeypointSet
 from poseline.errors import StoreError
 from poseline.store.uri import safe_key
 
@@ -35,6 +36,8 @@ class Index(BaseModel):
 
     format: Literal["poseline-shards-1"] = "poseline-shards-1"
     keypoints: int = Field(ge=1)
+    points: KeypointSet | None = None
+    """What the keypoints are; None: the set did not say."""
     pictures: int = Field(ge=1)
     persons: int = Field(ge=0)
     shards: tuple[Shard, ...] = Field(min_length=1)
@@ -57,6 +60,8 @@ class Index(BaseModel):
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise StoreError(f"{path}, {place}: {first['msg']}", remedy) from None
+        if index.points and len(index.points) != index.keypoints:
+            raise StoreError(f"{path} does not define {index.keypoints} keypoints", remedy)
         if sum(len(shard.samples) for shard in index.shards) != index.pictures:
             raise StoreError(f"{path} does not list {index.pictures} pictures", remedy)
         for shard in index.shards:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from poseline.data.image_header import probe
-from poseline.data.keypoints import KeypointSet, keypoint_set
-from poseline.data.yolo import list_samples, read_label
+from poseline.data.keypoints import KeypointSet
+from poseline.data.yolo import Sample, read_label
 from poseline.store.drawing import write_figure
 
 Array = np.ndarray[Any, Any]
@@ -35,24 +36,27 @@ class Statistics:
     aspects: Array
 
 
-def statistics(folder: Path, keypoints: int) -> Statistics:
+def statistics(samples: Sequence[Sample], points: KeypointSet) -> Statistics:
     """Return the figures of a set in YOLO Darknet format.
 
+    Args:
+        samples: Its pictures and labels.
+        points: Its keypoints.
+
     Raises:
-        DataError: The set cannot be read.
+        DataError: A picture or a label cannot be read.
     """
-    samples = list_samples(folder)
     boxes, seen, ratios = [], [], []
     for sample in samples:
-        poses, info = read_label(sample.label, keypoints), probe(sample.image)
+        poses, info = read_label(sample.label, len(points)), probe(sample.image)
         boxes.append(poses.boxes)
         seen.append(poses.keypoints[..., 2])
         ratios.append(np.full(len(poses), info.width / info.height if info else np.nan))
     every, shown = np.concatenate(boxes), np.concatenate(seen)
     return Statistics(
-        keypoint_set(keypoints),
+        points,
         len(samples),
-        shown.mean(axis=0) if len(shown) else np.zeros(keypoints),
+        shown.mean(axis=0) if len(shown) else np.zeros(len(points)),
         np.sqrt(every[:, 2] * every[:, 3]),
         every[:, 2] / np.maximum(every[:, 3], 1e-6) * np.concatenate(ratios),
     )
@@ -62,7 +66,8 @@ def plot(found: Statistics, out: Path) -> None:
     """Draw the figures side by side, into a picture."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4.2), layout="constrained")
+    height = max(4.2, 0.9 + 0.2 * len(found.points))
+    figure = Figure(figsize=(12, height), layout="constrained")
     figure.suptitle(f"{found.pictures:,} pictures, {len(found.scales):,} persons")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
     names = [name.replace("_", " ") for name in found.points.names]

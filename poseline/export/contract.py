@@ -15,7 +15,7 @@ from poseline.boards.tflm_operators import used
 from poseline.config.models.config import Config
 from poseline.config.models.general import ModelType
 from poseline.config.models.preprocessing import ColorMode, Decoding, Postprocessing, Preprocessing
-from poseline.data.keypoints import KeypointSet, keypoint_set
+from poseline.data.keypoints import KeypointSet
 from poseline.errors import ModelError
 from poseline.runtime.litert import LiteRTRuntime
 from poseline.runtime.pose_decoder import Decoder
@@ -129,7 +129,7 @@ def contract_of(config: Config, model: Path, version: str) -> Contract:
             runtime.output_shapes[place], runtime.output_dtypes[place], output_scale, output_zero
         ),
         output_index=place,
-        keypoints=keypoint_set(config.dataset.keypoints or 17),
+        keypoints=decoder.points,
         preprocessing=config.preprocessing,
         postprocessing=config.postprocessing,
         decoding=decoder.decoding,

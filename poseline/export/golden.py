@@ -55,7 +55,7 @@ def golden(contract: Contract, config: Config, model: Path) -> Golden:
         dequantize(values, {"quantization": quantization})[None]
         for values, quantization in zip(raw, runtime.output_quantizations, strict=True)
     ]
-    (found,) = Decoder(runtime, config).decode(outputs)
+    (found,) = Decoder(runtime, config, contract.keypoints).decode(outputs)
     keypoints = np.asarray(found.keypoints, np.float64)
     size = (picture.shape[1], picture.shape[0])
     transform = Transform.of(size, shape, resizing.aspect_ratio)

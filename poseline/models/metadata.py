@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from poseline.config.models.general import ModelType
 from poseline.config.models.preprocessing import AspectRatio, ColorMode, Decoding, Interpolation
 from poseline.config.models.training import FinalActivation
+from poseline.data.definitions import with_defaults
+from poseline.data.keypoints import KeypointSet
 from poseline.errors import ModelError
 from poseline.store.manifest import write_atomic
 
@@ -28,6 +31,12 @@ class ModelMetadata(BaseModel):
     """Names of the keypoints in order."""
     skeleton: tuple[tuple[int, int], ...]
     """Pairs of keypoint indices to draw a bone between."""
+    sigmas: tuple[float, ...] = ()
+    """OKS constant of each keypoint; empty: the default by its name."""
+    pairs: tuple[tuple[int, int], ...] | None = None
+    """Indices of left and right partners; None: by their names."""
+    colours: tuple[str, ...] = ()
+    """Colour of each keypoint as `#rrggbb`; empty: by left and right."""
     input_shape: tuple[int, int, int]
     """Height, width and channels."""
     output_shape: tuple[int, ...]
@@ -64,9 +73,30 @@ class ModelMetadata(BaseModel):
     """Quantized models: whether real pictures calibrated it; False means random data, and an
     unknown accuracy."""
 
+    @model_validator(mode="after")
+    def _check_points(self) -> ModelMetadata:
+        _ = self.points
+        return self
+
+    @property
+    def points(self) -> KeypointSet:
+        """The keypoint set."""
+        return with_defaults(self.keypoints, self.skeleton, self.sigmas, self.pairs, self.colours)
+
     def write(self, model: Path) -> None:
         """Write the sidecar of a model file."""
         write_atomic(sidecar_path(model), self.model_dump_json(indent=2) + "\n")
+
+
+def keypoint_fields(points: KeypointSet) -> dict[str, Any]:
+    """Return the fields of the metadata that tell a keypoint set."""
+    return {
+        "keypoints": points.names,
+        "skeleton": points.skeleton,
+        "sigmas": points.sigmas,
+        "pairs": points.pairs,
+        "colours": points.colours,
+    }
 
 
 def sidecar_path(model: Path) -> Path:

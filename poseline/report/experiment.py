@@ -11,7 +11,6 @@ from typing import Any
 
 from poseline.boards import figures
 from poseline.boards.layers import GRAPHS, read_layers
-from poseline.data.keypoints import keypoint_set
 from poseline.number_format import format_number
 from poseline.report import overlay
 from poseline.report.page import Page
@@ -159,7 +158,7 @@ def _accuracy(
     page.table(["figure", *columns], rows, f"On {pictures} pictures of {test_set}")
     points = [m.summary.get("oks_per_keypoint", {}) for m in found.values()]
     if points[0]:
-        names = keypoint_set(len(points[0])).names
+        names = list(points[0])
         series = {
             column: [float(p.get(name, float("nan"))) for name in names]
             for column, p in zip(columns, points, strict=True)
@@ -180,12 +179,19 @@ def _accuracy(
 def _overlays(
     page: Page, folders: Mapping[str, Path], found: Mapping[str, Manifest], test: Path
 ) -> None:
-    predictions = {name: folders[name] / m.roles["predictions"] for name, m in found.items()}
+    shown = {
+        name: overlay.Shown(
+            folders[name] / m.roles["predictions"],
+            folders[name] / m.roles["points"] if "points" in m.roles else None,
+            float(m.summary.get("threshold", 0.15)),
+        )
+        for name, m in found.items()
+    }
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "overlays.jpg"
-        if not overlay.draw(test, predictions, picture):
+        if not overlay.draw(test, shown, picture):
             return
-        order = ", then ".join(_model(name) or "the model" for name in predictions)
+        order = ", then ".join(_model(name) or "the model" for name in shown)
         page.heading("Poses")
         page.picture(
             picture,

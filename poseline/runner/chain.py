@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from poseline import store
 from poseline.config.loading import load
 from poseline.config.models.config import Config
+from poseline.config.models.keypoints import count_of
 from poseline.config.models.steps import Step, planned
+from poseline.data.conversion_source import points_of_source
 from poseline.errors import BackendError, PoselineError
 from poseline.names import TAG_RUN_DIRECTORY
 from poseline.progress import doing
@@ -91,11 +93,22 @@ class Experiment:
 
 
 def conversion_folder(config: Config) -> Path:
-    """Return where a conversion writes: `<outputdir>/<pose>/<N>kpts`."""
-    conversion = config.conversion
+    """Return where a conversion writes: `<outputdir>/<pose>/<N>kpts`.
+
+    Where the config does not say which keypoints, the set is looked into.
+
+    Raises:
+        DataError: It does not say either.
+        StoreError: It cannot be fetched.
+    """
+    conversion, keypoints = config.conversion, config.dataset.keypoints
     if conversion is None:
         raise ValueError("the config has no conversion")
-    return Path(conversion.outputdir) / conversion.pose / f"{config.dataset.keypoints}kpts"
+    if keypoints is None:
+        count = len(points_of_source(store.fetch(conversion.path), conversion.category))
+    else:
+        count = count_of(keypoints)
+    return Path(conversion.outputdir) / conversion.pose / f"{count}kpts"
 
 
 def run_chain(

@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from poseline.config.models.config import Config
+from poseline.config.models.keypoints import MOST_KEYPOINTS
 from poseline.config.models.preprocessing import Decoding, Postprocessing
-from poseline.data.keypoints import keypoint_set
+from poseline.data.definitions import agreed, unnamed
+from poseline.data.keypoints import KNOWN, KeypointSet
 from poseline.errors import ModelError
 from poseline.log import get_logger
 from poseline.runtime.decode import decode_heatmaps, mean_logits
@@ -21,6 +23,7 @@ _log = get_logger(__name__)
 _MOST_SHARE, _MOST_OUTSIDE = 2.0, 3.0
 """How far outside of the input a coordinate may lie: what is larger than two inputs is in pixels,
 what is larger than three times the input's pixels is neither."""
+_MOST_TOLD = 6
 _THRESHOLD, _THRESHOLD_OF_LOGITS = 0.15, 0.25
 
 
@@ -43,9 +46,12 @@ class Decoder:
     Args:
         runtime: The model. Of several outputs the first one counts that fits what the config
             declares; of a hand's, the one in pixels.
-        config: Its `general.model_type`, `dataset.keypoints` and `postprocessing` count.
+        config: Its `general.model_type` and `postprocessing` count.
+        points: Keypoints of a pose; None: as `points_seen` finds them.
 
     Attributes:
+        runtime: The model.
+        points: Keypoints of a pose.
         decoding: How heatmaps are read.
         logits: Whether the output is logits, whose softmax over the cells makes heatmaps.
         threshold: Confidence below which a keypoint does not count.
@@ -54,9 +60,10 @@ class Decoder:
         ModelError: The model's outputs do not fit what the config declares.
     """
 
-    def __init__(self, runtime: Runtime, config: Config) -> None:
-        self._runtime = runtime
-        self._type, self._keypoints = config.general.model_type, config.dataset.keypoints or 17
+    def __init__(self, runtime: Runtime, config: Config, points: KeypointSet | None = None) -> None:
+        self.runtime, self._type = runtime, config.general.model_type
+        self.points = points or points_seen(runtime, config)
+        self._keypoints = len(self.points)
         self._settings: Postprocessing = config.postprocessing
         metadata = runtime.metadata
         kept = metadata.decoding if metadata else None
@@ -74,7 +81,7 @@ class Decoder:
             known = (
                 f"{kind} with {count} keypoints" for found in described for kind, count in found
             )
-            seen = " or ".join(dict.fromkeys(known))
+            seen = " or ".join(list(dict.fromkeys(known))[:_MOST_TOLD])
             raise ModelError(
                 f"the model puts out {_shapes(runtime)}"
                 + (f": that is {seen}" if seen else ", which is none of the known types")
@@ -86,7 +93,7 @@ class Decoder:
     @property
     def _rows(self) -> bool:
         """Whether YOLO's output has a row a box, not a column."""
-        first, second = self._runtime.output_shapes[self._fitting[0]]
+        first, second = self.runtime.output_shapes[self._fitting[0]]
         return second < first
 
     def predict(self, images: Array) -> list[Detections]:
@@ -96,11 +103,11 @@ class Decoder:
             images: As `Runtime.predict` takes them. With `flip_test`, the heatmaps are the mean
                 of the pictures' and of the mirrored pictures' ones.
         """
-        outputs = self._runtime.predict(images)
+        outputs = self.runtime.predict(images)
         if self._flip:
             place = self._fitting[0]
-            mirrored = self._runtime.predict(np.ascontiguousarray(images[:, :, ::-1]))[place]
-            back = mirrored[:, :, ::-1][..., list(keypoint_set(self._keypoints).flip)]
+            mirrored = self.runtime.predict(np.ascontiguousarray(images[:, :, ::-1]))[place]
+            back = mirrored[:, :, ::-1][..., list(self.points.flip)]
             mean = mean_logits if self.logits else _mean
             outputs[place] = mean(outputs[place], back)
         return self.decode(outputs)
@@ -157,6 +164,27 @@ class Decoder:
         points = rows[order, channels - 3 * self._keypoints :].reshape(-1, self._keypoints, 3)
         places = as_shares(points[..., :2], self._size, "keypoints")
         return Detections(np.concatenate([places, points[..., 2:]], axis=2), rows[order, 4])
+
+
+def points_seen(runtime: Runtime, config: Config, set_: KeypointSet | None = None) -> KeypointSet:
+    """Return the keypoints of a model's poses.
+
+    Args:
+        runtime: The model; what its sidecar says counts, and where nobody else says anything, the
+            shape of its output.
+        config: Its `dataset.keypoints` and `general.model_type` count.
+        set_: What the set says that the model is run on; None: there is no set.
+
+    Raises:
+        DataError: The model, the config and the set differ, or nobody says.
+    """
+    model = runtime.metadata.points if runtime.metadata else None
+    if config.dataset.keypoints is None and model is None and set_ is None:
+        kind = config.general.model_type
+        counts = [n for shape in runtime.output_shapes for k, n in _described(shape) if k == kind]
+        known = [count for count in counts if count in KNOWN] or list(dict.fromkeys(counts))
+        model = unnamed(known[0]) if len(set(known)) == 1 else None
+    return agreed(config.dataset.keypoints, set_=set_, model=model)
 
 
 def as_shares(values: Array, size: tuple[int, ...], what: str) -> Array:
@@ -216,11 +244,22 @@ def _described(shape: tuple[int, ...]) -> list[tuple[str, int]]:
         found.append(("heatmaps_spe", shape[2]))
     if len(shape) == 2:
         found += [("yolo_mpe", count) for count in _yolo_keypoints(*shape)]
-    for count in (13, 17, 21):
-        if squeezed in ((count, 3), (count, 2), (count * 3,), (count * 2,)):
-            found += [("hand_spe", count)] if count == 21 else []
-            found.append(("spe", count))
+    for count in _regressed_keypoints(squeezed):
+        found += [("hand_spe", count)] if count == 21 else []
+        found.append(("spe", count))
     return found
+
+
+def _regressed_keypoints(squeezed: tuple[int, ...]) -> list[int]:
+    """Return how many keypoints coordinates of this shape can have; the known numbers first."""
+    if len(squeezed) == 2:
+        counts = [squeezed[0]] if squeezed[1] in (2, 3) else []
+    elif len(squeezed) == 1:
+        counts = [squeezed[0] // each for each in (3, 2) if squeezed[0] % each == 0]
+    else:
+        counts = []
+    counts = [count for count in counts if 1 <= count <= MOST_KEYPOINTS]
+    return sorted(counts, key=lambda count: count not in KNOWN)
 
 
 def _yolo_keypoints(first: int, second: int) -> list[int]:

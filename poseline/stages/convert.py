@@ -1,4 +1,4 @@
-"""convert: a COCO set in, sets in YOLO Darknet format out."""
+"""convert: a COCO or YOLO-pose set in, sets in YOLO Darknet format out."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pathlib import Path
 
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.dataset import Conversion
-from poseline.data.coco import Picture, read_annotations
-from poseline.data.coco_layout import Part, find_parts
+from poseline.data.coco import Annotations, Picture
+from poseline.data.coco_layout import Part
 from poseline.data.conversion_report import nothing_left
+from poseline.data.conversion_source import read_source
 from poseline.data.picture_conversion import PictureConverter
-from poseline.errors import ConfigError, Problem
+from poseline.data.set_file import NAMES, set_file_text
 from poseline.log import get_logger
 from poseline.progress import tracked
 from poseline.stages.result import Inputs, StageResult, finish
-from poseline.store.manifest import content_hash
+from poseline.store.manifest import content_hash, write_atomic
 from poseline.store.outputs import output_folder
 
 _EXAMPLES = 5
@@ -35,39 +36,41 @@ def run(
     jobs: int | None = None,
     overwrite: bool | None = None,
 ) -> StageResult:
-    """Convert a COCO set.
+    """Convert a set in COCO's or YOLO-pose's format.
 
     Pictures are linked where the file system allows it and copied otherwise. An interrupted
     conversion goes on with what it has. A picture that cannot be used is left out and counted.
 
     Args:
         config: Its `conversion` and `dataset.keypoints`.
-        inputs: `source`: folder of the COCO set.
+        inputs: `source`: folder of the set.
         out: Folder to make, with train/ and val/.
         jobs: Threads; None: twice the cores, since most of the work is in the file system.
         overwrite: As `store.ownership.check_folder` takes it.
 
     Raises:
-        ConfigError: `dataset.keypoints` is neither 13 nor 17.
-        DataError: The source is no COCO set, or nothing of it can be used.
+        DataError: The source is no such set, its keypoints do not hold those that are wanted, or
+            nothing of it can be used.
         StoreError: Something else stands at `out`, or it overlaps the source.
     """
-    keypoints = config.dataset.keypoints
-    if keypoints not in (13, 17):
-        raise ConfigError([Problem("dataset.keypoints", str(keypoints), "13 or 17 with COCO")])
     settings = config.conversion or Conversion(path=str(inputs["source"]))
     source = inputs["source"]
-    parts = find_parts(source)
+    splits = read_source(source, config.dataset.keypoints, settings.category)
+    parts, points = [part for part, _ in splits], splits[0][1].points
     key = config_hash(config.slice("convert")) + content_hash(source)
     counts: dict[str, dict[str, int]] = {}
     examples: dict[str, dict[str, list[str]]] = {}
     with output_folder(
         out, "convert", sources=[source], apart=True, overwrite=overwrite, resume_key=key
     ) as work:
-        for part in parts:
+        for part, annotations in splits:
             counts[part.split], examples[part.split] = _convert(
-                part, work / part.split, settings, keypoints, jobs
+                part, annotations, work / part.split, settings, jobs
             )
+            write_atomic(work / part.split / NAMES[0], set_file_text(points))
+        write_atomic(
+            work / NAMES[0], set_file_text(points, {part.split: part.split for part in parts})
+        )
         if not any(count["kept"] for count in counts.values()):
             raise nothing_left(parts, counts, examples, settings)
         finish(
@@ -75,23 +78,26 @@ def run(
             config,
             inputs,
             work,
-            files=sorted(f"{s}/{path.name}" for s in counts for path in (work / s).iterdir()),
+            files=[
+                NAMES[0],
+                *sorted(f"{s}/{path.name}" for s in counts for path in (work / s).iterdir()),
+            ],
             metrics={f"{split}_kept": count["kept"] for split, count in counts.items()},
             summary={
                 "counts": counts,
                 "examples": examples,
                 "pose": settings.pose,
-                "keypoints": keypoints,
+                "keypoints": len(points),
+                "names": list(points.names),
             },
         )
     return StageResult.load(out)
 
 
 def _convert(
-    part: Part, folder: Path, settings: Conversion, keypoints: int, jobs: int | None
+    part: Part, annotations: Annotations, folder: Path, settings: Conversion, jobs: int | None
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Convert one split and return what was kept and dropped, by reason."""
-    annotations = read_annotations(part.annotations, keypoints, settings.category)
     folder.mkdir(exist_ok=True)
     for leftover in folder.glob(".*"):  # what an attempt that was killed was writing
         leftover.unlink()

@@ -13,8 +13,10 @@ import numpy as np
 
 from poseline.config.models.config import Config
 from poseline.data.evaluation_batches import EvaluationBatches
-from poseline.data.keypoints import KeypointSet, keypoint_set
+from poseline.data.keypoints import KeypointSet
 from poseline.data.preprocess import Transform
+from poseline.data.set_file import set_file_text
+from poseline.data.set_points import points_of
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Poses, Sample, read_label, split
 from poseline.log import get_logger
@@ -24,7 +26,7 @@ from poseline.metrics.pck import normalized_distance, pck
 from poseline.progress import Progress
 from poseline.runtime import Runtime, check_channels, input_rescaling, open_model
 from poseline.runtime.compared import ComparedRuntime
-from poseline.runtime.pose_decoder import Decoder, Detections
+from poseline.runtime.pose_decoder import Decoder, Detections, points_seen
 from poseline.runtime.tflm import TFLMRuntime
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
@@ -32,7 +34,7 @@ from poseline.store.outputs import output_folder
 
 _log = get_logger(__name__)
 _BATCH = 16
-METRICS, PREDICTIONS = "metrics.json", "predictions.json"
+METRICS, PREDICTIONS, KEYPOINTS = "metrics.json", "predictions.json", "keypoints.yaml"
 TIMES = "times.json"
 """Apart from the metrics, which are the same in every run."""
 BARS, CURVES, PRECISION = "keypoints.png", "curves.png", "precision_recall.png"
@@ -58,14 +60,16 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
         DataError: The test set cannot be read.
         ModelError: The model cannot be loaded, or does not fit what the config declares.
     """
-    points = keypoint_set(config.dataset.keypoints or 17)
     samples = samples_of(inputs["test"])
+    stated = points_of(inputs["test"], samples)
     if part == "validation":
         _, samples = split(samples, config.dataset.validation_split, config.dataset.seed)
     host = open_model(inputs["model"], config.general.num_threads_tflite)
     runtime = _targeted(config, inputs["model"], host)
     check_channels(runtime, config.preprocessing.color_mode)
-    predictions = _predict(config, runtime, inputs["test"], samples, points)
+    points = points_seen(host, config, stated)
+    decoder = Decoder(runtime, config, points)
+    predictions = _predict(config, decoder, inputs["test"], samples)
     similarity = _similarity(predictions, points)
     scores = nanmean(similarity, axis=1)
     distances = normalized_distance(predictions.predicted, predictions.truth, predictions.boxes)
@@ -75,7 +79,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     metrics |= precision.figures
     times = {"pictures_per_s": len(samples) / max(predictions.seconds, 1e-9)}
     if isinstance(runtime, ComparedRuntime):
-        on_host = _predict(config, host, inputs["test"], samples, points)
+        on_host = _predict(config, Decoder(host, config, points), inputs["test"], samples)
         metrics["host_oks"] = float(nanmean(nanmean(_similarity(on_host, points), axis=1)))
         metrics["largest_difference"] = runtime.largest_difference
     calibrated = runtime.metadata.calibrated if runtime.metadata else None
@@ -85,6 +89,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
         "format": runtime.format,
         "input_dtype": runtime.input_dtype,
         "accuracy_known": calibrated is not False,
+        "threshold": decoder.threshold,
     }
     if calibrated is False:
         _log.warning("the model was calibrated on random data: its accuracy says nothing")
@@ -92,6 +97,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
         write_atomic(work / METRICS, json.dumps(metrics | {"oks_per_keypoint": per_keypoint}))
         write_atomic(work / TIMES, json.dumps(times))
         write_atomic(work / PREDICTIONS, json.dumps(predictions.results))
+        write_atomic(work / KEYPOINTS, set_file_text(points))
         plots.plot_keypoints(
             points.names, {runtime.format: list(per_keypoint.values())}, work / BARS
         )
@@ -99,6 +105,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
         roles = {
             "metrics": METRICS,
             "predictions": PREDICTIONS,
+            "points": KEYPOINTS,
             "keypoints": BARS,
             "curves": CURVES,
         }
@@ -149,9 +156,9 @@ class _Predictions:
 
 
 def _predict(
-    config: Config, runtime: Runtime, root: Path, samples: Sequence[Sample], points: KeypointSet
+    config: Config, decoder: Decoder, root: Path, samples: Sequence[Sample]
 ) -> _Predictions:
-    decoder = Decoder(runtime, config)
+    runtime, points = decoder.runtime, decoder.points
     preprocessing = config.preprocessing.model_copy(
         update={"rescaling": input_rescaling(runtime, config.preprocessing.rescaling)}
     )

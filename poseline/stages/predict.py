@@ -13,7 +13,6 @@ import numpy as np
 from poseline.config.models.config import Config
 from poseline.data.drawing import contact_sheet, draw_pose
 from poseline.data.image_reading import read_picture
-from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import Transform, rescale, resize
 from poseline.errors import DataError
 from poseline.log import get_logger
@@ -42,10 +41,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         out: Folder to make: pictures/, predictions.json, contact_sheet.jpg.
 
     Raises:
-        DataError: There is no picture that can be read.
+        DataError: There is no picture that can be read, or the keypoints of the model are not
+            those of the config, or not known.
         ModelError: The model cannot be loaded, or does not fit what the config declares.
     """
-    points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
+    preprocessing = config.preprocessing
     root = inputs["images"]
     paths = (
         [root]
@@ -88,7 +88,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             for person, score in zip(found.keypoints, found.scores, strict=True):
                 pose = person.astype(np.float64)
                 pose[:, :2] = transform.to_picture(pose[:, :2])
-                draw_pose(shown, pose, points, decoder.threshold)
+                draw_pose(shown, pose, decoder.points, decoder.threshold)
                 results.append(
                     {
                         "image_id": numbers[path],
@@ -117,7 +117,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 "unreadable": len(unreadable),
                 "pictures_per_s": len(sheet) / max(spent, 1e-9),
             },
-            summary={"unreadable": unreadable},
+            summary={"unreadable": unreadable, "keypoints": list(decoder.points.names)},
         )
     return StageResult.load(out)
 

@@ -13,19 +13,19 @@ import numpy as np
 from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
 from poseline.data.image_reading import read_picture
-from poseline.data.keypoints import keypoint_set
 from poseline.data.preprocess import rescale, resize
 from poseline.data.shards import samples_of
 from poseline.data.yolo import split
 from poseline.errors import ModelError
 from poseline.log import get_logger
-from poseline.models.metadata import ModelMetadata
+from poseline.models.metadata import ModelMetadata, keypoint_fields
 from poseline.progress import tracked
 from poseline.quantization.base import IO_NAMES, Array, Calibration
 from poseline.quantization.registry import quantizer_for
 from poseline.quantization.source import Source
 from poseline.runtime import Runtime, check_channels, open_model
 from poseline.runtime.litert import LiteRTRuntime
+from poseline.runtime.pose_decoder import points_seen
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
 from poseline.store.outputs import output_folder
@@ -155,15 +155,14 @@ def _metadata(config: Config, source: Runtime, written: Runtime, calibrated: boo
         "output_dtype": written.output_dtype,
         "calibrated": calibrated,
     }
+    points = points_seen(source, config)
     if source.metadata:
-        return source.metadata.model_copy(update=types)
+        return source.metadata.model_copy(update=types | keypoint_fields(points))
     preprocessing = config.preprocessing
-    points = keypoint_set(config.dataset.keypoints or 17)
     return ModelMetadata(
         name="bring-your-own",
         model_type=config.general.model_type,
-        keypoints=points.names,
-        skeleton=points.skeleton,
+        **keypoint_fields(points),
         input_shape=source.input_shape,
         output_shape=source.output_shapes[0],
         scale=preprocessing.rescaling.scale,

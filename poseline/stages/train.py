@@ -11,15 +11,17 @@ import psutil
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.preprocessing import Decoding
 from poseline.config.models.training import FinalActivation, Training
+from poseline.data.definitions import agreed
 from poseline.data.evaluation_batches import EvaluationBatches
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KeypointSet
 from poseline.data.pipeline import TrainingSet
+from poseline.data.set_points import points_of
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Sample, split
 from poseline.errors import ConfigError, Problem, StoreError
 from poseline.log import get_logger
 from poseline.models.loading import load_keras
-from poseline.models.metadata import ModelMetadata, sidecar_path
+from poseline.models.metadata import ModelMetadata, keypoint_fields, read_metadata, sidecar_path
 from poseline.progress import doing
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, remove_halves
@@ -74,27 +76,29 @@ def run(
             at `checkpoint` where its storage answered in time.
     """
     training = config.training
-    if training is None or config.dataset.keypoints is None:
-        raise ConfigError([Problem("training", "nothing", "a section, and dataset.keypoints")])
+    if training is None:
+        raise ConfigError([Problem("training", "nothing", "a section")])
     _claim(config, inputs, out)
     remove_halves(out, (*BESTS, LAST, HISTORY, CURVES))
     prepare(config.general)
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)
+    points = _points(config, inputs, samples)
     with doing("building the model"):
-        start = initialize(config, training, inputs, out)
+        start = initialize(config, training, points, inputs, out)
     shape = tuple(start.model.input_shape[1:])
-    batches = TrainingSet(samples, config, shape, training.batch_size, start.state.seed or 0)
+    seed = start.state.seed or 0
+    batches = TrainingSet(samples, config, points, shape, training.batch_size, seed)
     validation = EvaluationBatches(
         held_out,
         config.preprocessing,
         shape,
-        config.dataset.keypoints,
+        len(points),
         training.batch_size,
         cache_bytes=psutil.virtual_memory().available // 8,
     )
-    trainer = _trainer(config, start, steps=len(batches))
-    metadata = _metadata(config, start, inputs["training"])
+    trainer = _trainer(config, start, points, steps=len(batches))
+    metadata = _metadata(config, start, points, inputs["training"])
     termination = Preemption(mirror.close if mirror else lambda _: None)
     writer = _Writer(
         config, trainer, metadata, out, logs or out / "logs", on_epoch, mirror, termination
@@ -161,7 +165,28 @@ def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence
     return samples, held_out
 
 
-def _trainer(config: Config, start: Initialization, steps: int) -> Trainer:
+def _points(config: Config, inputs: Inputs, samples: Sequence[Sample]) -> KeypointSet:
+    """Return the keypoints to learn: the config's or the set's, which the model's must be, too."""
+    begun = inputs.get("resume") or inputs.get("model")
+    if begun and "resume" in inputs:
+        begun = checkpoint.resumable(begun)
+    known = read_metadata(begun) if begun else None
+    points = agreed(
+        config.dataset.keypoints,
+        set_=points_of(inputs["training"], samples),
+        model=known.points if known else None,
+    )
+    if not points.named and points.names[0] == "keypoint_1":
+        _log.warning(
+            "the set has no names for its keypoints: they are numbered, and only the partners that "
+            "it names change places in a mirrored picture",
+            keypoints=len(points),
+            pairs=len(points.pairs),
+        )
+    return points
+
+
+def _trainer(config: Config, start: Initialization, points: KeypointSet, steps: int) -> Trainer:
     twin = make_twin(start.model, steps)
     optimizer = keras_factory.optimizer(start.training)
     twin.compile(optimizer=optimizer, loss="mse")
@@ -171,7 +196,7 @@ def _trainer(config: Config, start: Initialization, steps: int) -> Trainer:
         start.training.heatmaps,
         decoding_of(start.training, start.activation),
         config.preprocessing.resizing.aspect_ratio,
-        keypoint_set(config.dataset.keypoints or 17).sigmas,
+        points.sigmas,
         keras_factory.callbacks(start.training),
         start.state,
         restore_callbacks=start.checkpoint is not None,
@@ -189,14 +214,14 @@ def decoding_of(training: Training, activation: FinalActivation = "sigmoid") -> 
     return "quadratic" if training.heatmaps.target == "gaussian" else "argmax"
 
 
-def _metadata(config: Config, start: Initialization, data: Path) -> ModelMetadata:
-    model = start.model
-    points, preprocessing = keypoint_set(config.dataset.keypoints or 17), config.preprocessing
+def _metadata(
+    config: Config, start: Initialization, points: KeypointSet, data: Path
+) -> ModelMetadata:
+    model, preprocessing = start.model, config.preprocessing
     return ModelMetadata(
         name=model.name,
         model_type="heatmaps_spe",
-        keypoints=points.names,
-        skeleton=points.skeleton,
+        **keypoint_fields(points),
         input_shape=model.input_shape[1:],
         output_shape=model.output_shape[1:],
         stride=model.input_shape[1] // model.output_shape[1],

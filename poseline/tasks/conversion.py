@@ -10,6 +10,7 @@ from typing import Any
 
 from poseline import store
 from poseline.config.models.config import Config, config_hash
+from poseline.config.models.keypoints import count_of
 from poseline.config.models.steps import Step
 from poseline.data.pack import pack, put
 from poseline.data.shard_index import INDEX, Index
@@ -82,7 +83,8 @@ def _place(config: Config, content: str) -> str | None:
     if conversion is None or parse(conversion.outputdir).scheme != "s3":
         return None
     known = config_hash({"slice": config.slice("convert"), "content": content})[:16]
-    kind = f"{conversion.pose}/{config.dataset.keypoints}kpts"
+    keypoints = config.dataset.keypoints
+    kind = f"{conversion.pose}/{count_of(keypoints) if keypoints else ''}kpts"
     return f"{conversion.outputdir.rstrip('/')}/{kind}/{known}"
 
 

@@ -29,11 +29,8 @@ class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         if metadata:
             self._rescaling = Rescaling(scale=metadata.scale, offset=metadata.offset)
             self._points = len(metadata.keypoints)
-            config = {
-                "general": {"model_type": metadata.model_type},
-                "dataset": {"keypoints": self._points},
-            }
-            self._decoder = Decoder(self._runtime, Config.model_validate(config))
+            config = {"general": {"model_type": metadata.model_type}}
+            self._decoder = Decoder(self._runtime, Config.model_validate(config), metadata.points)
 
     # The type tells MLflow that the signature says what goes in.
     def predict(self, context, model_input: np.ndarray, params=None):  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ import numpy as np
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.training import FinalActivation, Training
 from poseline.data.image_reading import CHANNELS
+from poseline.data.keypoints import KeypointSet
 from poseline.errors import ConfigError, ModelError, Problem
 from poseline.log import get_logger
 from poseline.models import movenet
@@ -49,13 +50,18 @@ class Initialization:
 
 
 def initialize(
-    config: Config, training: Training, inputs: Mapping[str, Path], out: Path
+    config: Config,
+    training: Training,
+    points: KeypointSet,
+    inputs: Mapping[str, Path],
+    out: Path,
 ) -> Initialization:
     """Find what a training starts from.
 
     Args:
         config: The train slice or the whole config.
         training: Its `training`.
+        points: Keypoints that are to be learned.
         inputs: `resume`, `model` and `weights`, those that there are.
         out: Folder of the training, with its own checkpoint where it was interrupted.
 
@@ -82,14 +88,12 @@ def initialize(
         resumed = _resumed(training, state)
         return Initialization(load_keras(source), resumed, state, source, _activation(source))
     if "model" in inputs:
-        model = _fine_tuned(load_keras(inputs["model"]), config)
+        model = _fine_tuned(load_keras(inputs["model"]), config, len(points))
         activation = _activation(inputs["model"])
     elif training.model:
         weights = str(inputs["weights"]) if "weights" in inputs else None
         activation = training.model.final_activation
-        model = movenet.build(
-            training.model, config.dataset.keypoints or 17, training.dropout, weights=weights
-        )
+        model = movenet.build(training.model, len(points), training.dropout, weights=weights)
     else:
         raise ConfigError([Problem("training.model", "nothing", "a model to train")])
     _freeze(model, training)
@@ -158,7 +162,7 @@ def _resumed(training: Training, state: TrainingState) -> Training:
     return Training.model_validate(state.training | _free(training))
 
 
-def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
+def _fine_tuned(model: keras.Model, config: Config, keypoints: int) -> keras.Model:
     """Return a model whose layers all learn, with the config's dropout.
 
     Raises:
@@ -166,11 +170,11 @@ def _fine_tuned(model: keras.Model, config: Config) -> keras.Model:
         ConfigError: A dropout rate is set and the model has no such layer.
     """
     taken, found = model.input_shape, model.output_shape
-    if len(found) != 4 or found[-1] != config.dataset.keypoints:
+    if len(found) != 4 or found[-1] != keypoints:
         raise ModelError(
             f"general.model_path puts out {found[1:]}",
-            f"expected heatmaps (h, w, {config.dataset.keypoints}): set dataset.keypoints to "
-            "what the model was trained for",
+            f"expected heatmaps (h, w, {keypoints}): a model is fine-tuned on the keypoints that "
+            "it was trained for",
         )
     mode = config.preprocessing.color_mode
     if len(taken) != 4 or None in taken[1:] or taken[-1] != CHANNELS[mode]:

@@ -34,7 +34,6 @@ def test_every_problem_is_listed_at_once():
         "general.global_seed",
         "training",
         "dataset.training_path",
-        "dataset.keypoints",
         "quantization",
     }
 
@@ -43,7 +42,6 @@ def test_a_mode_tells_what_it_needs():
     found = problems("operation_mode: chain_eqeb")
     assert set(found) == {
         "general.model_path",
-        "dataset.keypoints",
         "dataset.test_path",
         "quantization",
         "benchmarking.board",

@@ -98,8 +98,9 @@ def test_every_schema_refuses_what_the_loader_refuses(override):
         load.parse(TRAINING, ["dataset.training_path=x", override])
     assert not EDITOR.is_valid(data)
     assert not VALUES.is_valid(data)
-    if "bach_size" not in override:
-        assert not CRD.is_valid(data)  # Kubernetes refuses unknown keys itself
+    # Kubernetes refuses unknown keys itself; the operator refuses what is of neither of two kinds.
+    if "bach_size" not in override and "keypoints" not in override:
+        assert not CRD.is_valid(data)
 
 
 def _overridden(override):
@@ -124,6 +125,7 @@ def parts(node, path="config"):
             yield from parts(node[key], f"{path}.{key}")
 
 
+IN_CEL = [requirement for requirement in REQUIREMENTS if requirement.cel]
 ALLOWED = {
     "type",
     "description",
@@ -172,7 +174,7 @@ def test_the_crd_schema_is_structural(path, node):
 def test_rules_between_sections_name_a_place_that_exists():
     known = generate.crd_schema()["properties"]
     rules = generate.cel_rules("self.config", "self.mode")
-    assert len(rules) == len(REQUIREMENTS)
+    assert len(rules) == len(IN_CEL) > 0.9 * len(REQUIREMENTS)
     for rule in rules:
         config, section = rule["fieldPath"].strip(".").split(".")
         assert config == "config"
@@ -192,7 +194,7 @@ def test_the_command_line_and_kubernetes_say_the_same():
     for _ in range(150):
         data = _some_config(generator)
         config = Config.model_validate(data)
-        for requirement, program in zip(REQUIREMENTS, programs, strict=True):
+        for requirement, program in zip(IN_CEL, programs, strict=True):
             holds = requirement.found(config) is None
             assert bool(program.evaluate({"self": json_to_cel(data)})) == holds, requirement.path
             if not holds:

@@ -1,6 +1,7 @@
 import numpy as np
 
 from poseline.data.evaluation_batches import EvaluationBatches
+from poseline.data.keypoints import PERSON_17
 from poseline.data.labels import unpack
 from poseline.data.pipeline import TrainingSet
 from poseline.data.yolo import list_samples
@@ -12,8 +13,8 @@ def all_of(batches):
 
 def test_an_epoch_is_a_pure_function_of_seed_and_epoch(tiny, yolo):
     samples = list_samples(yolo / "train")
-    first = TrainingSet(samples, tiny, (64, 64, 3), 8, seed=5, parallel=1)
-    second = TrainingSet(samples, tiny, (64, 64, 3), 8, seed=5, parallel=4)
+    first = TrainingSet(samples, tiny, PERSON_17, (64, 64, 3), 8, seed=5, parallel=1)
+    second = TrainingSet(samples, tiny, PERSON_17, (64, 64, 3), 8, seed=5, parallel=4)
     all_of(second.batches(0))
     for one, other in zip(all_of(first.batches(3)), all_of(second.batches(3)), strict=True):
         np.testing.assert_array_equal(one[0], other[0])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poseline.data import shards
+from poseline.data.keypoints import PERSON_17
 from poseline.data.pack import put
 from poseline.data.yolo import list_samples, read_label
 from poseline.errors import DataError, StoreError
@@ -270,7 +271,7 @@ def test_a_training_set_begins_before_all_shards_are_there_and_fetches_each_byte
     put(tmp_path / "packed", "s3://poses/packed/arriving")
     proxy.received = 0
     found = shards.samples_of(shards.attach("s3://poses/packed/arriving"))
-    batches = TrainingSet(found, tiny, (64, 64, 3), 8, seed=1)
+    batches = TrainingSet(found, tiny, PERSON_17, (64, 64, 3), 8, seed=1)
     batches.batch(0)
     assert proxy.received < 0.9 * size
     for number in range(2 * len(batches)):

@@ -71,7 +71,7 @@ def _path(loc: tuple[int | str, ...], data: Any) -> list[str]:
             data = data.get(part)
         elif isinstance(data, list | tuple) and isinstance(part, int):
             data = data[part] if part < len(data) else None
-        elif isinstance(part, str) and part in ("float", "int", "str", "bool"):
+        elif isinstance(part, str) and (part in ("float", "int", "str", "bool") or "[" in part):
             continue
         path.append(str(part))
     return path

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from poseline.config.models.base import Integer, Number, Section, whole
+from poseline.config.models.base import Integer, Number, Section
+from poseline.config.models.keypoints import MOST_KEYPOINTS, Keypoints
 
-Keypoints = Annotated[Literal[13, 17, 21], BeforeValidator(whole)]
 Pose = Literal["single", "multi"]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Split = Annotated[Number, Field(gt=0, lt=1)]
 
 
 class Dataset(Section):
-    """Sets in YOLO Darknet format: pictures (.jpg) with a .txt of the same stem beside each."""
+    """Sets in YOLO Darknet format: pictures with a .txt of the same stem beside each."""
 
     name: str = "<unnamed>"
     """Name of the data set."""
     keypoints: Keypoints | None = None
-    """Keypoints of a pose: 13 or 17 for a person, 21 for a hand."""
+    """Keypoints of a pose: 13 or 17 for a person, 21 for a hand, 133 for COCO-WholeBody, or a
+    section that defines others. Not set: what the set or the model says of itself."""
     class_names: Annotated[tuple[str, ...], Field(max_length=1)] = ()
     """Read for compatibility: the only class is what has the keypoints."""
     keypoints_file_path: str | None = None
@@ -57,7 +58,7 @@ class Conversion(Section):
     """`single` keeps pictures of exactly one person, `multi` all with at least one."""
     category: str | None = None
     """Name or id of the category to convert; needed where several categories have keypoints."""
-    min_keypoints: Annotated[Integer, Field(ge=0, le=133)] = 0
+    min_keypoints: Annotated[Integer, Field(ge=0, le=MOST_KEYPOINTS)] = 0
     """Persons with fewer labelled keypoints are left out."""
     min_size: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     """Persons whose box is smaller are left out; the square root of the box's share of the

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from string import Template
 
-from poseline.config.models.config import Config, Stage
+from poseline.config.models.config import Config
+from poseline.config.models.keypoints import count_of
 from poseline.config.requirements import keras_arguments
 from poseline.config.requirements.cel import get, has, matches, modes
 from poseline.config.requirements.exporting import EXPORTS
@@ -54,6 +55,7 @@ def cel_rules(config: str = "self", mode: str | None = None) -> list[dict[str, s
             "fieldPath": f"{prefix}.{requirement.path.partition('.')[0]}",
         }
         for requirement in REQUIREMENTS
+        if requirement.cel
     ]
 
 
@@ -140,13 +142,9 @@ def _exported(config: Config) -> str | None:
 
 def _hand(config: Config) -> str | None:
     keypoints = config.dataset.keypoints
-    wrong = config.general.model_type == "hand_spe" and keypoints not in (None, 21)
-    return str(keypoints) if wrong else None
-
-
-def _convertible(config: Config) -> str | None:
-    wrong = config.conversion is not None and config.dataset.keypoints == 21
-    return "21" if wrong else None
+    if keypoints is None or config.general.model_type != "hand_spe" or count_of(keypoints) == 21:
+        return None
+    return str(count_of(keypoints))
 
 
 def _evaluable(config: Config) -> bool:
@@ -156,7 +154,6 @@ def _evaluable(config: Config) -> bool:
 
 
 _TRAINING = f"$mode in {modes('train')}"
-_WITH_KEYPOINTS: tuple[Stage, ...] = ("train", "evaluate", "predict")
 _SOURCES_CEL = " + ".join(
     f"({has(path)} ? 1 : 0)"
     for path in ("training.model", "training.resume_training_from", "general.model_path")
@@ -259,28 +256,8 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     Requirement(
         "dataset.keypoints",
-        "13, 17 or 21; the mode needs it",
-        lambda c: (
-            "nothing"
-            if c.dataset.keypoints is None and {"convert", *_WITH_KEYPOINTS} & set(c.stages)
-            else None
-        ),
-        f"!({' || '.join(f'$mode in {modes(stage)}' for stage in _WITH_KEYPOINTS)} || "
-        f"has($config.conversion)) || {has('dataset.keypoints')}",
-    ),
-    Requirement(
-        "dataset.keypoints",
         "21 with hand_spe",
         _hand,
-        f"{get('general.model_type', '')} != 'hand_spe' || !{has('dataset.keypoints')} || "
-        "$config.dataset.keypoints == 21",
-    ),
-    Requirement(
-        "dataset.keypoints",
-        "13 or 17 with a `conversion`: COCO has no hands",
-        _convertible,
-        f"!has($config.conversion) || !{has('dataset.keypoints')} || "
-        "$config.dataset.keypoints != 21",
     ),
     needed(
         "evaluate",

@@ -17,13 +17,14 @@ class Requirement:
         path: The key that is to be changed.
         message: What is accepted.
         found: Returns what was found where that is wrong, else None.
-        cel: The same check in CEL; true where it holds.
+        cel: The same check in CEL; true where it holds. Empty where CEL does not see the key: what
+            a schema preserves as unknown is hidden from it.
     """
 
     path: str
     message: str
     found: Callable[[Config], str | None]
-    cel: str
+    cel: str = ""
 
 
 def needed(

@@ -76,16 +76,20 @@ def crd_schema(model: type[BaseModel] = Config) -> Schema:
 
 def draft_07(node: Schema) -> Schema:
     """Return a part of the plain schema as draft-07 has it, which Helm reads."""
-    made = {key: value for key, value in node.items() if not key.startswith("x-")}
-    if made.pop("nullable", False) and "type" in made:
+    made = {k: v for k, v in node.items() if not k.startswith("x-") and k != "nullable"}
+    if node.get("nullable") and "type" in made:
         made["type"] = [made["type"], "null"]
         if "enum" in made:
             made["enum"] = [*made["enum"], None]
+    elif "anyOf" in made and node.get("nullable"):
+        made["anyOf"] = [*made["anyOf"], {"type": "null"}]
     return made
 
 
 def _structural(node: Schema) -> Schema:
-    made = {key: value for key, value in node.items() if key not in (UNIT, ALSO, "default")}
+    # A structural schema knows no value of two kinds: the operator checks it.
+    left_out = (UNIT, ALSO, "default", "anyOf")
+    made = {key: value for key, value in node.items() if key not in left_out}
     if node.get("default") is None:
         made.pop("nullable", None)
     if made.get("additionalProperties") is False:
@@ -108,6 +112,9 @@ def _loosened(node: Schema) -> Schema:
     left_out = {*shared, UNIT, ALSO, CEL, "nullable"}
     made = {key: value for key, value in node.items() if key not in left_out}
     kind, extra = made.get("type"), node.get(ALSO)
+    if "anyOf" in made:
+        both = [{"$ref": f"#/definitions/{name}"} for name in ("reference", "nothing")]
+        return shared | {"anyOf": [*made["anyOf"], *both]}
     if kind is None:
         return shared | made
     if kind == "object" and extra is None:

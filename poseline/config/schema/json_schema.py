@@ -1,7 +1,8 @@
 """The models as one plain schema, which every published schema and table is made from.
 
 It describes the normal form of a config: numbers are numbers and steps are a list. Nothing is
-referred to, nothing is a union: what may be null has `nullable`.
+referred to. What may be null has `nullable`; a value of two kinds, a number or a section, has
+`anyOf` and no type.
 """
 
 from __future__ import annotations
@@ -52,7 +53,15 @@ def transform(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     for key in ("items", "additionalProperties"):
         if isinstance(made.get(key), dict):
             made[key] = transform(made[key], change)
+    if "anyOf" in made:
+        made["anyOf"] = [transform(branch, change) for branch in made["anyOf"]]
     return change(made)
+
+
+def branches(node: Schema) -> list[Schema]:
+    """Return the kinds of value that a part of the schema describes; itself where it is one."""
+    kinds: list[Schema] = node.get("anyOf", [node])
+    return kinds
 
 
 def _plain(node: Schema, known: dict[str, Schema]) -> Schema:
@@ -62,11 +71,11 @@ def _plain(node: Schema, known: dict[str, Schema]) -> Schema:
             case "$ref":
                 target = _plain(known[value.rpartition("/")[2]], known)
                 made = {**target, **made}
-            case "anyOf":
+            case "anyOf" | "oneOf":
                 kept = [_plain(branch, known) for branch in value if branch != {"type": "null"}]
-                if len(kept) != 1:
-                    raise TypeError(f"a union in the config: {node}")
-                made = {**kept[0], "nullable": True, **made}
+                one = kept[0] if len(kept) == 1 else {"anyOf": kept}
+                null = {"nullable": True} if len(kept) < len(value) else {}
+                made = {**one, **null, **made}
             case "$defs" | "title":
                 pass
             case "properties":

@@ -7,7 +7,7 @@ from typing import Any
 from poseline.config.models.config import CHAINS, Config
 from poseline.config.models.constraints import ALSO, CEL, UNIT
 from poseline.config.requirements.checks import REQUIREMENTS
-from poseline.config.schema.json_schema import Schema, strict_schema
+from poseline.config.schema.json_schema import Schema, branches, strict_schema
 
 _INTRODUCTION = """\
 # Config reference
@@ -59,14 +59,17 @@ def _part(path: str, node: Schema) -> list[str]:
     else:
         return [*lines, f"Accepted: {accepted(node)}. Default: {_default(node) or 'not set'}.", ""]
     for name, field in fields.items():
-        if "properties" in field:
-            lines += _part(f"{path}.{name}", field)
+        for kind in branches(field):
+            if "properties" in kind:
+                lines += _part(f"{path}.{name}", kind)
     return lines
 
 
 def accepted(node: Schema) -> str:
     """Return what a field takes, as a cell of a table."""
-    if "enum" in node:
+    if "anyOf" in node:
+        text = " or ".join(accepted(kind) for kind in node["anyOf"])
+    elif "enum" in node:
         text = ", ".join(f"`{value}`" for value in node["enum"])
     elif node.get("type") == "array":
         most, least = node.get("maxItems"), node.get("minItems")
