@@ -34,6 +34,7 @@ _COMMANDS = {
     "predict": ("run", "Draw the poses that a model sees."),
     "benchmark": ("run", "Measure a model here and estimate it on the boards."),
     "export": ("run", "Write a model as code for a firmware project."),
+    "init": ("init", "Write a commented config to start from."),
     "demo": ("run", "Make a set of drawn people and run chain_tqeb on it."),
     "search": ("search", "Search the best models for a board."),
     "compare": ("runs", "Compare finished runs: accuracy, flash, latency."),

@@ -63,7 +63,6 @@ def changed(path, value, chain="tqeb"):
         ("config.general.model_path", None, "qb"),
         ("config.general.model_path", "s3://b/model.txt", "eqe"),
         ("config.general.model_type", "spe", "tqe"),
-        ("config.dataset.keypoints", None, "tqe"),
         ("config.dataset.training_path", None, "tqe"),
         ("config.quantization", None, "tqeb"),
         ("config.benchmarking", None, "tqeb"),

@@ -126,7 +126,13 @@ def test_a_set_that_is_not_there_is_told(tmp_path):
         (["person_keypoints.json", "1.jpg"], "coco"),
         (["train/shards.json", "train/shard-00000.tar"], "packed"),
         (["a.jpg", "a.txt"], "yolo"),
-        (["other/annotations/person_keypoints_val.json"], "yolo"),
+        (["other/annotations/person_keypoints_val.json"], "coco"),
+        (["train/_annotations.coco.json", "train/a.jpg"], "coco"),
+        (["result.json", "images/a.jpg"], "coco"),
+        (["data.yaml", "images/train/a.jpg", "labels/train/a.txt"], "yolo_pose"),
+        (["data.yaml", "train/images/a.jpg", "train/labels/a.txt"], "yolo_pose"),
+        (["data.yaml", "manifest.json", "train/a.jpg", "train/a.txt"], "yolo"),
+        (["notes.json", "a.jpg", "a.txt"], "yolo"),
     ],
 )
 def test_the_kind_of_a_set(names, kind):

@@ -233,10 +233,13 @@ def test_random_calibration_is_said(experiment, tmp_path):
 
 def test_overlays_have_a_row_a_model(experiment, tmp_path):
     folders, test = experiment
-    predictions = {n: folders[n] / "predictions.json" for n in ("evaluate-float", "evaluate-int8")}
-    assert overlay.draw(test, predictions, tmp_path / "o.jpg")
+    models = {
+        name: overlay.Shown(folders[name] / "predictions.json", None, 0.15)
+        for name in ("evaluate-float", "evaluate-int8")
+    }
+    assert overlay.draw(test, models, tmp_path / "o.jpg")
     assert cv2.imread(str(tmp_path / "o.jpg")).shape[:2] == (800, 1200)
-    assert not overlay.draw(tmp_path / "elsewhere", predictions, tmp_path / "none.jpg")
+    assert not overlay.draw(tmp_path / "elsewhere", models, tmp_path / "none.jpg")
     assert not (tmp_path / "none.jpg").exists()
 
 

@@ -147,7 +147,6 @@ def image(number, name="good.jpg", width=100, height=80):
     "broken",
     [
         {"keypoints": []},
-        {"bbox": None},
         {"bbox": [1, 2, 3]},
         {"keypoints": ["x"] * 51},
         {"bbox": [float("nan"), 5, 30, 40]},
@@ -310,7 +309,7 @@ def check_ended_conversion(source: Path, tmp_path: Path, signals: list[signal.Si
         expected.metrics,
         expected.inputs,
     )
-    assert sorted(p.name for p in parts.iterdir()) == [MANIFEST, "val"]
+    assert sorted(p.name for p in parts.iterdir()) == ["data.yaml", MANIFEST, "val"]
 
 
 def test_a_killed_conversion_goes_on_to_the_same_set(large, tmp_path):

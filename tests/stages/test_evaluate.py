@@ -117,7 +117,14 @@ def test_every_kind_of_file_and_colour(yolo, tmp_path, kind, channels):
     data["preprocessing"]["color_mode"] = channels
     inputs = {"model": path, "test": yolo / "val"}
     result = evaluate.run(Config.model_validate(data), inputs, tmp_path / "out")
-    assert set(result.files) == {"metrics", "predictions", "keypoints", "curves", "precision"}
+    assert set(result.files) == {
+        "metrics",
+        "predictions",
+        "points",
+        "keypoints",
+        "curves",
+        "precision",
+    }
     assert 0 <= result.metrics["oks"] <= 1
     Manifest.read(result.out).verify(result.out)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-import posixpath
 import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, NamedTuple
+from pathlib import PurePosixPath
+from typing import Any, Literal, NamedTuple
 
 from poseline import store
 from poseline.config.loading import load
@@ -17,6 +17,7 @@ from poseline.config.models.benchmarking import Board
 from poseline.config.models.config import Config
 from poseline.config.models.general import General, Mlflow, OperationMode
 from poseline.errors import ConfigError, PoselineError, Problem
+from poseline.store.manifest import MANIFEST
 
 _EMPTY = "empty: as the config says."
 _ZERO = "0: as the config says."
@@ -46,9 +47,9 @@ class RunForm:
 
     dataset: str = _field(
         "",
-        "Where the pictures are, such as s3://bucket/folder: a COCO set as it is unzipped, a set "
-        "in YOLO Darknet format (with train and val inside, or one folder), or one packed by "
-        f"`poseline dataset pack`; {_EMPTY}",
+        "Where the pictures are, such as s3://bucket/folder: a COCO set as a tool exported it, a "
+        "YOLO-pose set with its data.yaml, a set in YOLO Darknet format (with train and val "
+        f"inside, or one folder), or one packed by `poseline dataset pack`; {_EMPTY}",
     )
     model: str = _field(
         "",
@@ -58,7 +59,8 @@ class RunForm:
     )
     keypoints: int = _field(
         0,
-        f"Keypoints of a pose: 13 or 17 for a person, 21 for a hand; {_ZERO}",
+        "Keypoints of a pose: 13 or 17 for a person, 21 for a hand, 133 for a whole body; 0: as "
+        "the config says, or else the set or the model. Others are defined in the config.",
         "dataset.keypoints",
     )
     alpha: float = _field(
@@ -109,8 +111,12 @@ _KEYS = {name: one.key for name, one in RunForm.described().items() if one.key} 
 }
 """Field of the form, or of a variant of a sweep, to the key that it stands for."""
 _SPECIAL = tuple(name for name, one in RunForm.described().items() if not one.key)
-_ANNOTATIONS = re.compile(r"(annotations/)?person_keypoints[^/]*\.json")
-_INDEX = "shards.json"
+Kind = Literal["coco", "yolo_pose", "packed", "yolo"]
+"""Sets to convert, in COCO's or YOLO-pose's format, and sets to train on: packed, or YOLO Darknet's
+pictures with labels beside them."""
+_ANNOTATIONS = re.compile(r"keypoints|_annotations\.coco")
+_INDEX, _DEEPEST = "shards.json", 3
+_SET_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _SETS = ("training_path", "validation_path")
 
 Form = Mapping[str, Any]
@@ -165,12 +171,23 @@ def salvaged(text: str) -> Config:
         return Config()
 
 
-def kind_of(names: Iterable[str]) -> str:
-    """Tell what a data set is by the names of its files: `coco`, `packed` or `yolo`."""
-    listed = list(names)
-    if any(posixpath.basename(name) == _INDEX for name in listed):
+def kind_of(names: Iterable[str]) -> Kind:
+    """Tell what a data set is by the names of its files."""
+    listed = [PurePosixPath(name) for name in names]
+    if any(name.name == _INDEX for name in listed):
         return "packed"
-    return "coco" if any(_ANNOTATIONS.fullmatch(name) for name in listed) else "yolo"
+    if any(name.parent.name == "" and name.name in _SET_FILES for name in listed) and any(
+        "labels" in name.parts[:-1] for name in listed
+    ):
+        return "yolo_pose"
+    annotations = [
+        name
+        for name in listed
+        if name.suffix.lower() == ".json" and len(name.parts) <= _DEEPEST and name.name != MANIFEST
+    ]
+    named = any(_ANNOTATIONS.search(name.name.lower()) for name in annotations)
+    labels = any(name.suffix.lower() == ".txt" for name in listed)
+    return "coco" if named or (annotations and not labels) else "yolo"
 
 
 def _optimizer(written: Mapping[str, Any]) -> str:
@@ -187,7 +204,7 @@ def _dataset(uri: str, names: Iterable[str], written: Mapping[str, Any]) -> list
     listed = list(names)
     dataset = written.get("dataset") or {}
     there = [key for key in _SETS if isinstance(dataset, Mapping) and key in dataset]
-    if kind_of(listed) == "coco":
+    if kind_of(listed) in ("coco", "yolo_pose"):
         return [f"conversion.path={json.dumps(uri)}", *(f"~dataset.{key}" for key in there)]
     parts = {name.split("/", 1)[0] for name in listed if "/" in name}
     sets = {"training_path": f"{uri}/train" if "train" in parts else uri}
