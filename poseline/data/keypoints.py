@@ -218,15 +218,6 @@ KNOWN = {len(points): points for points in (PERSON_13, PERSON_17, HAND_21, WHOLE
 """The sets that a number stands for."""
 
 
-def keypoint_set(count: int) -> KeypointSet:
-    """Return the set of 13, 17, 21 or 133 keypoints.
-
-    Raises:
-        KeyError: There is no set of that size.
-    """
-    return KNOWN[count]
-
-
 def default_sigmas(names: Sequence[str]) -> tuple[float, ...]:
     """Return COCO's constant for each name that is one of COCO's, else `DEFAULT_SIGMA`."""
     known = {

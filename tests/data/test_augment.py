@@ -6,10 +6,10 @@ from poseline.config.models.augmentation import Augmentation
 from poseline.config.models.preprocessing import Rescaling
 from poseline.data.augment.augmenter import Augmenter
 from poseline.data.augment.scene import Scene
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.errors import ConfigError
 
-FLIP = keypoint_set(17).flip
+FLIP = KNOWN[17].flip
 
 
 def scene(width=120, height=80, at=(0.6, 0.4)):

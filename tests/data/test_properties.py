@@ -20,11 +20,11 @@ from poseline.data.augment.augmenter import Augmenter
 from poseline.data.augment.scene import Scene
 from poseline.data.image_reading import CHANNELS
 from poseline.data.input_cache import Pictures
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.data.preprocess import Transform, resize
 from poseline.data.yolo import Poses, Sample, format_label
 
-FLIP = keypoint_set(17).flip
+FLIP = KNOWN[17].flip
 side = st.integers(24, 420)
 inner = st.floats(0.3, 0.7)
 

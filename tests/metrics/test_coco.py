@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.metrics.coco import NAMES, evaluate, ground_truth
 
 
@@ -37,7 +37,7 @@ def test_it_equals_pycocotools(count, seed):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    points = keypoint_set(count)
+    points = KNOWN[count]
     sizes, boxes, keypoints, results = random_set(seed, count)
     truth = ground_truth(sizes, boxes, keypoints, points)
     found = evaluate(truth, results, points)
@@ -61,7 +61,7 @@ def test_the_sets_are_neither_trivial_nor_hopeless():
     figures = []
     for seed in range(12):
         sizes, boxes, keypoints, results = random_set(seed, 17)
-        points = keypoint_set(17)
+        points = KNOWN[17]
         truth = ground_truth(sizes, boxes, keypoints, points)
         figures.append(evaluate(truth, results, points).figures["ap"])
     assert min(figures) > 0.02
@@ -69,7 +69,7 @@ def test_the_sets_are_neither_trivial_nor_hopeless():
 
 
 def test_nothing_found_is_zero():
-    points = keypoint_set(17)
+    points = KNOWN[17]
     truth = ground_truth([(9, 9)], [np.array([[0, 0, 5, 5.0]])], [np.ones((1, 17, 3))], points)
     found = evaluate(truth, [], points)
     assert set(found.figures.values()) == {0.0}

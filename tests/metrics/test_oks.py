@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.metrics.oks import keypoint_similarity, oks
 from poseline.metrics.pck import normalized_distance, pck
 
@@ -31,7 +31,7 @@ def test_it_lies_in_0_1_and_falls_with_the_distance(near, far, area):
 @given(st.integers(0, 2**32 - 1), st.sampled_from([13, 17, 21]))
 def test_it_is_the_published_formula(seed, count):
     """oks = Σ exp(-d² / 2s²κ²) δ(v > 0) / Σ δ(v > 0), s² the area, κ = 2σ; loops, no arrays."""
-    random, sigmas = np.random.default_rng(seed), keypoint_set(count).sigmas
+    random, sigmas = np.random.default_rng(seed), KNOWN[count].sigmas
     truth = random.uniform(0, 100, (3, count, 3))
     truth[..., 2] = random.integers(0, 3, (3, count))
     predicted = truth[..., :2] + random.normal(0, 5, (3, count, 2))
@@ -66,6 +66,6 @@ def test_pck_counts_by_the_larger_side():
 def test_the_sigmas_are_the_published_ones():
     body = [0.079, 0.072, 0.062, 0.107, 0.087, 0.089]
     twice = [s for s in body for _ in range(2)]
-    assert keypoint_set(17).sigmas == (0.026, 0.025, 0.025, 0.035, 0.035, *twice)
-    assert keypoint_set(13).sigmas == (0.035, *twice)
-    assert len(keypoint_set(21).sigmas) == 21
+    assert KNOWN[17].sigmas == (0.026, 0.025, 0.025, 0.035, 0.035, *twice)
+    assert KNOWN[13].sigmas == (0.035, *twice)
+    assert len(KNOWN[21].sigmas) == 21

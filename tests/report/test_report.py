@@ -10,7 +10,7 @@ import pytest
 
 from poseline import report
 from poseline.boards.layers import Layer
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.report import overlay
 from poseline.report.page import Page
 from poseline.store.manifest import Manifest
@@ -142,7 +142,7 @@ def experiment(tmp_path):
             },
         ),
     }
-    names = keypoint_set(17).names
+    names = KNOWN[17].names
     for name, level in (("float", 0.8), ("int8", 0.7)):
         found = dict.fromkeys(names, level) | {"left_ear": float("nan")}
         out = manifest(

@@ -7,7 +7,7 @@ import pytest
 from support.tiny_models import SIDE, constant, save, save_onnx, seeing
 
 from poseline.config.models.config import Config
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.data.preprocess import Transform, resize
 from poseline.errors import ModelError
 from poseline.runtime import open_model
@@ -200,7 +200,7 @@ def test_a_marker_is_found_where_it_is(tmp_path, channels, aspect_ratio, flip, d
 
 def test_flip_test_averages_with_the_mirrored_partner(tmp_path):
     """Left and right swap: a model that is wrong the same way on both sides is put right."""
-    points = keypoint_set(17)
+    points = KNOWN[17]
     heatmaps = gaussians([(2 + (k % 3), 3) for k in range(17)])
     runtime = open_model(save(constant(heatmaps), tmp_path / "m.keras"))
     (found,) = Decoder(runtime, config("heatmaps_spe", 17, flip_test=True)).predict(pictures(1))
@@ -225,7 +225,7 @@ def test_the_way_of_decoding_comes_from_the_config_then_the_sidecar(tmp_path):
     ModelMetadata(
         name="m",
         model_type="heatmaps_spe",
-        keypoints=keypoint_set(17).names,
+        keypoints=KNOWN[17].names,
         skeleton=(),
         input_shape=(SIDE, SIDE, 3),
         output_shape=(8, 8, 17),

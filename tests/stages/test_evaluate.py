@@ -8,7 +8,7 @@ import pytest
 from support.tiny_models import constant, convolutional, convolutional_onnx, save, seeing
 
 from poseline.config.models.config import Config
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.errors import DataError, ModelError
 from poseline.metrics.coco import NAMES
 from poseline.stages import evaluate
@@ -53,15 +53,15 @@ def test_figures_are_those_of_a_hand_computed_case(tmp_path, count, aspect_ratio
     model = save(constant(np.full((count, 3), 0.5)), tmp_path / "m.keras")
     settings = config("spe", count, aspect_ratio)
     result = evaluate.run(settings, {"model": model, "test": test}, tmp_path / "out")
-    sigmas = np.asarray(keypoint_set(count).sigmas)
+    sigmas = np.asarray(KNOWN[count].sigmas)
     area = size[0] * size[1] * 0.53
     similarity = np.exp(-(away**2) / (2 * area * (2 * sigmas) ** 2))
     seen = points[:, 2] > 0
     assert result.metrics["oks"] == pytest.approx(similarity[seen].mean(), abs=1e-4)
     assert result.metrics["pck"] == 1.0
     per_keypoint = result.summary["oks_per_keypoint"]
-    assert set(per_keypoint) == set(keypoint_set(count).names)
-    for name, value, known in zip(keypoint_set(count).names, similarity, seen, strict=True):
+    assert set(per_keypoint) == set(KNOWN[count].names)
+    for name, value, known in zip(KNOWN[count].names, similarity, seen, strict=True):
         found = per_keypoint[name]
         assert found == pytest.approx(value, abs=1e-4) if known else np.isnan(found)
     assert result.metrics["pictures_per_s"] > 0
@@ -88,7 +88,7 @@ def test_the_results_are_coco_results_and_give_the_same_ap(yolo, tmp_path):
         boxes.append(np.concatenate([corners, poses.boxes[:, 2:] * scale], axis=1))
         keypoints.append(poses.keypoints * np.array([*scale, 1]))
         sizes.append((width, height))
-    points = keypoint_set(17)
+    points = KNOWN[17]
     with contextlib.redirect_stdout(io.StringIO()):
         reference = COCO()
         reference.dataset = ground_truth(sizes, boxes, keypoints, points)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from poseline.config.models.preprocessing import Postprocessing, Preprocessing
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.data.preprocess import rescale
 from poseline.export import header, parts
 from poseline.export.contract import Contract, Tensor
@@ -69,7 +69,7 @@ def contract(
         table,
         Tensor(tuple(output_shape), dtype, scale, zero_point),
         0,
-        keypoint_set(keypoints),
+        KNOWN[keypoints],
         preprocessing,
         Postprocessing.model_validate(postprocessing),
         decoding,

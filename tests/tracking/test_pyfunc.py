@@ -5,7 +5,7 @@ import pytest
 from support.tiny_models import SIDE, constant, convolutional, convolutional_onnx, save
 
 from poseline.config.models.config import Config
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import KNOWN
 from poseline.models.metadata import ModelMetadata
 from poseline.runtime import open_model
 from poseline.runtime.pose_decoder import Decoder
@@ -21,7 +21,7 @@ def sidecar(path, model_type="heatmaps_spe", shape=(8, 8, 17), colour="rgb"):
     ModelMetadata(
         name="tiny",
         model_type=model_type,
-        keypoints=keypoint_set(17).names,
+        keypoints=KNOWN[17].names,
         skeleton=(),
         input_shape=(SIDE, SIDE, 1 if colour == "grayscale" else 3),
         output_shape=shape,
