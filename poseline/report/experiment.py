@@ -11,6 +11,7 @@ from typing import Any
 
 from poseline.boards import figures
 from poseline.boards.layers import GRAPHS, read_layers
+from poseline.data.definitions import unnamed
 from poseline.number_format import format_number
 from poseline.report import overlay
 from poseline.report.page import Page
@@ -158,7 +159,7 @@ def _accuracy(
     page.table(["figure", *columns], rows, f"On {pictures} pictures of {test_set}")
     points = [m.summary.get("oks_per_keypoint", {}) for m in found.values()]
     if points[0]:
-        names = list(points[0])
+        names = _keypoint_names(folders, found, list(points[0]))
         series = {
             column: [float(p.get(name, float("nan"))) for name in names]
             for column, p in zip(columns, points, strict=True)
@@ -174,6 +175,18 @@ def _accuracy(
                 page.picture(
                     folders[name] / manifest.roles[role], f"{label}: {text}", f"{label}: {text}"
                 )
+
+
+def _keypoint_names(
+    folders: Mapping[str, Path], found: Mapping[str, Manifest], measured: list[str]
+) -> list[str]:
+    """Return the measured keypoints in the order of their set; a manifest sorts them."""
+    step, manifest = next(iter(found.items()))
+    if "points" in manifest.roles:
+        shown = overlay.Shown(Path(), folders[step] / manifest.roles["points"], 0)
+        return list(shown.keypoints(len(measured)).names)
+    known = unnamed(len(measured)).names
+    return list(known) if set(known) == set(measured) else measured
 
 
 def _overlays(

@@ -13,6 +13,7 @@ from poseline.boards.estimate import Cost, cost, fit
 from poseline.boards.graph import read_graph
 from poseline.boards.table import board
 from poseline.config.models.config import Config
+from poseline.config.models.keypoints import count_of
 from poseline.config.models.quantization import Quantization
 from poseline.config.models.training import Model
 
@@ -46,7 +47,8 @@ class Budget:
         return "; ".join(over)
 
     def _cost(self, config: Config, model: Model) -> Cost:
-        keypoints = config.dataset.keypoints or 17
+        given = config.dataset.keypoints  # the head's share of the cost is small
+        keypoints = 17 if given is None else count_of(given)
         wanted = config.quantization or Quantization()
         key = json.dumps(
             [model.model_dump(mode="json"), keypoints, wanted.granularity], sort_keys=True
