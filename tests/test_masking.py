@@ -17,8 +17,8 @@ from poseline.config.models.config import Config
 from poseline.errors import BackendError, ConfigError, Problem
 from poseline.kubeflow.validation import check_no_secrets
 from poseline.masking import HIDDEN, mask, masked, secrets_in
+from poseline.tracking.client import tracking_uri
 from poseline.tracking.outbox import Address, Entry, Outbox
-from poseline.tracking.places import tracking_uri
 from poseline.tracking.sender import brief
 
 CONFIG = """\

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from poseline.errors import BackendError
 from poseline.names import TAG_RUN_DIRECTORY, TAG_STAGE
-from poseline.tracking.places import tracking_uri
+from poseline.tracking.client import tracking_uri
 
 _MOST = 200
 
@@ -47,8 +47,8 @@ def chains(uri: str, limit: int = _MOST) -> list[Chain]:
     Raises:
         BackendError: MLflow does not answer, or refuses.
     """
+    from poseline.tracking.client import client
     from poseline.tracking.outbox import CHAIN
-    from poseline.tracking.sink import client
 
     try:
         mlflow = client(uri)

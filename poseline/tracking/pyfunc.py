@@ -9,7 +9,7 @@ import numpy as np
 
 from poseline.models.metadata import sidecar_path
 from poseline.runtime import open_model
-from poseline.tracking import library
+from poseline.tracking import client
 
 
 def save(model: Path, out: Path) -> Path:
@@ -27,7 +27,7 @@ def save(model: Path, out: Path) -> Path:
     Raises:
         ModelError: The model cannot be opened.
     """
-    library.prepare()
+    client.prepare()
     import mlflow.pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec

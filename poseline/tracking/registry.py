@@ -11,9 +11,8 @@ from typing import Any
 from poseline.errors import BackendError, ModelError
 from poseline.models.file import FORMATS
 from poseline.names import TAG_MODEL_URI
-from poseline.tracking.places import tracking_uri
+from poseline.tracking.client import client, effective, tracking_uri
 from poseline.tracking.sender import brief
-from poseline.tracking.sink import client, effective
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 _IDENTITY = "poseline.identity"

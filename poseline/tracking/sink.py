@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from poseline.names import TAG_CHAIN_ID, TAG_MODEL_URI, TAG_STAGE
-from poseline.tracking import library
+from poseline.tracking.client import artifact_location, client, effective
 from poseline.tracking.outbox import CHAIN, Address, Entry
-from poseline.tracking.places import artifact_location, tracking_uri
 
 _CREATED_TAG = "poseline.created"
 _PARENT_TAG = "mlflow.parentRunId"
@@ -24,19 +22,6 @@ _SETTLE_S = 2.0
 """Longest time that the creation of a run is under way, seen from another pod."""
 _GONE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", *_GONE)
-
-
-def client(uri: str) -> Any:
-    """Return a client of `mlflow.uri`, or of `MLFLOW_TRACKING_URI` where that is set."""
-    library.prepare()
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(tracking_uri(effective(uri)))
-
-
-def effective(uri: str) -> str:
-    """Return the URI that is used: `MLFLOW_TRACKING_URI` wins over the config's."""
-    return os.environ.get("MLFLOW_TRACKING_URI", uri)
 
 
 def refused(error: Exception) -> bool:

@@ -16,11 +16,12 @@ from poseline import stopping
 from poseline.errors import BackendError, PoselineError
 from poseline.log import get_logger
 from poseline.progress import doing
-from poseline.tracking import library
+from poseline.tracking import client
+from poseline.tracking.client import effective
 from poseline.tracking.failures import Failure
 from poseline.tracking.outbox import CHAIN, Address, Entry, Kind, Outbox
 from poseline.tracking.sender import Sender, brief
-from poseline.tracking.sink import Sink, effective
+from poseline.tracking.sink import Sink
 
 MODEL = "mlflow_model"
 """Artifact path of a run's model: `runs:/<run id>/mlflow_model`."""
@@ -229,7 +230,7 @@ def open_tracker(
             with its pod: a folder inside what the stage puts out.
     """
     # In this thread: an import beside TensorFlow's in another could see half of a module.
-    library.prepare()
+    client.prepare()
     outbox = Outbox(folder)
     before = outbox.address
     known = chain_id or (before.chain_id if before else uuid.uuid4().hex[:16])

@@ -67,7 +67,7 @@ def _check_tracking(config: Config, tmp_path):
     import mlflow.pyfunc
     from mlflow.tracking import MlflowClient
 
-    from poseline.tracking.places import tracking_uri
+    from poseline.tracking.client import tracking_uri
 
     client = MlflowClient(tracking_uri(config.mlflow.uri))
     experiment = client.get_experiment_by_name("tiny")

@@ -80,7 +80,7 @@ def chain_runs():
     """Return the runs of an experiment by stage, each a list."""
 
     def find(uri: str, experiment: str) -> dict[str, list]:
-        from poseline.tracking.sink import client
+        from poseline.tracking.client import client
 
         mlflow = client(uri)
         found = mlflow.search_runs([mlflow.get_experiment_by_name(experiment).experiment_id])

@@ -9,8 +9,8 @@ import pytest
 from support.samples import ROOT
 
 from poseline.tracking import sync
+from poseline.tracking.client import client
 from poseline.tracking.outbox import CHAIN
-from poseline.tracking.sink import client
 
 pytestmark = [
     pytest.mark.slow,

@@ -5,8 +5,8 @@ import pytest
 
 from poseline.errors import BackendError
 from poseline.tracking import open_tracker, sync
+from poseline.tracking.client import client
 from poseline.tracking.outbox import CHAIN
-from poseline.tracking.sink import client
 
 pytestmark = [
     pytest.mark.slow,

@@ -4,8 +4,8 @@ import pytest
 
 from poseline.errors import PoselineError
 from poseline.tracking import open_tracker
+from poseline.tracking.client import client
 from poseline.tracking.outbox import CHAIN, Entry, Outbox
-from poseline.tracking.sink import client
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:The ``noload`` loader strategy is deprecated")
 

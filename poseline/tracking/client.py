@@ -1,12 +1,49 @@
-"""Where runs are tracked."""
+"""MLflow's client: imported late, since that takes seconds, quiet, and for the URI of a config."""
 
 from __future__ import annotations
 
+import logging
+import os
+import warnings
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from poseline.errors import BackendError
 from poseline.masking import without_user
+
+_DEFAULTS = {
+    # An outbox has retries of its own; MLflow's would block for minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+def prepare() -> None:
+    """Import MLflow's client, with its chatter off; what the environment says wins."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        # MLflow 3 warns of a type hint of its own when its pyfunc is imported.
+        warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
+        import mlflow.pyfunc
+        import mlflow.tracking  # noqa: F401
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+
+
+def client(uri: str) -> Any:
+    """Return a client of `mlflow.uri`, or of `MLFLOW_TRACKING_URI` where that is set."""
+    prepare()
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri(effective(uri)))
+
+
+def effective(uri: str) -> str:
+    """Return the URI that is used: `MLFLOW_TRACKING_URI` wins over the config's."""
+    return os.environ.get("MLFLOW_TRACKING_URI", uri)
 
 
 def tracking_uri(uri: str) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from poseline.errors import BackendError
-from poseline.tracking.places import artifact_location, tracking_uri
+from poseline.tracking.client import artifact_location, tracking_uri
 
 
 def test_a_directory_is_one_by_its_path_and_by_its_uri(tmp_path):
