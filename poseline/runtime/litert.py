@@ -10,6 +10,7 @@ import numpy as np
 from poseline.errors import ModelError
 from poseline.models.file import first_line
 from poseline.models.metadata import read_metadata
+from poseline.models.quiet import quiet_stderr
 from poseline.models.tflite_file import open_tflite
 from poseline.runtime.runtime import checked_input, padded, takes_pixels
 
@@ -46,7 +47,8 @@ class LiteRTRuntime:
 
     def _load(self, path: Path) -> None:
         try:
-            self._interpreter.allocate_tensors()
+            with quiet_stderr():  # LiteRT notes there which delegate it has made
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{path} cannot be loaded: {first_line(error)}", "convert the model again"

@@ -1,5 +1,6 @@
 """Fenced blocks of the documentation, and the commands in them."""
 
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -54,3 +55,9 @@ def blocks(page):
         Block(page, text.count("\n", 0, found.start()) + 1, found[1], found[2])
         for found in _FENCE.finditer(text)
     ]
+
+
+def notebook_cells(path):
+    """Return the code cells of a notebook, in order."""
+    cells = json.loads(path.read_text())["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
