@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import stamina
 import yaml
 from pydantic import ValidationError
 
 from poseline import log, store
 from poseline.errors import PoselineError, StoreAwayError, StoreError, storage_error
+from poseline.retry import retrying
 from poseline.store.manifest import write_atomic
 from poseline.tasks.artifacts import Artifact, run_folder
 from poseline.tasks.parameters import RunReference
@@ -33,9 +33,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NAMES = {"convert": "dataset-convert", "import_model": "import-model"}
 _log = log.get_logger(__name__)
 
-retry_storage = stamina.retry(
-    on=StoreAwayError, attempts=8, timeout=600, wait_initial=2.0, wait_max=90.0
-)
+retry_storage = retrying(StoreAwayError, seconds=600)
 """Faults of the storage that may mend themselves are repeated here: Argo, as KFP sets it up, starts
 a new pod only where one was lost, and not where a task failed."""
 

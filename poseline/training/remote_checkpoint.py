@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from poseline import store
 from poseline.errors import StoreError
 from poseline.log import get_logger
+from poseline.retry import retrying
 from poseline.store.manifest import FileEntry, entries, sha256_of
 from poseline.store.removal import remove
-
-T = TypeVar("T")
 
 POINTER = "current.json"
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
@@ -99,7 +95,8 @@ class RemoteCheckpoint:
             StoreError: The storage does not answer.
         """
         shutil.rmtree(self._work, ignore_errors=True)
-        stored = _patiently(self._read)
+        patiently = retrying(StoreError, seconds=_ASK_S)
+        stored = patiently(self._read)()
         if stored is None:
             return False
         if Identity(stored.config_hash, stored.inputs) != self._identity:
@@ -111,7 +108,7 @@ class RemoteCheckpoint:
             return False
         fetched: dict[str, Path] = {}
         for name in stored.keys:
-            if path := _patiently(partial(self._fetch, stored, name)):
+            if path := patiently(self._fetch)(stored, name):
                 fetched[name] = path
         if len(fetched) < len(stored.keys):
             _log.warning("the checkpoint is damaged; the training begins anew", uri=self._uri)
@@ -234,20 +231,6 @@ class RemoteCheckpoint:
             return None
         path = store.fetch(place, progress=False)
         return path if sha256_of(path) == stored.files[name].sha256 else None
-
-
-def _patiently(ask: Callable[[], T]) -> T:
-    """Ask a storage until it answers, for `_ASK_S` at most."""
-    end, wait = time.monotonic() + _ASK_S, _FIRST_WAIT_S
-    while True:
-        try:
-            return ask()
-        except StoreError as error:
-            if time.monotonic() + wait > end:
-                raise
-            _log.warning("asked again for a checkpoint", reason=_brief(error))
-        time.sleep(wait)
-        wait = min(2 * wait, _LONGEST_WAIT_S)
 
 
 def _link(source: Path, target: Path) -> None:

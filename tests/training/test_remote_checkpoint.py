@@ -148,7 +148,7 @@ def test_an_outage_holds_nothing_up_and_the_newest_epoch_follows(
         mirror.offer(epoch, out, NAMES)
         assert time.monotonic() - before < 0.5
         time.sleep(0.2)
-    while not mirror._told:
+    while not mirror._reported:
         time.sleep(0.05)
     assert len(list((out / ".mirror").iterdir())) <= 2
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", up)

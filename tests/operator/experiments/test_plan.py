@@ -124,7 +124,7 @@ class World:
         self.experiment: Experiment | None = NEW
         self.runs: list[ObservedRun] = []
         self.coming: list[tuple[datetime, str]] = []
-        self.up, self.told = True, 0
+        self.up, self.events = True, 0
 
     def pass_time(self, seconds):
         self.now += timedelta(seconds=seconds)
