@@ -129,7 +129,7 @@ def _finished(worker: Worker) -> Found:
         reasons = {one["reason"] for one in trials if one["reason"]}
         raise DataError(
             f"none of {len(trials)} trials was finished: {'; '.join(sorted(reasons)[:3])}",
-            "widen search.limits or search.space, or raise search.trials",
+            "widen search.limits or search.space, or raise search.trials or search.minutes",
         )
     runs = {int(run.folder.name): run for run in find(folder / TRIALS) if run.folder.name.isdigit()}
     here = {number: run for number, run in runs.items() if number in finished}
