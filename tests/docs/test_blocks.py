@@ -132,7 +132,7 @@ def test_settings_are_settings(block):
         both = yaml.safe_dump(yaml.safe_load(TINY) | found, sort_keys=False)
         config = load.parse(both, ["dataset.training_path=set"])
         for section, keys in found.items():
-            assert getattr(config, section).model_dump(include=keys).keys() == keys.keys()
+            assert getattr(config, section).model_dump(include=set(keys)).keys() == keys.keys()
 
 
 def check_resource(body):
