@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 from rich.table import Table
 
 from poseline.terminal import Console
+
+if TYPE_CHECKING:
+    from poseline.config.models.config import Config
+    from poseline.data.portions import Portion
 
 Keypoints = Literal[13, 17, 21, 133]
 
@@ -27,7 +31,8 @@ def convert(
     min_size: float = 0.0,
     fraction: float = 1.0,
     verify: bool = False,
-    outputdir: Path = Path("datasets"),
+    outputdir: str = "datasets",
+    parts: str | None = None,
     overwrite: bool = False,
 ) -> None:
     """Convert a set in COCO keypoint or YOLO-pose format to YOLO Darknet format.
@@ -48,16 +53,19 @@ def convert(
         fraction: Share of the pictures with persons to convert, for a quick try.
         verify: Decode each picture to find damage within it.
         outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`.
+        parts: Convert one part of the set, such as 2/4, and pack it into shards of its own; the
+            folder may be a URI then. `poseline dataset join` makes a set of them.
         overwrite: Replace a set that poseline made, with what was added or changed in it.
     """
     from poseline.config.loading.load import from_slice
     from poseline.data.conversion_source import points_of_source
+    from poseline.data.portions import Portion
     from poseline.stages import convert as stage
 
     settings = {
         "path": str(path),
         "pose": pose,
-        "outputdir": str(outputdir),
+        "outputdir": outputdir,
         "category": category,
         "min_keypoints": min_keypoints,
         "min_size": min_size,
@@ -65,13 +73,55 @@ def convert(
         "verify": verify,
     }
     config = from_slice({"dataset": {"keypoints": keypoints}, "conversion": settings})
-    out = outputdir / pose / f"{keypoints or len(points_of_source(path, category))}kpts"
-    result = stage.run(config, {"source": path}, out, overwrite=overwrite)
-    table = Table(title=str(result.out), title_justify="left")
+    count = keypoints or len(points_of_source(path, category))
+    out = f"{outputdir.rstrip('/')}/{pose}/{count}kpts"
+    if parts is not None:
+        counts = _convert_part(config, path, out, Portion.read(parts))
+    else:
+        result = stage.run(config, {"source": path}, Path(out), overwrite=overwrite)
+        counts = result.summary["counts"]
+    _print_counts(counts, out)
+
+
+@app.command
+def join(place: str) -> None:
+    """Make a packed set of the parts that `convert --parts` left in a place.
+
+    Example: `poseline dataset join s3://bucket/people/single/17kpts`
+
+    Args:
+        place: Folder or URI that holds train/ and val/.
+    """
+    from poseline.data.portions import join as joined
+
+    place = place.rstrip("/")
+    _print_counts(joined(place), place)
+
+
+def _convert_part(
+    config: Config, source: Path, out: str, portion: Portion
+) -> dict[str, dict[str, int]]:
+    from poseline.data import portions
+    from poseline.stages import convert as stage
+    from poseline.store import writable
+
+    writable(out)
+    with TemporaryDirectory() as scratch:
+        made = stage.run(config, {"source": source}, Path(scratch) / "set", portion=portion)
+        counts: dict[str, dict[str, int]] = made.summary["counts"]
+        known = stage.made_from(config, source)
+        for split, each in counts.items():
+            record = portions.Record(made_from=known, counts=each, index=None)
+            portions.put(made.out / split, f"{out}/{split}", portion, record)
+    return counts
+
+
+def _print_counts(counts: dict[str, dict[str, int]], title: str) -> None:
+    table = Table(title=title, title_justify="left")
     for name in ("split", "reason", "count"):
         table.add_column(name, justify="right" if name == "count" else "left")
-    for split, counts in result.summary["counts"].items():
-        for reason, count in sorted(counts.items(), key=lambda item: (item[0] != "kept", item[0])):
+    for split, each in counts.items():
+        for reason, count in sorted(each.items(), key=lambda item: (item[0] != "kept", item[0])):
             if count:
                 table.add_row(split, reason.replace("_", " "), f"{count:,}")
     Console().print(table)

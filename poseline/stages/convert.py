@@ -16,6 +16,7 @@ from poseline.data.coco_layout import Part
 from poseline.data.conversion_report import nothing_left
 from poseline.data.conversion_source import read_source
 from poseline.data.picture_conversion import PictureConverter
+from poseline.data.portions import Portion
 from poseline.data.set_file import NAMES, set_file_text
 from poseline.log import get_logger
 from poseline.progress import tracked
@@ -35,6 +36,7 @@ def run(
     *,
     jobs: int | None = None,
     overwrite: bool | None = None,
+    portion: Portion | None = None,
 ) -> StageResult:
     """Convert a set in COCO's or YOLO-pose's format.
 
@@ -47,6 +49,8 @@ def run(
         out: Folder to make, with train/ and val/.
         jobs: Threads; None: twice the cores, since most of the work is in the file system.
         overwrite: As `store.ownership.check_folder` takes it.
+        portion: Which part of each split's pictures to convert; None: all of them. A part may
+            come to nothing.
 
     Raises:
         DataError: The source is no such set, its keypoints do not hold those that are wanted, or
@@ -57,7 +61,7 @@ def run(
     source = inputs["source"]
     splits = read_source(source, config.dataset.keypoints, settings.category)
     parts, points = [part for part, _ in splits], splits[0][1].points
-    key = config_hash(config.slice("convert")) + content_hash(source)
+    key = made_from(config, source) + (portion.name if portion else "")
     counts: dict[str, dict[str, int]] = {}
     examples: dict[str, dict[str, list[str]]] = {}
     with output_folder(
@@ -65,13 +69,13 @@ def run(
     ) as work:
         for part, annotations in splits:
             counts[part.split], examples[part.split] = _convert(
-                part, annotations, work / part.split, settings, jobs
+                part, annotations, work / part.split, settings, jobs, portion
             )
             write_atomic(work / part.split / NAMES[0], set_file_text(points))
         write_atomic(
             work / NAMES[0], set_file_text(points, {part.split: part.split for part in parts})
         )
-        if not any(count["kept"] for count in counts.values()):
+        if portion is None and not any(count["kept"] for count in counts.values()):
             raise nothing_left(parts, counts, examples, settings)
         finish(
             "convert",
@@ -94,8 +98,18 @@ def run(
     return StageResult.load(out)
 
 
+def made_from(config: Config, source: Path) -> str:
+    """Return what a converted set is known by: its settings and its source."""
+    return config_hash(config.slice("convert")) + content_hash(source)
+
+
 def _convert(
-    part: Part, annotations: Annotations, folder: Path, settings: Conversion, jobs: int | None
+    part: Part,
+    annotations: Annotations,
+    folder: Path,
+    settings: Conversion,
+    jobs: int | None,
+    portion: Portion | None,
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Convert one split and return what was kept and dropped, by reason."""
     folder.mkdir(exist_ok=True)
@@ -105,6 +119,13 @@ def _convert(
     pictures = _share_of(annotations.pictures, settings.fraction)
     total["not_in_fraction"] += len(annotations.pictures) - len(pictures)
     names = _flat_names(picture.name for picture in pictures)
+    if portion:
+        # By the names that they get, so that the parts in order are sorted as the whole is.
+        places = sorted(range(len(names)), key=lambda place: f"{names[place]}.")
+        mine = portion.cut(places)
+        pictures, names = [pictures[at] for at in mine], [names[at] for at in mine]
+        if portion.number > 1:  # what was left out before is counted once
+            total = Counter(kept=0)
     one = PictureConverter(part, folder, settings, annotations.order).convert
     threads = jobs or 2 * (os.cpu_count() or 1)
     examples: dict[str, list[str]] = {}
