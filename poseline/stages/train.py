@@ -166,16 +166,18 @@ def _samples(config: Config, inputs: Inputs) -> tuple[Sequence[Sample], Sequence
 
 
 def _points(config: Config, inputs: Inputs, samples: Sequence[Sample]) -> KeypointSet:
-    """Return the keypoints to learn: the config's or the set's, which the model's must be, too."""
-    begun = inputs.get("resume") or inputs.get("model")
-    if begun and "resume" in inputs:
-        begun = checkpoint.resumable(begun)
-    known = read_metadata(begun) if begun else None
-    points = agreed(
-        config.dataset.keypoints,
-        set_=points_of(inputs["training"], samples),
-        model=known.points if known else None,
-    )
+    """Return the keypoints to learn: the config's or the set's.
+
+    Those of a training that goes on must be the same; a model that is fine-tuned may have others.
+    """
+    known = None
+    if "resume" in inputs:
+        known = read_metadata(checkpoint.resumable(inputs["resume"]))
+    named = config.dataset.keypoints
+    of_the_set = points_of(inputs["training"], samples)
+    if "model" in inputs and not (named or of_the_set):
+        known = read_metadata(inputs["model"])
+    points = agreed(named, set_=of_the_set, model=known.points if known else None)
     if not points.named and points.names[0] == "keypoint_1":
         _log.warning(
             "the set has no names for its keypoints: they are numbered, and only the partners that "

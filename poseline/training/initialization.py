@@ -18,6 +18,7 @@ from poseline.data.keypoints import KeypointSet
 from poseline.errors import ConfigError, ModelError, Problem
 from poseline.log import get_logger
 from poseline.models import movenet
+from poseline.models.head import with_new_head
 from poseline.models.loading import load_keras
 from poseline.models.metadata import read_metadata, sidecar_path
 from poseline.store.manifest import write_atomic
@@ -88,7 +89,7 @@ def initialize(
         resumed = _resumed(training, state)
         return Initialization(load_keras(source), resumed, state, source, _activation(source))
     if "model" in inputs:
-        model = _fine_tuned(load_keras(inputs["model"]), config, len(points))
+        model = _fine_tuned(load_keras(inputs["model"]), config, points, inputs["model"])
         activation = _activation(inputs["model"])
     elif training.model:
         weights = str(inputs["weights"]) if "weights" in inputs else None
@@ -162,19 +163,18 @@ def _resumed(training: Training, state: TrainingState) -> Training:
     return Training.model_validate(state.training | _free(training))
 
 
-def _fine_tuned(model: keras.Model, config: Config, keypoints: int) -> keras.Model:
-    """Return a model whose layers all learn, with the config's dropout.
+def _fine_tuned(model: keras.Model, config: Config, points: KeypointSet, path: Path) -> keras.Model:
+    """Return a model whose layers all learn, with the dropout and a head for the keypoints.
 
     Raises:
-        ModelError: It does not take such pictures or does not put out such heatmaps.
+        ModelError: It does not take such pictures, or puts out something else than heatmaps.
         ConfigError: A dropout rate is set and the model has no such layer.
     """
     taken, found = model.input_shape, model.output_shape
-    if len(found) != 4 or found[-1] != keypoints:
+    if len(found) != 4:
         raise ModelError(
             f"general.model_path puts out {found[1:]}",
-            f"expected heatmaps (h, w, {keypoints}): a model is fine-tuned on the keypoints that "
-            "it was trained for",
+            f"expected heatmaps (h, w, K): {len(points)} keypoints are to be learned",
         )
     mode = config.preprocessing.color_mode
     if len(taken) != 4 or None in taken[1:] or taken[-1] != CHANNELS[mode]:
@@ -182,6 +182,15 @@ def _fine_tuned(model: keras.Model, config: Config, keypoints: int) -> keras.Mod
             f"general.model_path takes {taken[1:]}",
             f"expected pictures (h, w, {CHANNELS[mode]}) of a fixed size with color_mode {mode}",
         )
+    metadata = read_metadata(path)
+    known = metadata.points if metadata else None
+    if found[-1] != len(points) or (known and not known.fits(points)):
+        _log.warning(
+            "the model was trained for other keypoints: its backbone is kept, its head starts anew",
+            model=str(known or f"{found[-1]} keypoints"),
+            now=str(points),
+        )
+        model = with_new_head(model, len(points))
     model.trainable = False  # what has the value already is not passed on to the layers
     model.trainable = True
     rate = config.training.dropout if config.training else None

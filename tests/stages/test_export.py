@@ -8,7 +8,7 @@ from support.tiny_models import SIDE, constant, convolutional, convolutional_onn
 
 from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
-from poseline.data.keypoints import keypoint_set
+from poseline.data.keypoints import PERSON_17
 from poseline.errors import ModelError
 from poseline.export.c_text import comment, real, text
 from poseline.models.metadata import ModelMetadata
@@ -108,7 +108,7 @@ def test_the_output_of_a_hand_is_the_one_in_pixels(tmp_path):
 def test_a_model_of_logits_is_exported(quantized, tmp_path):
     model = tmp_path / "m.tflite"
     model.write_bytes(quantized.read_bytes())
-    points = keypoint_set(17)
+    points = PERSON_17
     ModelMetadata(
         name="tiny",
         model_type="heatmaps_spe",

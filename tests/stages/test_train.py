@@ -19,6 +19,7 @@ from tensorflow.python.framework import config as tf_config
 from poseline.config.loading.load import parse
 from poseline.config.models.config import Config
 from poseline.data import pipeline
+from poseline.data.keypoints import PERSON_17
 from poseline.data.pack import pack
 from poseline.errors import ConfigError, DataError, ModelError, StoreError
 from poseline.models.loading import load_keras
@@ -105,7 +106,6 @@ def test_fine_tuning_starts_from_the_given_model(inputs, tmp_path):
 @pytest.mark.parametrize(
     ("model", "config", "words"),
     [
-        ({"keypoints": 13}, {}, r"puts out \(8, 8, 13\)\n.*dataset.keypoints"),
         ({"channels": 1}, {}, r"takes \(32, 32, 1\)\n.*color_mode rgb"),
         ({"side": None}, {}, r"takes \(None, None, 3\)\n.*a fixed size"),
     ],
@@ -114,6 +114,18 @@ def test_a_model_that_does_not_fit_the_data_is_told(inputs, tmp_path, model, con
     save_model(network(**model), tmp_path / "other.h5")
     with pytest.raises(ModelError, match=words):
         train.run(settings(**config), inputs | {"model": tmp_path / "other.h5"}, tmp_path / "out")
+
+
+def test_other_keypoints_get_a_head_of_their_own(inputs, tmp_path, capfd):
+    known = network(keypoints=13)
+    save_model(known, tmp_path / "other.h5")
+    start = settings(epochs=1, frozen_layers="(0:-2)")
+    made = train.run(start, inputs | {"model": tmp_path / "other.h5"}, tmp_path / "out")
+    model = load_keras(made.files["model"])
+    assert model.output_shape[1:] == (8, 8, 17)
+    for old, new in zip(known.layers[:-2], model.layers[:-2], strict=True):
+        for one, other in zip(old.get_weights(), new.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_a_quantized_model_cannot_be_trained(inputs, tmp_path):
@@ -150,7 +162,7 @@ def test_the_documents_layers_of_our_own_model(tmp_path):
     model_settings = {"alpha": 0.35, "input_shape": [64, 64, 3], "pretrained_weights": None}
     for frozen, first in (("(0:154)", 154), ("(0:-1)", -3)):
         config = settings(frozen_layers=frozen, model=model_settings)
-        model = initialize(config, config.training, {}, tmp_path).model
+        model = initialize(config, config.training, PERSON_17, {}, tmp_path).model
         expected = [layer.name for layer in model.layers[first:] if layer.weights]
         assert [x.name for x in model.layers if x.trainable and x.weights] == expected
     assert len(model.trainable_weights) == 3  # the last convolution and its normalization

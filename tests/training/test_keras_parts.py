@@ -39,6 +39,10 @@ class Batches:
     def __len__(self):
         return len(self._batches)
 
+    @property
+    def pictures(self):
+        return sum(len(images) for images, _ in self._batches)
+
     def spoil(self):
         self._batches[1][1][0, 0, 0] = np.nan
 
