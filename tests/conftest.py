@@ -21,8 +21,10 @@ settings.load_profile("patient")
 
 
 def pytest_configure():
-    # A shell starts its background jobs with SIGINT ignored; what the tests start would be deaf.
+    # A shell starts its background jobs with SIGINT ignored, and nohup SIGHUP; what the tests
+    # start would be deaf.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from poseline.data.keypoints import KeypointSet
 from poseline.data.regular_file import shown
 from poseline.data.set_file import find_set_file, read_set_file
 from poseline.data.shard_index import INDEX, Index
-from poseline.data.yolo import Sample
+from poseline.data.yolo import Sample, read_label_text
 from poseline.errors import DataError
 
 
@@ -50,7 +50,7 @@ def points_shown(folder: Path, samples: Sequence[Sample], asked: int | None) -> 
 
 def _counted(samples: Sequence[Sample]) -> int:
     for sample in samples:
-        if numbers := len(sample.label.read_text(encoding="utf-8").split("\n", 1)[0].split()):
+        if numbers := len(read_label_text(sample.label).split("\n", 1)[0].split()):
             count, rest = divmod(numbers - 5, 3)
             if rest or count < 1:
                 raise DataError(

@@ -119,12 +119,20 @@ def read_label(path: Path, keypoints: int) -> Poses:
     Raises:
         DataError: As `parse_label`, or the file cannot be read or is not text.
     """
+    return parse_label(read_label_text(path), keypoints, shown(path))
+
+
+def read_label_text(path: Path) -> str:
+    """Read a label as it is written.
+
+    Raises:
+        DataError: It cannot be read or is not text.
+    """
     content = read_regular(path, LARGEST_LABEL)
     try:
-        text = content.decode("utf-8-sig")  # editors of Windows put a mark at the beginning
+        return content.decode("utf-8-sig")  # editors of Windows put a mark at the beginning
     except UnicodeDecodeError:
         raise DataError(f"{shown(path)} is not a text file", _REMEDY) from None
-    return parse_label(text, keypoints, shown(path))
 
 
 def parse_label(text: str, keypoints: int, source: str) -> Poses:

@@ -172,10 +172,14 @@ def _set_alone(section: Section) -> dict[str, Any]:
         inner = getattr(section, name)
         if value is None and (name not in fields or fields[name].default is None):
             continue
-        if isinstance(inner, tuple) and all(isinstance(item, Section) for item in inner):
+        if isinstance(inner, Section):
+            made[name] = _set_alone(inner)
+        elif isinstance(inner, tuple) and all(isinstance(item, Section) for item in inner):
             made[name] = [_set_alone(item) for item in inner]
+        elif isinstance(inner, dict) and all(isinstance(it, Section) for it in inner.values()):
+            made[name] = {key: _set_alone(item) for key, item in inner.items()}
         else:
-            made[name] = _set_alone(inner) if isinstance(inner, Section) else value
+            made[name] = value
     return made
 
 

@@ -35,7 +35,7 @@ class Parameter(Section):
         ),
     )
 
-    choices: Annotated[tuple[Any, ...], Field(max_length=1000)] = ()
+    choices: Annotated[tuple[Any, ...], Field(max_length=32)] = ()
     """Values to choose from, as the key takes them."""
     low: Number | None = None
     """Smallest number."""
