@@ -22,9 +22,11 @@ demo: .venv/.ready ## Make a data set, run chain_tqeb on it, show the table
 
 # Tests that need nothing but this machine and minutes.
 HERE := not cluster and not images and not node and not kubeflow and not guides
+# A file is one process's, so that what its tests share is made once; TensorFlow takes the rest.
+SPREAD := -n logical --maxprocesses 4 --dist loadfile
 test: .venv/.ready ## Lint, type-check, and run the default tests
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest -q -m "not slow and $(HERE)"
+	@$(BIN)/pytest -q $(SPREAD) -m "not slow and $(HERE)"
 
 coverage: .venv/.ready ## Run the default tests and report their coverage
 	@$(BIN)/pytest -q -m "not slow and $(HERE)" \
@@ -35,7 +37,7 @@ test-slow: .venv/.ready ## Run the longer tests; as root on Debian, with the cro
 	  test "$$(id -u)" != 0 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install \
 	  -qq -y --no-install-recommends gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang \
 	  libclang-rt-dev >/dev/null) || true
-	@$(BIN)/pytest -q -m "slow and $(HERE)"
+	@$(BIN)/pytest -q $(SPREAD) -m "slow and $(HERE)"
 
 test-guides: .venv/.ready ## Follow the guides from top to bottom, command by command
 	@$(BIN)/pytest -q -m guides tests/docs
