@@ -142,6 +142,26 @@ def test_chain_qb_of_a_model_without_a_data_set(run, model, tmp_path):
     assert json.loads((figures / "benchmark.json").read_text())["flash_kb"] > 100
 
 
+def test_chain_qd_leaves_the_code_for_the_board_in_kubeflow_and_in_mlflow(
+    run, model, chain_runs, server, tmp_path
+):
+    config = "general: {project_name: onboard}\nexport: {}"
+    run("chain_qd", config, model=model)
+    root = tmp_path / "root"
+    folder = outputs(root, "export", "exported") / "poseline_export"
+    assert (folder / "include/poseline_model.h").is_file()
+    assert (folder.parent / "poseline_export.zip").is_file()
+    assert "arena in TFLM" in outputs(root, "export", "page").read_text()
+    runs = chain_runs(server.uri, "onboard")
+    (exported,) = runs["export"]
+    assert exported.info.status == "FINISHED"
+    assert exported.data.metrics["tflm_arena_kb"] > 10
+    from mlflow import MlflowClient
+
+    names = {file.path for file in MlflowClient(server.uri).list_artifacts(exported.info.run_id)}
+    assert {"poseline_export.zip", "README.md"} <= names
+
+
 def test_a_sweep_of_two(run, coco, chain_runs, server, tmp_path):
     variants = [
         {"input_size": 64, "granularity": "per_channel"},
