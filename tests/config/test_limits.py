@@ -12,7 +12,7 @@ from support.samples import TINY
 from poseline.config.loading import load
 from poseline.errors import ConfigError
 
-_AT_ONCE_S = 3.0  # a second, on a machine that others use, too
+_AT_ONCE_S = 3.0  # of CPU: the machine may do other things beside
 
 
 def _chain(links, first="x" * 10, times=2):
@@ -116,10 +116,10 @@ OVERRIDES = {
 
 
 def _refused(text, *overrides):
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ConfigError) as caught:
         load.parse(text, overrides)
-    assert time.monotonic() - start < _AT_ONCE_S
+    assert time.process_time() - start < _AT_ONCE_S
     assert caught.value.exit_code == 2
     assert len(str(caught.value)) < 60_000
     return str(caught.value)

@@ -99,7 +99,7 @@ def _check_tracking(config: Config, tmp_path):
     target.mkdir()
     quantized = by_stage["quantize"].info.run_id
     model = client.download_artifacts(quantized, "mlflow_model", str(target))
-    keypoints = mlflow.pyfunc.load_model(model).predict(np.zeros((2, 64, 64, 3), np.float32))
+    keypoints = mlflow.pyfunc.load_model(model).predict(np.zeros((2, 64, 64, 3), np.uint8))
     assert np.asarray(keypoints).shape == (2, 17, 3)
 
 
