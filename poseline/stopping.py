@@ -15,6 +15,8 @@ EXIT_CODES = frozenset(128 + number for number in (signal.SIGTERM, signal.SIGHUP
 """What a program ends with that a signal has stopped."""
 _GOES_ON = "What was finished is kept; the same command goes on from there."
 _advice = [_GOES_ON]
+_held: list[int | None] = []
+"""The signal that came, for each block of `held` that is being run."""
 
 
 def advise(text: str) -> None:
@@ -33,6 +35,22 @@ def say(reason: str) -> None:
 
 
 @contextmanager
+def held() -> Iterator[None]:
+    """Let a signal that `heard` hears wait for the end of a short block.
+
+    For what an exception would leave with a lock taken, such as handing work to a pool of threads:
+    its workers would wait for that lock for ever, and the program for them.
+    """
+    _held.append(None)
+    try:
+        yield
+    finally:
+        number = _held.pop()
+    if number is not None:
+        signal.raise_signal(number)
+
+
+@contextmanager
 def heard() -> Iterator[None]:
     """Let a signal end the block at once: by KeyboardInterrupt, or with its exit code.
 
@@ -46,6 +64,9 @@ def heard() -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         if os.getpid() != process:  # a child that was forked
             os._exit(128 + number)
+        if _held:
+            _held[-1] = number
+            return
         signal.signal(number, signal.SIG_DFL)
         if number == signal.SIGINT:
             say("interrupted")

@@ -35,6 +35,22 @@ def test_a_signal_is_answered_at_once(one, code):
     assert "Traceback" not in told
 
 
+def test_a_signal_waits_for_what_must_not_be_interrupted():
+    script = SCRIPT.replace(
+        '    print("waits", flush=True)\n',
+        "    with stopping.held():\n"
+        '        print("waits", flush=True); time.sleep(1); print("whole", flush=True)\n',
+    )
+    program = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert program.stdout.readline() == "waits\n"
+    program.send_signal(signal.SIGTERM)
+    out, said = program.communicate(timeout=60)
+    assert (out, program.returncode) == ("whole\n", 143)
+    assert "Stopping: SIGTERM" in said
+
+
 @pytest.mark.parametrize(
     ("body", "code", "words"),
     [

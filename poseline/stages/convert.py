@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from poseline import stopping
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.dataset import Conversion
 from poseline.data.coco import Annotations, Picture
@@ -130,7 +131,8 @@ def _convert(
     threads = jobs or 2 * (os.cpu_count() or 1)
     examples: dict[str, list[str]] = {}
     with ThreadPoolExecutor(threads) as pool:
-        work = pool.map(one, pictures, names, chunksize=64)
+        with stopping.held():
+            work = pool.map(one, pictures, names)
         bar = tracked(zip(pictures, work, strict=True), len(names), f"convert {part.split}")
         try:
             for picture, count in bar:
