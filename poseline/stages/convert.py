@@ -131,10 +131,10 @@ def _convert(
     threads = jobs or 2 * (os.cpu_count() or 1)
     examples: dict[str, list[str]] = {}
     with ThreadPoolExecutor(threads) as pool:
-        with stopping.held():
-            work = pool.map(one, pictures, names)
-        bar = tracked(zip(pictures, work, strict=True), len(names), f"convert {part.split}")
         try:
+            with stopping.held():
+                work = pool.map(one, pictures, names)
+            bar = tracked(zip(pictures, work, strict=True), len(names), f"convert {part.split}")
             for picture, count in bar:
                 total.update(count)
                 for reason in set(count) - {"kept"}:
