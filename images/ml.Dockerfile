@@ -37,6 +37,7 @@ COPY poseline poseline
 COPY components components
 COPY pipelines pipelines
 COPY poseline_kfp poseline_kfp
+COPY examples/demo.yaml examples/
 RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .; \
     /opt/tools/bin/pip --python /opt/poseline/bin/python install --no-deps --no-index dist/*.whl
 
