@@ -14,7 +14,7 @@ from support.control_plane.operating import ROOT, Stage, until
 from support.samples import TINY
 from support.seaweed import ADMIN
 
-from poseline.kubeflow import submission
+from poseline.kubeflow import schedules, submission
 from poseline.kubeflow.client import Kubeflow
 from poseline.kubeflow.workflow_size import LIMIT
 from poseline.tracking.results import result
@@ -91,6 +91,8 @@ class Chains:
             timeout=30 * MINUTES,
             env={
                 **os.environ,
+                **ADMIN,
+                "AWS_ENDPOINT_URL_S3": self.storage.meta.endpoint_url,
                 "COLUMNS": "200",
                 "KF_PIPELINES_ENDPOINT": self.backend.url,
                 "MLFLOW_TRACKING_URI": self.mlflow,
@@ -118,14 +120,14 @@ class Chains:
             now = self.kubeflow.run(run.id)
             return now.over and now.settled and now
 
-        now = until(over, minutes * MINUTES, self.told)
+        now = until(over, minutes * MINUTES, self.told, pause=5)
         assert now.state == state, self.told()
         assert {task.state for task in now.tasks} <= {"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"}
         return now
 
     def until_running(self, run, task):
         """Wait until a task's pod runs, and give its name."""
-        pods = until(lambda: self.backend.pods(run.id, task), 10 * MINUTES, self.told)
+        pods = until(lambda: self.backend.pods(run.id, task), 10 * MINUTES, self.told, pause=2)
         return pods[0]["metadata"]["name"]
 
     def tracked(self, run, status):
@@ -163,7 +165,7 @@ def test_a_chain_from_a_data_set_to_figures(chains, say):
     assert {"oks_float", "oks_int8"} <= found.metrics.keys()
     words = chains.poseline("pipelines", "status", run.id)
     assert "SUCCEEDED" in words and "OKS" in words
-    assert "epoch" in chains.poseline("pipelines", "logs", run.id, "train").lower()
+    assert "epoch" in chains.poseline("pipelines", "logs", run.id, "--task", "train").lower()
     size, packed = chains.backend.size(run.id)
     say(f"chain_tqeb took {(run.finished - run.created).total_seconds():.0f} s, {size:,} bytes")
     assert size < LIMIT and not packed
@@ -208,10 +210,12 @@ def test_a_schedule_makes_runs(chains):
     where += ["--platform", str(chains.folder / "platform.yaml")]
     pipeline = str(ROOT / "pipelines/compiled/chain_tqeb.yaml")
     chains.poseline("pipelines", "schedule", pipeline, "* * * * *", "--name", name, *where)
+    (recurring,) = [one.id for one in schedules.schedules(chains.kubeflow) if one.name == name]
     made = until(
-        lambda: [run for run in chains.kubeflow.runs() if run.name.startswith(name)],
+        lambda: [run for run in chains.kubeflow.runs() if run.recurring_id == recurring],
         3 * MINUTES,
         chains.backend.log,
+        pause=2,
     )
     chains.ended(made[0])
     chains.poseline("pipelines", "unschedule", pipeline, "--name", name)

@@ -42,6 +42,7 @@ class Backend(KubeflowServer):
         node: Where the pods run.
     """
 
+    bucket = BUCKET  # that of the artifacts, too, as Kubeflow's own installation has it
     environment = MappingProxyType(
         {
             "V2_DRIVER_IMAGE": DRIVER,

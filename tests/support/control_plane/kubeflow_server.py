@@ -93,6 +93,8 @@ class KubeflowServer:
         self._database, self._http, self._rpc, self._metrics = free_ports(4)
         self.url = _url(self._http)
 
+    bucket = "apiserver"
+    """Where the API server keeps the pipelines; it makes the bucket."""
     environment: Mapping[str, str] = MappingProxyType({})
     """More of the API server's environment."""
 
@@ -113,7 +115,7 @@ class KubeflowServer:
         )
         self.plane.kubectl("create", "namespace", NAMESPACE)
         self._start_database()
-        self._start_api_server("apiserver", self._http, self._rpc, **self.environment)
+        self._start_api_server("apiserver", self._http, self._rpc, self.bucket, **self.environment)
         where = [
             "-mlPipelineAPIServerName=127.0.0.1",
             f"-mlPipelineServiceGRPCPort={self._rpc}",
@@ -135,7 +137,7 @@ class KubeflowServer:
         cluster what they may do in a namespace.
         """
         http, rpc = free_ports(2)
-        self._start_api_server("profiles", http, rpc, MULTIUSER="true")
+        self._start_api_server("profiles", http, rpc, "profiles", MULTIUSER="true")
         return _url(http)
 
     def stop(self):
@@ -210,7 +212,7 @@ class KubeflowServer:
         ]
         self._run("mariadbd", *flags, path=DATABASE)
 
-    def _start_api_server(self, name, http, rpc, **environment):
+    def _start_api_server(self, name, http, rpc, bucket, **environment):
         local = "127.0.0.1"
         config = {
             "DBDriverName": "mysql",
@@ -228,7 +230,7 @@ class KubeflowServer:
                 "Host": local,
                 "Port": str(self._storage),
                 "Secure": "false",
-                "BucketName": name,
+                "BucketName": bucket,
                 "PipelinePath": "pipelines",
                 "AccessKey": ADMIN["AWS_ACCESS_KEY_ID"],
                 "SecretAccessKey": ADMIN["AWS_SECRET_ACCESS_KEY"],

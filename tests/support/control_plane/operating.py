@@ -242,12 +242,12 @@ class Operator:
             self._process.wait(20)
 
 
-def until(true, seconds=60.0, why=lambda: ""):
-    """Wait until something holds; return it."""
+def until(true, seconds=60.0, why=lambda: "", pause=0.1):
+    """Wait until something holds, looking each `pause` seconds; return it."""
     end = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < end, f"it did not happen\n{why()}"
-        time.sleep(0.1)
+        time.sleep(pause)
     return found
 
 
