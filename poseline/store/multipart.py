@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from poseline.store import etag
 
 _PART = 8 << 20
 _MOST_PARTS = 9000
@@ -37,7 +38,7 @@ def put(
         _Multipart(s3, path, bucket, key).put(known, count)
         return
     content = path.read_bytes()
-    if known != (f'"{_md5(content)}"', size):
+    if known != (etag.of_content(content), size):
         s3.put_object(Bucket=bucket, Key=key, Body=content)
     count(size)
 
@@ -61,13 +62,13 @@ class _Multipart:
 
         def send(number: int) -> dict[str, Any]:
             content = self._read(number)
-            etag = f'"{_md5(content)}"'
-            if there.get(number) != (etag, len(content)):
-                etag = self._s3.upload_part(
+            tag = etag.of_content(content)
+            if there.get(number) != (tag, len(content)):
+                tag = self._s3.upload_part(
                     **self._place, UploadId=upload, PartNumber=number, Body=content
                 )["ETag"]
             count(len(content))
-            return {"PartNumber": number, "ETag": etag}
+            return {"PartNumber": number, "ETag": tag}
 
         with ThreadPoolExecutor(_THREADS) as pool:
             parts = list(pool.map(send, self._parts))
@@ -82,10 +83,7 @@ class _Multipart:
 
     def _etag(self) -> str:
         """Return the ETag that S3 gives to an upload of these parts."""
-        digest = hashlib.md5(usedforsecurity=False)
-        for number in self._parts:
-            digest.update(hashlib.md5(self._read(number), usedforsecurity=False).digest())
-        return f'"{digest.hexdigest()}-{len(self._parts)}"'
+        return etag.of_parts(self._path, [self._part] * len(self._parts))
 
     def _unfinished(self) -> str | None:
         """Return the newest upload of this key that was not finished."""
@@ -103,8 +101,3 @@ class _Multipart:
             for page in pages
             for part in page.get("Parts", [])
         }
-
-
-def _md5(content: bytes) -> str:
-    """Return the MD5 in hex: S3's name for a content, not a safeguard."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from poseline.errors import StoreError
+from poseline.store import etag
 from poseline.store.cache import Cache, disk_errors
 from poseline.store.manifest import MANIFEST, Manifest
 from poseline.store.progress import bar
@@ -21,7 +20,6 @@ from poseline.store.uri import safe_key
 
 T = TypeVar("T")
 
-_MD5 = re.compile(r'"[0-9a-f]{32}"')
 _MODELS = (".h5", ".keras", ".tflite", ".onnx")
 
 _CHUNK = 1 << 20
@@ -210,7 +208,7 @@ def _receiver(
                 answer = s3.get_object(
                     Bucket=bucket, Key=wanted.key, Range=f"bytes={offset}-", IfMatch=wanted.etag
                 )
-                encrypted = encrypted or _has_other_etag(answer)
+                encrypted = encrypted or etag.of_something_else(answer)
                 for chunk in answer["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
                     offset += len(chunk)
@@ -234,29 +232,34 @@ def _receiver(
             if idle:
                 time.sleep(min(_PAUSE_S * 2**idle, 5))
         if not encrypted:
-            _compare(file, wanted, f"s3://{bucket}/{wanted.key}")
+            _check_content(s3, bucket, wanted, file)
 
     return receive
 
 
-def _has_other_etag(answer: Mapping[str, Any]) -> bool:
-    """Tell whether an object's ETag is not its MD5, for it is encrypted with a key of its own."""
-    return bool(answer.get("SSECustomerAlgorithm")) or "kms" in str(
-        answer.get("ServerSideEncryption")
-    )
+def _check_content(s3: Any, bucket: str, wanted: Object, file: BinaryIO) -> None:
+    """Compare what came with the ETag.
 
+    Raises:
+        StoreError: It came damaged.
+    """
+    from botocore.exceptions import ClientError
 
-def _compare(file: BinaryIO, wanted: Object, shown: str) -> None:
-    """Compare what came with the ETag: the MD5 of an object that was put in one piece."""
-    if not _MD5.fullmatch(wanted.etag):
-        return
+    def part_size(number: int) -> int | None:
+        try:
+            answer = s3.head_object(
+                Bucket=bucket, Key=wanted.key, PartNumber=number, IfMatch=wanted.etag
+            )
+        except ClientError:
+            return None
+        return int(answer["ContentLength"]) if answer.get("PartsCount") else None
+
     file.flush()
-    with Path(file.name).open("rb") as whole:
-        found = hashlib.file_digest(whole, lambda: hashlib.md5(usedforsecurity=False))
-    if found.hexdigest() != wanted.etag.strip('"'):
+    if etag.contradicts(Path(file.name), wanted.etag, part_size):
         file.truncate(0)
         raise StoreError(
-            f"{shown} came damaged: its MD5 is not its ETag", "check what is between, run it again"
+            f"s3://{bucket}/{wanted.key} came damaged: its MD5 is not its ETag",
+            "check what is between, run it again",
         )
 
 

@@ -11,6 +11,7 @@ from support.seaweed import READER, Proxy
 from poseline.errors import StoreError
 from poseline.store import exists, fetch, publish
 from poseline.store.manifest import Manifest, content_hash, entries
+from poseline.store.s3_client import client
 
 
 def noise(size, seed=0):
@@ -320,3 +321,24 @@ def test_a_proxy_that_always_cuts_ends_in_an_error(proxy, tmp_path, monkeypatch)
     proxy.cuts = 0
     assert fetch("s3://poses/hopeless").stat().st_size == 1 << 20
     assert isinstance(proxy, Proxy)
+
+
+@pytest.mark.parametrize("sizes", [[5 << 20, 5 << 20, 7], [6 << 20, 5 << 20, 3 << 20]])
+def test_other_bytes_of_the_right_length_are_not_taken_for_an_upload_in_parts(
+    proxy, storage, tmp_path, sizes
+):
+    s3, place = client(), {"Bucket": storage, "Key": f"parts/{sizes[0]}.bin"}
+    upload = s3.create_multipart_upload(**place)["UploadId"]
+    parts, whole = [], b""
+    for number, size in enumerate(sizes, 1):
+        body = (b"pose" * size)[:size]
+        whole += body
+        put = s3.upload_part(**place, UploadId=upload, PartNumber=number, Body=body)
+        parts.append({"PartNumber": number, "ETag": put["ETag"]})
+    s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": parts})
+    uri = f"s3://{storage}/{place['Key']}"
+    proxy.change = lambda data: data.replace(b"posepose", b"possposs", 1)
+    with pytest.raises(StoreError, match="damaged"):
+        fetch(uri)
+    proxy.change = lambda data: data
+    assert fetch(uri).read_bytes() == whole

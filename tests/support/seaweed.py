@@ -128,7 +128,10 @@ class Proxy:
         cuts: Connections that are still to be cut, each after `after` bytes from the server, or
             to it with `cut_sending`.
         slow: Pause after each 64 KB from the server, s.
+        change: What becomes of the bytes from the server.
     """
+
+    change = staticmethod(lambda data: data)
 
     def __init__(self, port, listen=("127.0.0.1", 0)):
         self.target, self.received, self.sent = port, 0, 0
@@ -163,6 +166,7 @@ class Proxy:
             while data := source.recv(65536):
                 with self._lock:
                     if back:
+                        data = self.change(data)
                         self.received += len(data)
                     else:
                         self.sent += len(data)
