@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from poseline.models.loading import load_keras
-from poseline.models.metadata import read_metadata
-from poseline.runtime.runtime import checked_input
+from poseline.runtime.runtime import checked_input, own_metadata
 
 Array = np.ndarray[Any, Any]
 
@@ -24,11 +23,11 @@ class KerasRuntime:
     def __init__(self, path: Path) -> None:
         model = load_keras(path)
         (entry,) = model.inputs
-        self.metadata = read_metadata(path)
         self.input_shape = checked_input(path, entry.shape[1:])
         self.input_dtype = str(entry.dtype)
         self.takes_pixels = np.dtype(self.input_dtype).kind in "iu"
         self.output_shapes = [tuple(output.shape[1:]) for output in model.outputs]
+        self.metadata = own_metadata(path, self.input_shape, self.output_shapes)
         signature = tf.TensorSpec((None, *self.input_shape), self.input_dtype)
         self._call = tf.function(lambda x: model(x, training=False), input_signature=[signature])
 

@@ -9,10 +9,9 @@ import numpy as np
 
 from poseline.errors import ModelError
 from poseline.models.file import first_line
-from poseline.models.metadata import read_metadata
 from poseline.models.quiet import quiet_stderr
 from poseline.models.tflite_file import open_tflite
-from poseline.runtime.runtime import checked_input, padded, takes_pixels
+from poseline.runtime.runtime import checked_input, own_metadata, padded, takes_pixels
 
 Array = np.ndarray[Any, Any]
 
@@ -33,12 +32,12 @@ class LiteRTRuntime:
         self._load(path)
         (self._input,) = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
-        self.metadata = read_metadata(path)
         self.input_shape = checked_input(path, tuple(map(int, self._input["shape"][1:])))
         self.input_dtype = np.dtype(self._input["dtype"]).name
         self.takes_pixels = takes_pixels(path, self.input_dtype, self._input["quantization"][0])
         self.output_dtype = np.dtype(self._outputs[0]["dtype"]).name
         self.output_shapes = [tuple(map(int, o["shape"][1:])) for o in self._outputs]
+        self.metadata = own_metadata(path, self.input_shape, self.output_shapes)
         self.output_dtypes = [np.dtype(o["dtype"]).name for o in self._outputs]
         self.input_quantization = _quantization(self._input)
         self.output_quantizations = [_quantization(o) for o in self._outputs]

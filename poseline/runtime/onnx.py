@@ -9,9 +9,8 @@ import numpy as np
 
 from poseline.errors import BackendError, ModelError
 from poseline.models.file import first_line
-from poseline.models.metadata import read_metadata
 from poseline.models.onnx_file import read_onnx_file
-from poseline.runtime.runtime import checked_input, padded, takes_pixels
+from poseline.runtime.runtime import checked_input, own_metadata, padded, takes_pixels
 
 Array = np.ndarray[Any, Any]
 _DTYPES = (
@@ -54,7 +53,6 @@ class OnnxRuntime:
             ) from None
         (entry,) = self._session.get_inputs()
         self._name, shape = entry.name, entry.shape
-        self.metadata = read_metadata(path)
         self._first = len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4)
         sides = (*shape[2:], shape[1]) if self._first else tuple(shape[1:])
         self.input_shape = checked_input(path, sides)
@@ -64,6 +62,7 @@ class OnnxRuntime:
         outputs = self._session.get_outputs()
         self.output_dtype = _dtype(path, outputs[0].type)
         self.output_shapes = self._output_shapes(path, [output.shape for output in outputs])
+        self.metadata = own_metadata(path, self.input_shape, self.output_shapes)
 
     def predict(self, images: Array) -> list[Array]:
         """See `Runtime.predict`."""

@@ -12,7 +12,7 @@ from poseline.config.models.preprocessing import ColorMode, Rescaling
 from poseline.data.image_reading import CHANNELS
 from poseline.errors import ModelError, StoreError
 from poseline.models.file import model_format
-from poseline.models.metadata import ModelMetadata
+from poseline.models.metadata import ModelMetadata, read_metadata, sidecar_path
 from poseline.models.probe import check_first_inference
 from poseline.store.manifest import MANIFEST, Manifest, sha256_of
 
@@ -62,7 +62,8 @@ def open_model(path: Path, threads: int = 1) -> Runtime:
         threads: CPU threads of LiteRT and ONNX Runtime.
 
     Raises:
-        ModelError: The file is missing, damaged, of another kind, or costs too much.
+        ModelError: The file is missing, damaged, of another kind, or costs too much, or its
+            sidecar is that of another model.
     """
     kind = check_model_file(path)
     if kind == "keras":
@@ -151,6 +152,41 @@ def checked_input(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
             "expected one picture: height, width and 1, 3 or 4 channels, all fixed",
         )
     return shape[0], shape[1], shape[2]
+
+
+def own_metadata(
+    path: Path, input_shape: tuple[int, ...], output_shapes: list[tuple[int, ...]]
+) -> ModelMetadata | None:
+    """Return what a model's sidecar says; None where it has none.
+
+    Args:
+        path: The model.
+        input_shape: What the model takes.
+        output_shapes: What it puts out, without the batch; a side that is open is None.
+
+    Raises:
+        ModelError: The sidecar is damaged, or that of another model.
+    """
+    told = read_metadata(path)
+    if not told:
+        return None
+    for field, said, there in (
+        ("input_shape", told.input_shape, [input_shape]),
+        ("output_shape", told.output_shape, output_shapes),
+    ):
+        if not any(_fits(said, shape) for shape in there):
+            found = " and ".join(map(str, there))
+            raise ModelError(
+                f"{sidecar_path(path)}: {field} is {said}; that of the model is {found}",
+                "it is another model's: bring the right one, or remove it",
+            )
+    return told
+
+
+def _fits(said: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    return len(said) == len(shape) and all(
+        side in (None, own) for own, side in zip(said, shape, strict=True)
+    )
 
 
 def check_channels(runtime: Runtime, color_mode: ColorMode) -> None:

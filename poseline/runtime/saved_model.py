@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from poseline.models.metadata import read_metadata
 from poseline.models.probe import check_first_inference
 from poseline.models.saved_model import saved_model_tflite
 from poseline.runtime.litert import LiteRTRuntime
+from poseline.runtime.runtime import own_metadata
 
 
 class SavedModelRuntime(LiteRTRuntime):
@@ -22,4 +22,4 @@ class SavedModelRuntime(LiteRTRuntime):
             converted.write_bytes(saved_model_tflite(path))
             check_first_inference(converted)
             super().__init__(converted, threads)
-        self.metadata = read_metadata(path)
+        self.metadata = own_metadata(path, self.input_shape, self.output_shapes)

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 from support.tiny_models import SIDE, constant, convolutional, convolutional_onnx, save, save_onnx
 
 from poseline.errors import ModelError
+from poseline.models.metadata import ModelMetadata
 from poseline.runtime import open_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -116,3 +118,28 @@ def test_an_onnx_takes_whole_numbers_as_pixels(tmp_path, kind, pixels):
     assert runtime.takes_pixels is pixels
     given = np.full((2, SIDE, SIDE, 3), 200, np.float32)
     np.testing.assert_array_equal(runtime.predict(given)[0], given)
+
+
+@pytest.mark.parametrize("kind", ["h5", "keras", "tflite", "onnx"])
+def test_the_sidecar_of_another_model_is_told(models, kind, tmp_path):
+    model = tmp_path / f"m.{kind}"
+    shutil.copyfile(models[kind], model)
+    shapes = {"input_shape": (SIDE, SIDE, 3), "output_shape": open_model(model).output_shapes[0]}
+    common = {
+        "name": "tiny",
+        "model_type": "heatmaps_spe",
+        "keypoints": ("a", "b"),
+        "skeleton": (),
+        "scale": 1.0,
+        "offset": 0.0,
+        "color_mode": "rgb",
+        "interpolation": "bilinear",
+        "aspect_ratio": "fit",
+    }
+    ModelMetadata(**common, **shapes).write(model)
+    assert open_model(model).metadata
+    for field, shape in shapes.items():
+        other = shapes | {field: (shape[0] + 1, *shape[1:])}
+        ModelMetadata(**common, **other).write(model)
+        with pytest.raises(ModelError, match=f"m.{kind}.json: {field} is "):
+            open_model(model)
