@@ -14,6 +14,7 @@ import keras
 
 from poseline.errors import ModelError
 from poseline.models.file import MAX_ELEMENTS, first_line, model_format
+from poseline.models.keras_cost import check_cost
 from poseline.models.keras_file import read_model_config, write_model_config
 from poseline.models.keras_layers import checked_config
 
@@ -34,7 +35,8 @@ def load_keras(path: Path) -> keras.Model:
         A model of one picture.
 
     Raises:
-        ModelError: The file is missing, damaged, holds code, or is not a model of one picture.
+        ModelError: The file is missing, damaged, holds code, is not a model of one picture, or
+            costs too much.
     """
     if model_format(path) != "keras":
         raise ModelError(f"{path} is not a Keras model", "give a .h5 or .keras file")
@@ -54,6 +56,7 @@ def load_keras(path: Path) -> keras.Model:
                 "save the model again as .h5 or .keras",
             ) from None
     _check_ends(path, model)
+    check_cost(path, model)
     return model
 
 
