@@ -164,7 +164,7 @@ def test_a_chain_from_a_data_set_to_figures(chains, say):
     found = chains.tracked(run, "FINISHED")
     assert {"oks_float", "oks_int8"} <= found.metrics.keys()
     words = chains.poseline("pipelines", "status", run.id)
-    assert "SUCCEEDED" in words and "OKS" in words
+    assert "SUCCEEDED" in words and "oks_int8" in words
     assert "epoch" in chains.poseline("pipelines", "logs", run.id, "--task", "train").lower()
     size, packed = chains.backend.size(run.id)
     say(f"chain_tqeb took {(run.finished - run.created).total_seconds():.0f} s, {size:,} bytes")
