@@ -139,7 +139,7 @@ def run_view(run: KubeflowRun) -> Group:
         end = task.ended or run.finished or datetime.now(UTC)
         spent = (end - task.started).total_seconds() if task.started else 0
         tried = str(task.attempts) if task.attempts > 1 else ""
-        time = f"{spent:,.0f} s" if spent > 0 else "–"
+        time = "cached" if task.cached else f"{spent:,.0f} s" if spent > 0 else "–"
         table.add_row(one_line(task.label), _colored(task.state), tried, time)
     return Group(head, table) if run.tasks else Group(head)
 

@@ -67,6 +67,8 @@ class Task:
         count: How often it is in the run: the passes of a loop that have begun.
         done: How many of those have succeeded.
         attempts: The most attempts that one of those took.
+        cached: Whether all of it came from Kubeflow's cache: it ended the second that it began,
+            which no pod does.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Task:
     count: int = 1
     done: int = 0
     attempts: int = 1
+    cached: bool = False
 
     @property
     def over(self) -> bool:
@@ -150,16 +153,18 @@ def _task(
     begun = [node.started for node in ran if node.started]
     ended = [node.ended for node in ran if node.ended]
     state = _together(states)
+    first, last = min(begun, default=None), max(ended, default=None)
     return Task(
         name,
         state,
-        started=min(begun, default=None),
-        ended=max(ended, default=None) if state in _OVER else None,
+        started=first,
+        ended=last if state in _OVER else None,
         error=next((node.error for node in nodes if node.error), ""),
         pods=tuple(pod for attempts in pods.values() for pod in attempts),
         count=len(nodes),
         done=states.count("SUCCEEDED"),
         attempts=max([1, *map(len, pods.values())]),
+        cached=state == "SUCCEEDED" and first is not None and first == last,
     )
 
 

@@ -1,7 +1,7 @@
 """Tasks among the nodes of a workflow, as Argo names them and KFP lists them."""
 
 import pytest
-from support.kfp_double.nodes import Nodes, fnv
+from support.kfp_double.nodes import Nodes, fnv, stamp
 
 from poseline.kubeflow.runs import KubeflowRun
 from poseline.operator.experiments.runs import observed_run
@@ -52,6 +52,20 @@ def test_a_task_is_shown_once_with_its_attempts():
     executor = f"{ROOT}.train(0).executor"
     assert run.tasks[1].pods == tuple(nodes.id(f"{executor}({i})") for i in range(3))
     assert observed_run(run).stage == "train" and not run.settled
+
+
+def test_a_task_from_the_cache_is_told():
+    """Its graph ends the second that it begins, and the pod below it is left out."""
+    nodes, moment = workflow(), {"end_time": stamp(1.7e9 + 20)}
+    task(nodes, f"{ROOT}.resolve", "SUCCEEDED", 2)
+    nodes.add(f"{ROOT}.train-driver", "SUCCEEDED", 1)
+    nodes.add(f"{ROOT}.train", "SUCCEEDED", 1, **moment)
+    nodes.alone(f"{ROOT}.train(0).executor", "SKIPPED", 1, **moment)
+    run = read(nodes, "RUNNING")
+    assert {t.name: (t.state, t.cached) for t in run.tasks} == {
+        "resolve": ("SUCCEEDED", False),
+        "train": ("SUCCEEDED", True),
+    }
 
 
 def test_without_attempts_it_is_the_same():
