@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from poseline.config.models.keypoints import MOST_KEYPOINTS, KeypointDefinition
 from poseline.data.definitions import with_defaults
@@ -108,6 +111,10 @@ def read_annotations(
 
 def _json(path: Path) -> Any:
     content = read_regular(path, LARGEST_ANNOTATIONS)
+    with suppress(
+        ValueError
+    ):  # the slower parser below says what is wrong, or reads it all the same
+        return from_json(content)
     try:
         try:
             return json.loads(content)
@@ -310,10 +317,11 @@ def _safe_name(name: str, source: Path) -> str | None:
     """Return a relative path with `/`; None where it cannot be the name of a file."""
     if len(name) > _LONGEST_NAME or "\0" in name:
         return None
-    parts = PurePosixPath(name.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or not parts.name:
+    plain = name.replace("\\", "/")
+    parts = [part for part in plain.split("/") if part not in ("", ".")]
+    if plain.startswith("/") or ".." in parts or not parts:
         raise DataError(
             f"{source}: file_name {name[:200]!r} leaves the folder of the pictures",
             "file names are relative and have no `..`",
         )
-    return str(parts)
+    return "/".join(parts)

@@ -12,7 +12,7 @@ import os
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote
 
 from poseline.data.regular_file import LARGEST_ANNOTATIONS, read_regular
@@ -53,9 +53,8 @@ class Part:
             name: The `file_name` of the annotation file. Folders in front of the name that are not
                 there (the prefix of a server, a folder of another machine) are left out.
         """
-        plain = unicodedata.normalize("NFC", name)
-        for candidate in dict.fromkeys((plain, unicodedata.normalize("NFC", unquote(name)))):
-            parts = PurePosixPath(candidate).parts
+        for written in dict.fromkeys((name, unquote(name))):
+            parts = unicodedata.normalize("NFC", written).split("/")
             for start in range(len(parts)):
                 tail = "/".join(parts[start:])
                 for root in self.roots:

@@ -1,4 +1,4 @@
-"""What can be known of a picture file without decoding it."""
+"""What can be known of a picture file without decoding it, from a JPEG without any library."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
-import simplejpeg
+from typing import BinaryIO
 
 from poseline.data.picture_header import check_pixels, other_size
-from poseline.data.regular_file import open_regular, read_regular, shown
+from poseline.data.regular_file import open_regular, shown
 from poseline.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _APP1 = 0xE1
@@ -36,79 +30,53 @@ class JpegInfo:
 
 
 def probe(path: Path) -> JpegInfo:
+    """Read the header of a picture's file.
+
+    Raises:
+        DataError: As `probe_open`, or there is no such file.
+    """
+    with open_regular(path) as (file, size):
+        return probe_open(file, size, path)
+
+
+def probe_open(file: BinaryIO, size: int, path: Path) -> JpegInfo:
     """Read a picture's header and check that it is whole, from its two ends alone.
 
     A JPEG must have a frame header and an end marker: a cut-off file has none. What follows the
     marker, as phones write it, does no harm. Of other formats the header is read.
 
+    Args:
+        file: The file, at its beginning.
+        size: Its size in bytes.
+        path: What it is called in messages.
+
     Raises:
         DataError: It is not a picture, it is cut off, or it has too many pixels.
     """
-    with open_regular(path) as (file, size):
-        head = file.read(_HEAD)
-        if not head.startswith(b"\xff\xd8"):
-            return JpegInfo(*other_size(file, path), is_jpeg=False)
-        info = _header(head)
-        tail = head[-_TAIL:]
-        if size > len(head):
-            file.seek(size - _TAIL)
-            tail = file.read()
-        if info is None or _END not in tail:
-            file.seek(0)
-            data = file.read()
-            info = info or _header(data)
-            if info is None or data.find(_END, _start_of_scan(data)) < 0:
-                raise DataError(f"{shown(path)} is cut off", "replace or remove it")
+    head = file.read(_HEAD)
+    if not head.startswith(b"\xff\xd8"):
+        return JpegInfo(*other_size(file, path), is_jpeg=False)
+    info = _header(head)
+    tail = head[-_TAIL:]
+    if size > len(head):
+        file.seek(size - _TAIL)
+        tail = file.read()
+    if info is None or _END not in tail:
+        file.seek(0)
+        data = file.read()
+        info = info or _header(data)
+        if info is None or data.find(_END, _start_of_scan(data)) < 0:
+            raise DataError(f"{shown(path)} is cut off", "replace or remove it")
     check_pixels(info.width, info.height, path)
     return info
 
 
-def upright(path: Path) -> Array:
-    """Return the pixels (h, w, 3) BGR as a viewer shows them, turned as EXIF asks for.
-
-    Raises:
-        OSError: The picture cannot be decoded.
-    """
-    return _read(path, cv2.IMREAD_COLOR)
-
-
-def stored(path: Path) -> Array:
-    """Return the pixels (h, w, 3) BGR as they are stored, whatever EXIF says.
-
-    Raises:
-        OSError: The picture cannot be decoded.
-    """
-    return _read(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-
-
-def without_orientation(path: Path) -> bytes:
+def without_orientation(content: bytes) -> bytes:
     """Return a JPEG with its orientation tag set to 1; every other byte is the same."""
-    data = bytearray(read_regular(path))
+    data = bytearray(content)
     if tag := _orientation_tag(data):
         struct.pack_into(f"{tag[0]}H", data, tag[1], 1)
     return bytes(data)
-
-
-def decodes(path: Path) -> bool:
-    """Tell whether a JPEG's data can be read from its first to its last block.
-
-    All of it is parsed, and drawn at an eighth of its size, which takes two thirds of the time.
-    """
-    try:
-        simplejpeg.decode_jpeg(read_regular(path), colorspace="GRAY", min_height=1, min_width=1)
-    except (ValueError, DataError):
-        return False
-    return True
-
-
-def _read(path: Path, flags: int) -> Array:
-    try:
-        image = cv2.imread(str(path), flags)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise OSError(f"{path} cannot be decoded")
-    return np.asarray(image)
 
 
 def _segments(data: bytes | bytearray) -> Iterator[int]:

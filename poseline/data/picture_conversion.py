@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import cv2
 import numpy as np
 
 from poseline.config.models.dataset import Conversion
 from poseline.data.coco import Picture
 from poseline.data.coco_layout import Part
 from poseline.data.coco_poses import is_crowd, to_poses
-from poseline.data.image_header import (
-    JpegInfo,
-    decodes,
-    probe,
-    stored,
-    upright,
-    without_orientation,
-)
+from poseline.data.image_header import JpegInfo, probe_open
 from poseline.data.keypoint_names import KeypointOrder
+from poseline.data.picture_placing import DamagedError, UnwritableError, check_pixels, place, write
+from poseline.data.regular_file import open_regular
 from poseline.data.yolo import Poses, format_label
 from poseline.errors import DataError
+from poseline.store.manifest import FileEntry
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of a picture.
+
+    Attributes:
+        count: `kept` 1, or the reason why the picture is not; and what was left out of it.
+        files: The files that were written, by name.
+    """
+
+    count: Counter[str]
+    files: dict[str, FileEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,56 +51,62 @@ class PictureConverter:
     settings: Conversion
     order: KeypointOrder
 
-    def convert(self, picture: Picture, stem: str) -> Counter[str]:
+    def convert(self, picture: Picture, stem: str) -> Converted:
         """Convert one picture; what is there of an earlier attempt is not copied again.
+
+        Its file is opened once: the header and the end tell whether it is a whole picture, and
+        nothing else of one that is left out is read.
 
         Args:
             picture: Its annotations.
             stem: Name of the files to write, without their suffix.
 
-        Returns:
-            `kept` 1, or the reason why the picture is not; and what was left out of it.
-
         Raises:
             DataError: It cannot be written.
         """
-        count: Counter[str] = Counter()
         people = sum(not is_crowd(person) for person in picture.persons)
         if not people:
-            return Counter(no_person=1, crowd=len(picture.persons))
+            return Converted(Counter(no_person=1, crowd=len(picture.persons)))
         if self.settings.pose == "single" and people != 1:
-            return Counter(several_persons=1)
+            return Converted(Counter(several_persons=1))
         name = self.part.locate(picture.name)
         if name is None:
-            return Counter(missing=1)
+            return Converted(Counter(missing=1))
         source = self.part.root / name
         try:
-            info = probe(source)
-        except DataError:
-            return Counter(corrupt=1)
-        turned, size = _as_labelled(info, picture, count)
-        if size is None:
-            return count
-        poses = self._large_enough(to_poses(picture.persons, size, self.order, count), count)
-        if not len(poses):
-            return count
-        if not poses.keypoints[..., 2].any():
-            count["no_visible_keypoints"] += 1
-            return count
-        if self.settings.verify and info.is_jpeg and not decodes(source):
-            return Counter(corrupt=1)
-        try:
-            _place(source, self.folder / f"{stem}.jpg", info, turned=turned)
-            _write(self.folder / f"{stem}.txt", format_label(poses).encode())
-        except _UndecodableError:
-            return Counter(corrupt=1)
-        except OSError as error:
+            with open_regular(source) as (file, size):
+                info = probe_open(file, size, source)
+                return self._read(file, info, picture, stem)
+        except (DataError, DamagedError):
+            return Converted(Counter(corrupt=1))
+        except UnwritableError as error:
             raise DataError(
-                f"{self.folder / stem}.* cannot be written: {error.strerror or error}",
+                f"{self.folder / stem}.* cannot be written: {error}",
                 "check the room on the disk and who may write there",
             ) from None
+
+    def _read(self, file: BinaryIO, info: JpegInfo, picture: Picture, stem: str) -> Converted:
+        count: Counter[str] = Counter()
+        turned, size = _as_labelled(info, picture, count)
+        if size is None:
+            return Converted(count)
+        poses = self._large_enough(to_poses(picture.persons, size, self.order, count), count)
+        if not len(poses):
+            return Converted(count)
+        if not poses.keypoints[..., 2].any():
+            count["no_visible_keypoints"] += 1
+            return Converted(count)
+        file.seek(0)
+        content = file.read()
+        if self.settings.verify and info.is_jpeg:
+            check_pixels(content)
+        image, label = f"{stem}.jpg", f"{stem}.txt"
+        files = {
+            image: place(file, content, self.folder / image, info, turned=turned),
+            label: write(self.folder / label, format_label(poses).encode()),
+        }
         count["kept"] += 1
-        return count
+        return Converted(count, files)
 
     def _large_enough(self, poses: Poses, count: Counter[str]) -> Poses:
         """Leave out persons below the least size and number of keypoints."""
@@ -105,10 +116,6 @@ class PictureConverter:
         count["few_keypoints"] += int((few & ~small).sum())
         keep = ~(small | few)
         return Poses(poses.boxes[keep], poses.keypoints[keep])
-
-
-class _UndecodableError(Exception):
-    pass
 
 
 def _as_labelled(
@@ -147,52 +154,3 @@ def _as_labelled(
     if any(abs(a - s) >= 1 for a, s in zip(annotated, size, strict=True)):
         count["scaled"] += 1
     return turned, annotated
-
-
-def _place(source: Path, target: Path, info: JpegInfo, *, turned: bool) -> None:
-    """Put a picture beside its label, without a tag by which a reader would turn it.
-
-    A JPEG is linked or copied; its pixels are written anew only where they are to be turned.
-    """
-    if turned or not info.is_jpeg:
-        _once(target, lambda path: _write(path, _encoded(source, upright if turned else stored)))
-    elif info.orientation > 1:
-        _once(target, lambda path: _write(path, without_orientation(source)))
-    else:
-        try:
-            os.link(os.path.realpath(source), target)
-        except FileExistsError:
-            pass  # of the attempt that is gone on with
-        except OSError:  # another file system, or one without links
-            _once(target, lambda path: shutil.copyfile(source, path))
-
-
-def _once(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under its name only when it is whole; not at all where it is there."""
-    if target.exists():
-        return
-    part = target.with_name(f".{target.name}")
-    write(part)
-    part.replace(target)
-
-
-def _encoded(source: Path, read: Callable[[Path], Any]) -> bytes:
-    try:
-        image = read(source)
-    except OSError:
-        raise _UndecodableError from None
-    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    if not ok:
-        raise _UndecodableError
-    return bytes(data)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file by one call; a label is written again by an attempt that goes on."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    finally:
-        os.close(descriptor)

@@ -10,8 +10,6 @@ import io
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
-
 from poseline.data.regular_file import shown
 from poseline.errors import DataError
 
@@ -32,6 +30,8 @@ def other_size(content: bytes | BinaryIO, path: Path) -> tuple[int, int]:
     Raises:
         DataError: It is not a picture of a known format, or it has more than `MOST_PIXELS`.
     """
+    from PIL import Image  # most sets are JPEGs throughout
+
     file = io.BytesIO(content) if isinstance(content, bytes) else content
     Image.init()
     file.seek(0)

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,7 +70,7 @@ def open_regular(path: Path, largest: int = LARGEST_PICTURE) -> Iterator[tuple[B
     except DataError:
         os.close(descriptor)
         raise
-    with os.fdopen(descriptor, "rb") as file:
+    with FileIO(descriptor) as file:  # no buffer: what is read are headers and whole files
         yield file, found.st_size
 
 

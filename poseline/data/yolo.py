@@ -192,7 +192,7 @@ def _listed(values: Sequence[float]) -> str:
 def format_label(poses: Poses) -> str:
     """Return the text of a label file; six decimals, a hundredth of a pixel at 10,000 px."""
     lines = []
-    for box, points in zip(poses.boxes, poses.keypoints, strict=True):
+    for box, points in zip(poses.boxes.tolist(), poses.keypoints.tolist(), strict=True):
         numbers = [f"{value:.6f}" for value in box]
         numbers += [f"{x:.6f} {y:.6f} {int(v > 0)}" for x, y, v in points]
         lines.append(" ".join(["0", *numbers]))

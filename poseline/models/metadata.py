@@ -21,7 +21,7 @@ _MAX_BYTES = 1 << 20
 class ModelMetadata(BaseModel):
     """Written beside each model that poseline saves, as `<model file name>.json`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     """Architecture, such as st_movenet_lightning_heatmaps."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from poseline import stopping
@@ -16,17 +18,19 @@ from poseline.data.coco import Annotations, Picture
 from poseline.data.coco_layout import Part
 from poseline.data.conversion_report import nothing_left
 from poseline.data.conversion_source import read_source
-from poseline.data.picture_conversion import PictureConverter
+from poseline.data.picture_conversion import Converted, PictureConverter
 from poseline.data.portions import Portion
 from poseline.data.set_file import NAMES, set_file_text
 from poseline.log import get_logger
 from poseline.progress import tracked
 from poseline.stages.result import Inputs, StageResult, finish
-from poseline.store.manifest import content_hash, write_atomic
+from poseline.store.manifest import FileEntry, content_hash, entries, write_atomic
 from poseline.store.outputs import output_folder
 
 _EXAMPLES = 5
 """Pictures named in the manifest for each reason."""
+_BATCH = 32
+"""Pictures that are handed to a thread at once; handing over costs as much as a small picture."""
 _log = get_logger(__name__)
 
 
@@ -41,7 +45,7 @@ def run(
 ) -> StageResult:
     """Convert a set in COCO's or YOLO-pose's format.
 
-    Pictures are linked where the file system allows it and copied otherwise. An interrupted
+    Pictures are copied, by a share of their blocks where the file system has that. An interrupted
     conversion goes on with what it has. A picture that cannot be used is left out and counted.
 
     Args:
@@ -62,31 +66,33 @@ def run(
     source = inputs["source"]
     splits = read_source(source, config.dataset.keypoints, settings.category)
     parts, points = [part for part, _ in splits], splits[0][1].points
-    key = made_from(config, source) + (portion.name if portion else "")
+    source_hash = content_hash(source)
+    key = config_hash(config.slice("convert")) + source_hash + (portion.name if portion else "")
     counts: dict[str, dict[str, int]] = {}
     examples: dict[str, dict[str, list[str]]] = {}
+    files: dict[str, FileEntry] = {}
     with output_folder(
         out, "convert", sources=[source], apart=True, overwrite=overwrite, resume_key=key
     ) as work:
         for part, annotations in splits:
-            counts[part.split], examples[part.split] = _convert(
+            counts[part.split], examples[part.split], made = _convert(
                 part, annotations, work / part.split, settings, jobs, portion
             )
+            files |= {f"{part.split}/{name}": entry for name, entry in made.items()}
             write_atomic(work / part.split / NAMES[0], set_file_text(points))
         write_atomic(
             work / NAMES[0], set_file_text(points, {part.split: part.split for part in parts})
         )
         if portion is None and not any(count["kept"] for count in counts.values()):
             raise nothing_left(parts, counts, examples, settings)
-        finish(
+        files |= entries(work, [NAMES[0], *(f"{split}/{NAMES[0]}" for split in counts)])
+        result = finish(
             "convert",
             config,
             inputs,
             work,
-            files=[
-                NAMES[0],
-                *sorted(f"{s}/{path.name}" for s in counts for path in (work / s).iterdir()),
-            ],
+            files=files,
+            input_hashes={"source": source_hash},
             metrics={f"{split}_kept": count["kept"] for split, count in counts.items()},
             summary={
                 "counts": counts,
@@ -96,11 +102,11 @@ def run(
                 "names": list(points.names),
             },
         )
-    return StageResult.load(out)
+    return replace(result, out=out)
 
 
 def made_from(config: Config, source: Path) -> str:
-    """Return what a converted set is known by: its settings and its source."""
+    """Return what a part of a converted set is known by: its settings and its source."""
     return config_hash(config.slice("convert")) + content_hash(source)
 
 
@@ -111,8 +117,8 @@ def _convert(
     settings: Conversion,
     jobs: int | None,
     portion: Portion | None,
-) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """Convert one split and return what was kept and dropped, by reason."""
+) -> tuple[dict[str, int], dict[str, list[str]], dict[str, FileEntry]]:
+    """Convert one split; return what was kept and dropped, by reason, examples, and the files."""
     folder.mkdir(exist_ok=True)
     for leftover in folder.glob(".*"):  # what an attempt that was killed was writing
         leftover.unlink()
@@ -127,24 +133,34 @@ def _convert(
         pictures, names = [pictures[at] for at in mine], [names[at] for at in mine]
         if portion.number > 1:  # what was left out before is counted once
             total = Counter(kept=0)
-    one = PictureConverter(part, folder, settings, annotations.order).convert
+    converter = PictureConverter(part, folder, settings, annotations.order)
+
+    def convert(batch: Sequence[tuple[Picture, str]]) -> list[Converted]:
+        return [converter.convert(picture, stem) for picture, stem in batch]
+
+    pairs = list(zip(pictures, names, strict=True))
+    batches = [pairs[at : at + _BATCH] for at in range(0, len(pairs), _BATCH)]
     threads = jobs or 2 * (os.cpu_count() or 1)
     examples: dict[str, list[str]] = {}
+    files: dict[str, FileEntry] = {}
     with ThreadPoolExecutor(threads) as pool:
         try:
             with stopping.held():
-                work = pool.map(one, pictures, names)
+                work = chain.from_iterable(pool.map(convert, batches))
             bar = tracked(zip(pictures, work, strict=True), len(names), f"convert {part.split}")
-            for picture, count in bar:
-                total.update(count)
-                for reason in set(count) - {"kept"}:
-                    if count[reason] and len(named := examples.setdefault(reason, [])) < _EXAMPLES:
-                        named.append(picture.name)
+            for picture, made in bar:
+                total.update(made.count)
+                files |= made.files
+                for reason in set(made.count) - {"kept"}:
+                    if made.count[reason]:
+                        named = examples.setdefault(reason, [])
+                        if len(named) < _EXAMPLES:
+                            named.append(picture.name)
         except BaseException:  # Ctrl-C waits for no picture that is not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     _log.info("converted", split=part.split, **{k: v for k, v in total.items() if v})
-    return {"kept": 0, **total}, examples
+    return {"kept": 0, **total}, examples, files
 
 
 def _share_of(pictures: list[Picture], fraction: float) -> list[Picture]:

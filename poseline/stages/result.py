@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from poseline.config.models.config import Config, Stage, config_hash
-from poseline.store.manifest import Manifest, content_hash, entries, now, versions
+from poseline.store.manifest import FileEntry, Manifest, content_hash, entries, now, versions
 
 Inputs = Mapping[str, Path]
 
@@ -47,7 +47,11 @@ class StageResult:
         Raises:
             StoreError: The stage did not finish there.
         """
-        manifest = Manifest.read(out)
+        return cls.of(Manifest.read(out), out)
+
+    @classmethod
+    def of(cls, manifest: Manifest, out: Path) -> StageResult:
+        """Return the result that a manifest in `out` speaks of."""
         files = {role: out / name for role, name in manifest.roles.items()}
         return cls(manifest.stage, out, files, manifest.metrics, manifest.summary)
 
@@ -59,7 +63,8 @@ def finish(
     out: Path,
     *,
     roles: Mapping[str, str] | None = None,
-    files: list[str] | None = None,
+    files: Mapping[str, FileEntry] | None = None,
+    input_hashes: Mapping[str, str] | None = None,
     metrics: Mapping[str, float] | None = None,
     summary: Mapping[str, Any] | None = None,
 ) -> StageResult:
@@ -71,20 +76,23 @@ def finish(
         inputs: What it read.
         out: Where it wrote.
         roles: Role to path relative to `out`.
-        files: Relative paths to list with checksums; by default all files below `out`.
+        files: What is below `out`, by relative path; None: it is looked up, and read.
+        input_hashes: Content hashes of inputs that are known; the others are computed.
         metrics: Figures that were measured.
         summary: JSON values.
     """
-    Manifest(
+    known = input_hashes or {}
+    manifest = Manifest(
         stage=stage,
         config_hash=config_hash(config.slice(stage)),
-        inputs={name: content_hash(path) for name, path in inputs.items()},
-        files=entries(out, files),
+        inputs={name: known.get(name) or content_hash(path) for name, path in inputs.items()},
+        files=dict(entries(out) if files is None else files),
         roles=dict(roles or {}),
         metrics={name: float(value) for name, value in (metrics or {}).items()},
         summary=dict(summary or {}),
         seed=config.general.global_seed,
         versions=versions(),
         created=now(),
-    ).write(out)
-    return StageResult.load(out)
+    )
+    manifest.write(out)
+    return StageResult.of(manifest, out)

@@ -8,8 +8,8 @@ import os
 import platform
 import stat
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -81,7 +81,9 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into its folder; last, since it says that the folder is whole."""
-        write_atomic(folder / MANIFEST, json.dumps(asdict(self), indent=2, sort_keys=True) + "\n")
+        files = {name: {"sha256": e.sha256, "size": e.size} for name, e in self.files.items()}
+        content = {**vars(self), "files": files}
+        write_atomic(folder / MANIFEST, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
     def verify(self, folder: Path) -> None:
         """Compare every file with its checksum.
@@ -106,30 +108,43 @@ class Manifest:
         is missing is no change.
         """
         written = (folder / MANIFEST).stat().st_mtime_ns
-        return [
+        return sorted(
             name
-            for name in _names(folder)
-            if not (entry := self.files.get(name)) or _differs(folder / name, entry, written)
-        ]
+            for name, found in _walk(folder)
+            if _is_content(name, found)
+            and (not (entry := self.files.get(name)) or _differs(found, entry, written))
+        )
 
 
-def _names(folder: Path) -> list[str]:
-    """Return all that is in a folder but folders, by relative path; links are not followed."""
-    found = []
-    for root, folders, files in os.walk(folder):
-        links = [name for name in folders if Path(root, name).is_symlink()]
-        for name in [*files, *links]:
-            path = Path(root, name).relative_to(folder).as_posix()
-            if path not in (MANIFEST, ATTEMPT) and name not in _OF_FILE_MANAGERS:
-                found.append(path)
-    return sorted(found)
+def _is_content(name: str, found: os.DirEntry[str]) -> bool:
+    """Tell whether it is a file or a link, and neither our own nor a file manager's."""
+    return (
+        not found.is_dir(follow_symlinks=False)
+        and name not in (MANIFEST, ATTEMPT)
+        and found.name not in _OF_FILE_MANAGERS
+    )
 
 
-def _differs(path: Path, entry: FileEntry, written: int) -> bool:
-    status = path.lstat()
+def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield all that is below a folder, by relative path; links are not followed."""
+    waiting = [""]
+    while waiting:
+        inner = waiting.pop()
+        try:
+            with os.scandir(folder / inner) as found:
+                for entry in found:
+                    yield (name := f"{inner}{entry.name}"), entry
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{name}/")
+        except OSError:
+            continue  # what cannot be listed is missed by whoever reads it
+
+
+def _differs(found: os.DirEntry[str], entry: FileEntry, written: int) -> bool:
+    status = found.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode) or status.st_size != entry.size:
         return True
-    return status.st_mtime_ns > written and sha256_of(path) != entry.sha256
+    return status.st_mtime_ns > written and sha256_of(Path(found.path)) != entry.sha256
 
 
 def sha256_of(path: Path) -> str:
@@ -165,7 +180,7 @@ def content_hash(path: Path) -> str:
         return sha256_of(path)
     if (path / MANIFEST).is_file():
         return _content_hash_by_manifest(path)
-    return _listing_hash(path, (p for p in path.rglob("*") if p.is_file()))
+    return _listing_hash(_files(path))
 
 
 def _content_hash_by_manifest(folder: Path) -> str:
@@ -173,23 +188,27 @@ def _content_hash_by_manifest(folder: Path) -> str:
     try:
         manifest = Manifest.read(folder)
     except StoreError:  # another program's manifest.json
-        return _listing_hash(folder, (p for p in folder.rglob("*") if p.is_file()))
-    missing = [name for name in manifest.files if not (folder / name).is_file()]
-    changed = [folder / name for name in manifest.changed(folder)] if manifest.files else []
+        return _listing_hash(_files(folder))
+    if not manifest.files:
+        return known
+    there = _files(folder)
+    missing = [name for name in manifest.files if name not in there]
+    changed = manifest.changed(folder)
     if not missing and not changed:
         return known
-    return _listing_hash(folder, changed, known, *missing)
+    return _listing_hash({name: there[name] for name in changed if name in there}, known, *missing)
 
 
-def _listing_hash(path: Path, files: Iterable[Path], *known: str) -> str:
-    digest = hashlib.sha256("".join(f"{name}\n" for name in known).encode())
-    for file in sorted(files):
-        if not file.exists():
-            continue
-        status = file.stat()
-        line = f"{file.relative_to(path).as_posix()} {status.st_size} {status.st_mtime_ns}\n"
-        digest.update(line.encode())
-    return digest.hexdigest()
+def _files(folder: Path) -> dict[str, os.DirEntry[str]]:
+    return {name: found for name, found in _walk(folder) if found.is_file()}
+
+
+def _listing_hash(files: Mapping[str, os.DirEntry[str]], *known: str) -> str:
+    lines = [f"{name}\n" for name in known]
+    for name, found in sorted(files.items()):
+        status = found.stat()
+        lines.append(f"{name} {status.st_size} {status.st_mtime_ns}\n")
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def versions() -> dict[str, str]:

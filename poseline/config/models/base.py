@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from poseline.config.models.constraints import CEL, Rule
+from poseline.config.models.docstrings import field_docstrings
 from poseline.config.models.literals import LayerSelection, parse_layers, parse_number, parse_value
 
 
@@ -88,9 +89,9 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
+        defer_build=True,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
         coerce_numbers_to_str=True,
     )
@@ -125,8 +126,12 @@ class Section(BaseModel):
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         made = handler.resolve_ref_schema(handler(schema))
-        if written := [entry for rule in cls.rules for entry in rule.validations]:
-            made[CEL] = written
+        texts, properties = field_docstrings(cls), made.get("properties", {})
+        for name, field in cls.model_fields.items():
+            if (written := properties.get(field.alias or name)) is not None and name in texts:
+                written.setdefault("description", texts[name])
+        if entries := [entry for rule in cls.rules for entry in rule.validations]:
+            made[CEL] = entries
         return made
 
 

@@ -1,0 +1,120 @@
+"""The files of a converted set: pictures and labels are written, and known by their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+from poseline.data.image_header import JpegInfo, without_orientation
+from poseline.store.manifest import FileEntry
+
+
+class DamagedError(Exception):
+    """The picture cannot be decoded."""
+
+
+class UnwritableError(Exception):
+    """A file cannot be written; the text says why."""
+
+
+def place(
+    file: BinaryIO, content: bytes, target: Path, info: JpegInfo, *, turned: bool
+) -> FileEntry:
+    """Put a picture beside its label, without a tag by which a reader would turn it.
+
+    A JPEG is copied; its pixels are written anew only where they are to be turned. It is no link,
+    since a program that edits a picture in place would change the set, too.
+
+    Args:
+        file: The open picture.
+        content: What is in it.
+        target: The file to write; one that an earlier attempt has written is left as it is.
+        info: What its header says.
+        turned: Turn the pixels as EXIF asks for.
+
+    Raises:
+        DamagedError: It is to be decoded, and cannot be.
+        UnwritableError: It cannot be written.
+    """
+    if turned or not info.is_jpeg:
+        return _made(content, target, upright=turned)
+    if info.orientation > 1:
+        return write(target, without_orientation(content))
+    if _size_of(target) != len(content):
+        _copy(file, content, target)
+    return _entry(content)
+
+
+def write(path: Path, content: bytes) -> FileEntry:
+    """Write a file; what an attempt that was ended left of it is written again.
+
+    Raises:
+        UnwritableError: It cannot be written.
+    """
+    try:
+        with FileIO(path, "w") as made:
+            _write_all(made, memoryview(content))
+    except OSError as error:
+        raise UnwritableError(error.strerror or error) from None
+    return _entry(content)
+
+
+def check_pixels(content: bytes) -> None:
+    """Refuse a JPEG with damage within it.
+
+    Raises:
+        DamagedError: It cannot be decoded to its end.
+    """
+    from poseline.data.reencoding import decodes
+
+    if not decodes(content):
+        raise DamagedError
+
+
+def _made(content: bytes, target: Path, *, upright: bool) -> FileEntry:
+    """Write a picture as a JPEG, which gets its name when it is whole."""
+    if target.exists():
+        return _entry(target.read_bytes())
+    from poseline.data.reencoding import UndecodableError, as_jpeg
+
+    try:
+        data = as_jpeg(content, upright=upright)
+    except UndecodableError:
+        raise DamagedError from None
+    part = target.with_name(f".{target.name}")
+    entry = write(part, data)
+    part.replace(target)
+    return entry
+
+
+def _copy(file: BinaryIO, content: bytes, target: Path) -> None:
+    """Copy an open file; the system shares its blocks where the file system can do that."""
+    try:
+        with FileIO(target, "w") as made:
+            try:
+                copied = os.copy_file_range(file.fileno(), made.fileno(), len(content), 0)
+            except (AttributeError, OSError):  # not on this system, or to another file system
+                copied = 0
+            made.seek(copied)
+            _write_all(made, memoryview(content)[copied:])
+    except OSError as error:
+        raise UnwritableError(error.strerror or error) from None
+
+
+def _write_all(file: FileIO, content: memoryview) -> None:
+    while content:
+        content = content[file.write(content) :]
+
+
+def _entry(content: bytes) -> FileEntry:
+    return FileEntry(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
