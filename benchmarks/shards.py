@@ -16,7 +16,7 @@ from pathlib import Path
 import boto3
 
 from poseline import log
-from poseline.config.loading.load import from_slice
+from poseline.config.loading.slices import from_slice
 from poseline.data.pack import pack, put
 from poseline.data.shards import ShardedSamples
 from poseline.data.synthetic.generate import generate

@@ -74,6 +74,8 @@ def main(arguments: list[str] | None = None, program: App = app) -> NoReturn:
         arguments: The command line; None: this process's.
         program: What reads it.
     """
+    # Pydantic looks through all that is installed for plugins; none has anything to do here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     log.configure()
     given = sys.argv[1:] if arguments is None else arguments
     if program is app and given and given[0] in _COMMANDS:

@@ -57,7 +57,7 @@ def convert(
             folder may be a URI then. `poseline dataset join` makes a set of them.
         overwrite: Replace a set that poseline made, with what was added or changed in it.
     """
-    from poseline.config.loading.load import from_slice
+    from poseline.config.loading.slices import from_slice
     from poseline.data.conversion_source import points_of_source
     from poseline.data.portions import Portion
     from poseline.stages import convert as stage

@@ -1,20 +1,22 @@
-"""From the annotations of one picture to poses in shares of it."""
+"""From the annotations of one picture to poses in shares of it.
+
+In plain numbers: arrays of a few keypoints take several times as long, and there are many pictures.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import isfinite, nan
 from typing import Any
-
-import numpy as np
 
 from poseline.data.keypoint_names import KeypointOrder
 from poseline.data.keypoints import labelled
-from poseline.data.yolo import Poses
+from poseline.data.yolo import Person, Point
 
-Array = np.ndarray[Any, Any]
 Box = tuple[float, float, float, float]
 _MARGIN, _LEAST_MARGIN = 0.1, 0.05
+_UNLABELLED: Point = (0.0, 0.0, 0.0)
 
 
 class _UnusableError(Exception):
@@ -31,7 +33,7 @@ def to_poses(
     size: tuple[float, float],
     order: KeypointOrder,
     dropped: Counter[str],
-) -> Poses:
+) -> list[Person]:
     """Turn a picture's annotations into YOLO's shares.
 
     Crowds, annotations that are none, and boxes without area inside of the picture are dropped,
@@ -45,7 +47,7 @@ def to_poses(
         order: Which of their keypoints is which.
         dropped: Counts by reason; changed in place.
     """
-    boxes, points = [], []
+    found: list[Person] = []
     for person in persons:
         if is_crowd(person):
             dropped["crowd"] += 1
@@ -60,25 +62,10 @@ def to_poses(
         if cut is None:
             dropped["no_area"] += 1
             continue
-        dropped["box_cut"] += cut != box
-        v = joints[:, 2]
-        dropped["confidence"] += int(((v > 0) & (v < 1)).sum())
-        shares = _shares(joints, size)
-        dropped["keypoint_outside"] += int((labelled(v) & (shares[:, 2] == 0)).sum())
-        left, top, right, bottom = cut
-        boxes.append(
-            [
-                (left + right) / 2 / size[0],
-                (top + bottom) / 2 / size[1],
-                (right - left) / size[0],
-                (bottom - top) / size[1],
-            ]
-        )
-        points.append(order.apply(shares))
-    return Poses(
-        np.asarray(boxes, np.float32).reshape(-1, 4),
-        np.asarray(points, np.float32).reshape(-1, len(order.sources), 3),
-    )
+        if cut != box:
+            dropped["box_cut"] += 1
+        found.append((_centred(cut, size), order.apply(_shares(joints, size, dropped))))
+    return found
 
 
 def _box(value: Any) -> Box | None:
@@ -86,41 +73,61 @@ def _box(value: Any) -> Box | None:
     if value is None or value == []:
         return None
     try:
-        x, y, w, h = (float(v) for v in value)
+        x, y, w, h = map(float, value)
     except (TypeError, ValueError, OverflowError):
         raise _UnusableError("malformed") from None
-    if not np.isfinite([x, y, w, h]).all():
+    if not isfinite(x + y + w + h):
         raise _UnusableError("malformed")
     return x, y, x + w, y + h
 
 
-def _around(joints: Array, size: tuple[float, float], dropped: Counter[str]) -> Box:
+def _around(joints: Sequence[Point], size: tuple[float, float], dropped: Counter[str]) -> Box:
     """Return the box around the labelled keypoints, with a margin, and count it.
 
     The margin is a tenth of the larger side, and at least 5 % of the picture's larger side.
     """
-    places = joints[labelled(joints[:, 2]), :2]
-    if not len(places):
+    places = [(x, y) for x, y, v in joints if labelled(v)]
+    if not places:
         raise _UnusableError("no_box")
     dropped["box_from_keypoints"] += 1
-    low, high = places.min(axis=0), places.max(axis=0)
-    margin = max(_MARGIN * float((high - low).max()), _LEAST_MARGIN * max(size))
-    left, top, right, bottom = (float(v) for v in (*(low - margin), *(high + margin)))
-    return left, top, right, bottom
+    xs, ys = zip(*places, strict=True)
+    side = max(max(xs) - min(xs), max(ys) - min(ys))
+    margin = max(_MARGIN * side, _LEAST_MARGIN * max(size))
+    return min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin
 
 
-def _joints(value: Any, count: int) -> Array:
-    """Return (count, 3); a point that is not labelled has no place."""
+def _joints(value: Any, count: int) -> list[Point]:
+    """Return x, y and v of each keypoint; one that is not labelled has no place."""
     try:
-        joints = np.array(value, np.float64).reshape(-1, 3)
+        numbers = _numbers(value)
     except (TypeError, ValueError, OverflowError):
         raise _UnusableError("malformed") from None
-    if len(joints) != count:
-        raise _UnusableError("other_number_of_keypoints" if len(joints) else "malformed")
-    joints[joints[:, 2] <= 0] = 0
-    if not np.isfinite(joints).all():
+    if len(numbers) != 3 * count:
+        whole = numbers and len(numbers) % 3 == 0
+        raise _UnusableError("other_number_of_keypoints" if whole else "malformed")
+    points = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+    joints = [_UNLABELLED if point[2] <= 0 else point for point in points]
+    if not all(isfinite(x + y + v) for x, y, v in joints):
         raise _UnusableError("malformed")
     return joints
+
+
+def _numbers(value: Any) -> list[float]:
+    """Return the numbers of a list, or of lists of three in a list; null is not a number.
+
+    Raises:
+        TypeError, ValueError, OverflowError: It holds something else.
+    """
+    if not isinstance(value, list):
+        raise TypeError
+    if value and isinstance(value[0], list):
+        if any(not isinstance(point, list) or len(point) != 3 for point in value):
+            raise ValueError
+        value = [number for point in value for number in point]
+    try:
+        return list(map(float, value))
+    except TypeError:
+        return [nan if number is None else float(number) for number in value]
 
 
 def _cut(box: Box, size: tuple[float, float]) -> Box | None:
@@ -129,10 +136,29 @@ def _cut(box: Box, size: tuple[float, float]) -> Box | None:
     return None if right <= left or bottom <= top else (left, top, right, bottom)
 
 
-def _shares(joints: Array, size: tuple[float, float]) -> Array:
-    """Return (count, 3) shares; an unlabelled keypoint is all zero."""
-    shares = joints / (*size, 1)
-    inside = ((shares[:, :2] >= 0) & (shares[:, :2] <= 1)).all(axis=1)
-    shares[:, 2] = labelled(joints[:, 2]) & inside
-    shares[shares[:, 2] == 0] = 0
+def _centred(box: Box, size: tuple[float, float]) -> Box:
+    """Return centre x, centre y, width and height as shares."""
+    (left, top, right, bottom), (width, height) = box, size
+    return (
+        (left + right) / 2 / width,
+        (top + bottom) / 2 / height,
+        (right - left) / width,
+        (bottom - top) / height,
+    )
+
+
+def _shares(
+    joints: Sequence[Point], size: tuple[float, float], dropped: Counter[str]
+) -> list[Point]:
+    """Return shares, and 1 where a keypoint is labelled; others are all zero."""
+    width, height = size
+    shares = []
+    for x, y, v in joints:
+        share = x / width, y / height, 1.0
+        inside = 0 <= share[0] <= 1 and 0 <= share[1] <= 1
+        if 0 < v < 1:
+            dropped["confidence"] += 1
+        if labelled(v) and not inside:
+            dropped["keypoint_outside"] += 1
+        shares.append(share if labelled(v) and inside else _UNLABELLED)
     return shares

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from poseline.config.models.keypoints import KeypointDefinition
 from poseline.data.definitions import defined, of_names
 from poseline.data.keypoints import PERSON_13, PERSON_17, KeypointSet, canonical
+from poseline.data.yolo import Point
 from poseline.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 _FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _HEADS = ("head", "headtop", "topofhead", "tophead")
@@ -32,11 +28,12 @@ class KeypointOrder:
     count: int
     sources: tuple[tuple[int, ...], ...]
 
-    def apply(self, points: Array) -> Array:
-        """Return (K, 3) of a set from (count, 3): x, y and whether it is labelled (0 or 1)."""
-        if all(len(source) == 1 for source in self.sources):
-            return points[[source[0] for source in self.sources]]
-        return np.stack([_mean(points[list(source)]) for source in self.sources])
+    def apply(self, points: Sequence[Point]) -> list[Point]:
+        """Return the keypoints of a set from `count`: x, y and whether each is labelled, 0 or 1."""
+        return [
+            points[source[0]] if len(source) == 1 else _mean([points[at] for at in source])
+            for source in self.sources
+        ]
 
 
 def matched(
@@ -122,6 +119,9 @@ def _fits_13(points: KeypointSet, given: Sequence[str]) -> bool:
     return points is PERSON_17 and every
 
 
-def _mean(points: Array) -> Array:
-    seen = points[points[:, 2] > 0]
-    return seen.mean(axis=0) if len(seen) else np.zeros(3)
+def _mean(points: Sequence[Point]) -> Point:
+    seen = [point for point in points if point[2]]
+    if not seen:
+        return 0.0, 0.0, 0.0
+    xs, ys, _ = zip(*seen, strict=True)
+    return sum(xs) / len(seen), sum(ys) / len(seen), 1.0

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import sqrt
 from pathlib import Path
 from typing import BinaryIO
-
-import numpy as np
 
 from poseline.config.models.dataset import Conversion
 from poseline.data.coco import Picture
@@ -17,7 +16,7 @@ from poseline.data.image_header import JpegInfo, probe_open
 from poseline.data.keypoint_names import KeypointOrder
 from poseline.data.picture_placing import DamagedError, UnwritableError, check_pixels, place, write
 from poseline.data.regular_file import open_regular
-from poseline.data.yolo import Poses, format_label
+from poseline.data.yolo import Person, format_label
 from poseline.errors import DataError
 from poseline.store.manifest import FileEntry
 
@@ -91,9 +90,9 @@ class PictureConverter:
         if size is None:
             return Converted(count)
         poses = self._large_enough(to_poses(picture.persons, size, self.order, count), count)
-        if not len(poses):
+        if not poses:
             return Converted(count)
-        if not poses.keypoints[..., 2].any():
+        if not any(v for _, points in poses for _, _, v in points):
             count["no_visible_keypoints"] += 1
             return Converted(count)
         file.seek(0)
@@ -108,14 +107,18 @@ class PictureConverter:
         count["kept"] += 1
         return Converted(count, files)
 
-    def _large_enough(self, poses: Poses, count: Counter[str]) -> Poses:
+    def _large_enough(self, persons: list[Person], count: Counter[str]) -> list[Person]:
         """Leave out persons below the least size and number of keypoints."""
-        small = np.sqrt(poses.boxes[:, 2] * poses.boxes[:, 3]) < self.settings.min_size
-        few = poses.keypoints[..., 2].sum(axis=1) < self.settings.min_keypoints
-        count["small"] += int(small.sum())
-        count["few_keypoints"] += int((few & ~small).sum())
-        keep = ~(small | few)
-        return Poses(poses.boxes[keep], poses.keypoints[keep])
+        kept = []
+        for person in persons:
+            (_, _, width, height), points = person
+            if sqrt(width * height) < self.settings.min_size:
+                count["small"] += 1
+            elif sum(v for _, _, v in points) < self.settings.min_keypoints:
+                count["few_keypoints"] += 1
+            else:
+                kept.append(person)
+        return kept
 
 
 def _as_labelled(

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from poseline.data.keypoints import LABELLED_FROM, labelled
 from poseline.data.regular_file import LARGEST_LABEL, read_regular, shown
 from poseline.errors import DataError
 from poseline.log import get_logger
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+Point = tuple[float, float, float]
+"""x, y and whether it is labelled, 0 or 1."""
+Person = tuple[Sequence[float], Sequence[Sequence[float]]]
+"""Box and points of a person in shares: centre x, centre y, width, height; a Point each."""
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """Suffixes of the pictures of a set, in lower case."""
@@ -56,12 +62,18 @@ class Poses:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def __iter__(self) -> Iterator[Person]:
+        """Yield each person in plain numbers."""
+        return zip(self.boxes.tolist(), self.keypoints.tolist(), strict=True)
+
     def largest(self) -> int:
         """Return the index of the person with the largest box.
 
         Raises:
             ValueError: There is nobody.
         """
+        import numpy as np
+
         return int(np.argmax(self.boxes[:, 2] * self.boxes[:, 3]))
 
 
@@ -142,6 +154,8 @@ def parse_label(text: str, keypoints: int, source: str) -> Poses:
         DataError: A line is not the class 0 and 4 + 3 · `keypoints` numbers, or they are not
             shares of the picture.
     """
+    import numpy as np  # here, since a conversion needs no arrays
+
     rows = [
         _parse_line(line, keypoints, f"{source}, line {number}")
         for number, line in enumerate(text.splitlines(), 1)
@@ -189,11 +203,11 @@ def _listed(values: Sequence[float]) -> str:
     return f"({', '.join(f'{value:g}' for value in values)})"
 
 
-def format_label(poses: Poses) -> str:
+def format_label(persons: Iterable[Person]) -> str:
     """Return the text of a label file; six decimals, a hundredth of a pixel at 10,000 px."""
     lines = []
-    for box, points in zip(poses.boxes.tolist(), poses.keypoints.tolist(), strict=True):
-        numbers = [f"{value:.6f}" for value in box]
-        numbers += [f"{x:.6f} {y:.6f} {int(v > 0)}" for x, y, v in points]
-        lines.append(" ".join(["0", *numbers]))
-    return "".join(f"{line}\n" for line in lines)
+    for box, points in persons:
+        numbers = ["0", *(f"{value:.6f}" for value in box)]
+        numbers += [f"{x:.6f} {y:.6f} {1 if v > 0 else 0}" for x, y, v in points]
+        lines.append(" ".join(numbers) + "\n")
+    return "".join(lines)

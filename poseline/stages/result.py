@@ -11,7 +11,7 @@ A stage is a module with `run(config, inputs, out, …) -> StageResult`:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def finish(
     out: Path,
     *,
     roles: Mapping[str, str] | None = None,
-    files: Mapping[str, FileEntry] | None = None,
+    files: Mapping[str, FileEntry] | Collection[str] | None = None,
     input_hashes: Mapping[str, str] | None = None,
     metrics: Mapping[str, float] | None = None,
     summary: Mapping[str, Any] | None = None,
@@ -76,7 +76,7 @@ def finish(
         inputs: What it read.
         out: Where it wrote.
         roles: Role to path relative to `out`.
-        files: What is below `out`, by relative path; None: it is looked up, and read.
+        files: Relative paths below `out`, with checksums where these are known; None: all files.
         input_hashes: Content hashes of inputs that are known; the others are computed.
         metrics: Figures that were measured.
         summary: JSON values.
@@ -86,7 +86,7 @@ def finish(
         stage=stage,
         config_hash=config_hash(config.slice(stage)),
         inputs={name: known.get(name) or content_hash(path) for name, path in inputs.items()},
-        files=dict(entries(out) if files is None else files),
+        files=dict(files if isinstance(files, Mapping) else entries(out, files)),
         roles=dict(roles or {}),
         metrics={name: float(value) for name, value in (metrics or {}).items()},
         summary=dict(summary or {}),

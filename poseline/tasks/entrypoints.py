@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from poseline import store
-from poseline.config.loading import load
+from poseline.config.loading.slices import from_slice
 from poseline.config.models.config import Config, Stage
 from poseline.config.models.general import OperationMode
 from poseline.config.models.steps import Step
@@ -350,7 +350,7 @@ def _with_model(inputs: str, model: Artifact) -> tuple[dict[str, str], dict[str,
 
 
 def _config(text: str) -> Config:
-    return load.from_slice(read_slice(text))
+    return from_slice(read_slice(text))
 
 
 def _short(value: Any) -> str:

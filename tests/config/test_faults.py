@@ -4,6 +4,7 @@ import pytest
 from support.samples import TINY
 
 from poseline.config.loading import load
+from poseline.config.loading.slices import from_slice
 from poseline.errors import ConfigError
 
 EVALUATION = """
@@ -218,7 +219,7 @@ def test_frozen_layers_as_the_document_has_them():
     for text in ("(0:154)", "(0:-1)", "(0:-7, -5)"):
         config = load.parse(TINY, ["dataset.training_path=x", f"training.frozen_layers={text}"])
         assert str(config.training.frozen_layers) == text
-        assert load.from_slice(config.slice("train")).training == config.training
+        assert from_slice(config.slice("train")).training == config.training
 
 
 def test_lists_and_mappings_in_overrides():

@@ -2,6 +2,7 @@ import pytest
 from support.samples import TINY
 
 from poseline.config.loading import load
+from poseline.config.loading.slices import from_slice
 from poseline.config.models.config import config_hash
 from poseline.errors import ConfigError
 
@@ -117,7 +118,7 @@ def test_a_slice_survives_json_and_ignores_other_sections():
     other = load.parse(COMPLETE, [*PATHS, "benchmarking.board=NUCLEO-F401RE"])
     for stage in ("train", "quantize", "evaluate"):
         cut = config.slice(stage)
-        assert load.from_slice(cut).slice(stage) == cut
+        assert from_slice(cut).slice(stage) == cut
         assert config_hash(cut) == config_hash(other.slice(stage))
     assert config.slice("benchmark") != other.slice("benchmark")
 
@@ -125,7 +126,7 @@ def test_a_slice_survives_json_and_ignores_other_sections():
 def test_whole_numbers_may_arrive_as_floats():
     cut = load.parse(COMPLETE, PATHS).slice("train")
     cut["training"]["epochs"] = 2.0
-    assert load.from_slice(cut).training.epochs == 2
+    assert from_slice(cut).training.epochs == 2
 
 
 def test_a_dump_loads_to_the_same_config():

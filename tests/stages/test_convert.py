@@ -356,3 +356,54 @@ def test_real_pictures(tmp_path):
     assert single.metrics["train_kept"] == 1
     assert multi.metrics["train_kept"] == 4
     assert sum(len(read_label(s.label, 13)) for s in list_samples(multi.out / "train")) == 14
+
+
+def one_picture(source: Path) -> bytes:
+    write(source, [image(0)], [person(0)])
+    return (source / "good.jpg").read_bytes()
+
+
+def test_a_picture_edited_in_place_afterwards_leaves_the_set_as_it_was(source, tmp_path):
+    content = one_picture(source)
+    result = convert.run(config(), {"source": source}, tmp_path / "out")
+    with (source / "good.jpg").open("r+b") as file:
+        file.write(b"edited")
+    assert (result.out / "val" / "good.jpg").read_bytes() == content
+    Manifest.read(result.out).verify(result.out)
+
+
+@pytest.mark.parametrize("copied", [None, 100], ids=["not at all", "the first bytes"])
+def test_pictures_are_copied_where_the_system_cannot(source, tmp_path, monkeypatch, copied):
+    def copy_file_range(source, target, count, offset):
+        if copied is None:
+            raise OSError(18, "Invalid cross-device link")
+        return os.write(target, os.pread(source, copied, offset))
+
+    content = one_picture(source)
+    monkeypatch.setattr(os, "copy_file_range", copy_file_range)
+    result = convert.run(config(), {"source": source}, tmp_path / "out")
+    assert (result.out / "val" / "good.jpg").read_bytes() == content
+
+
+def test_half_a_picture_of_an_ended_attempt_is_copied_again(source, tmp_path, monkeypatch):
+    content = one_picture(source)
+    with monkeypatch.context() as ended:
+        ended.setattr(convert, "write_atomic", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            convert.run(config(), {"source": source}, tmp_path / "out")
+    half = tmp_path / ".out.partial" / "val" / "good.jpg"
+    half.write_bytes(content[:100])
+    result = convert.run(config(), {"source": source}, tmp_path / "out")
+    assert (result.out / "val" / "good.jpg").read_bytes() == content
+
+
+def test_a_conversion_imports_nothing_that_it_does_not_need(source, tmp_path):
+    one_picture(source)
+    heavy = ("numpy", "cv2", "PIL", "tensorflow", "omegaconf")
+    code = (
+        "import sys\nfrom poseline.cli import main\n"
+        f"try: main()\nfinally: print([name for name in {heavy} if name in sys.modules])"
+    )
+    arguments = [sys.executable, "-c", code, *command(source, tmp_path / "out")[3:]]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

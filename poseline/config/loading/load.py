@@ -119,18 +119,6 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
     return config
 
 
-def from_slice(data: dict[str, Any]) -> Config:
-    """Rebuild a config from a stage's slice; nothing outside of the slice is required.
-
-    Raises:
-        ConfigError: The slice does not fit the schema.
-    """
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, Config, data), "the stage's config") from None
-
-
 def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config") -> dict[str, Any]:
     """Read YAML, apply overrides, and resolve `${…}`: references, `${now:…}`, `${env:…}`.
 
