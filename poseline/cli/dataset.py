@@ -52,7 +52,8 @@ def convert(
         min_size: Leave out smaller persons: square root of the box's share of the picture, 0 to 1.
         fraction: Share of the pictures with persons to convert, for a quick try.
         verify: Decode each picture to find damage within it.
-        outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`.
+        outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`; one that was made
+            from another source is replaced with `--overwrite` alone.
         parts: Convert one part of the set, such as 2/4, and pack it into shards of its own; the
             folder may be a URI then. `poseline dataset join` makes a set of them.
         overwrite: Replace a set that poseline made, with what was added or changed in it.

@@ -59,7 +59,11 @@ def run_task(
     with doing(f"{step.name}: loading the libraries"):
         stage = importlib.import_module(f"poseline.stages.{step.stage}")
     with doing(step.name):
-        return cast(Callable[..., StageResult], stage.run)(config, local, out, **options)
+        result = cast(Callable[..., StageResult], stage.run)(config, local, out, **options)
+    if step.stage == "convert":
+        for split, counts in result.summary["counts"].items():
+            _log.info("converted", split=split, **{what: n for what, n in counts.items() if n})
+    return result
 
 
 def local_input(uri: str) -> Path:

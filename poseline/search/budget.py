@@ -16,6 +16,10 @@ from poseline.config.models.config import Config
 from poseline.config.models.keypoints import count_of
 from poseline.config.models.quantization import Quantization
 from poseline.config.models.training import Model
+from poseline.data.conversion_source import points_of_source
+from poseline.data.set_points import points_of
+from poseline.data.shards import samples_of
+from poseline.runner.step import local_input
 
 
 @dataclass
@@ -23,6 +27,7 @@ class Budget:
     """Estimates candidates; what two have in common is computed once."""
 
     _known: dict[str, Cost] = field(default_factory=dict)
+    _sets: dict[str | None, int] = field(default_factory=dict)
 
     def refusal(self, config: Config) -> str:
         """Return why a candidate is not trained; empty where nothing is against it."""
@@ -47,8 +52,7 @@ class Budget:
         return "; ".join(over)
 
     def _cost(self, config: Config, model: Model) -> Cost:
-        given = config.dataset.keypoints  # the head's share of the cost is small
-        keypoints = 17 if given is None else count_of(given)
+        keypoints = self._keypoints(config)
         wanted = config.quantization or Quantization()
         key = json.dumps(
             [model.model_dump(mode="json"), keypoints, wanted.granularity], sort_keys=True
@@ -56,6 +60,25 @@ class Budget:
         if key not in self._known:
             self._known[key] = cost(read_graph(_untrained(model, keypoints, wanted)))
         return self._known[key]
+
+    def _keypoints(self, config: Config) -> int:
+        """Return how many a trial's model will have: those of its set where the config is silent.
+
+        Raises:
+            PoselineError: The set is not there, or does not say.
+        """
+        dataset, source = config.dataset, config.conversion
+        if dataset.keypoints is not None:
+            return count_of(dataset.keypoints)
+        place = source.path if source else dataset.training_path
+        if place not in self._sets:
+            folder = local_input(str(place))
+            self._sets[place] = (
+                len(points_of_source(folder, source.category))
+                if source
+                else len(points_of(folder, samples_of(folder)))
+            )
+        return self._sets[place]
 
 
 def _untrained(model: Model, keypoints: int, wanted: Quantization) -> bytes:

@@ -21,17 +21,17 @@ from poseline.data.conversion_source import read_source
 from poseline.data.picture_conversion import Converted, PictureConverter
 from poseline.data.portions import Portion
 from poseline.data.set_file import NAMES, set_file_text
-from poseline.log import get_logger
+from poseline.errors import StoreError
 from poseline.progress import tracked
 from poseline.stages.result import Inputs, StageResult, finish
-from poseline.store.manifest import FileEntry, content_hash, entries, write_atomic
+from poseline.store.manifest import FileEntry, Manifest, content_hash, entries, write_atomic
 from poseline.store.outputs import output_folder
+from poseline.store.ownership import is_ours
 
 _EXAMPLES = 5
 """Pictures named in the manifest for each reason."""
 _BATCH = 32
 """Pictures that are handed to a thread at once; handing over costs as much as a small picture."""
-_log = get_logger(__name__)
 
 
 def run(
@@ -60,10 +60,13 @@ def run(
     Raises:
         DataError: The source is no such set, its keypoints do not hold those that are wanted, or
             nothing of it can be used.
-        StoreError: Something else stands at `out`, or it overlaps the source.
+        StoreError: Something else stands at `out`, such as a set that was made from another
+            source, or it overlaps the source.
     """
     settings = config.conversion or Conversion(path=str(inputs["source"]))
     source = inputs["source"]
+    if not overwrite:
+        _check_same_source(out, source, advise_overwrite=overwrite is not None)
     splits = read_source(source, config.dataset.keypoints, settings.category)
     parts, points = [part for part, _ in splits], splits[0][1].points
     source_hash = content_hash(source)
@@ -100,6 +103,7 @@ def run(
                 "pose": settings.pose,
                 "keypoints": len(points),
                 "names": list(points.names),
+                "source": os.path.realpath(source),
             },
         )
     return replace(result, out=out)
@@ -108,6 +112,25 @@ def run(
 def made_from(config: Config, source: Path) -> str:
     """Return what a part of a converted set is known by: its settings and its source."""
     return config_hash(config.slice("convert")) + content_hash(source)
+
+
+def _check_same_source(out: Path, source: Path, *, advise_overwrite: bool) -> None:
+    """Refuse to replace a set made from another source: the default folder only has their number.
+
+    Raises:
+        StoreError: Such a set is at `out`.
+    """
+    if not is_ours(out, "convert"):
+        return
+    before = Manifest.read(out).summary.get("source")
+    if before in (None, os.path.realpath(source)):
+        return
+    advice = ", or replace it with --overwrite" if advise_overwrite else ""
+    raise StoreError(
+        f"{out} holds the set that was converted from {before}, and not from {source}",
+        "choose another folder: conversion.outputdir (of a config) or --outputdir (of a "
+        f"command){advice}; nothing was replaced",
+    )
 
 
 def _convert(
@@ -159,7 +182,6 @@ def _convert(
         except BaseException:  # Ctrl-C waits for no picture that is not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    _log.info("converted", split=part.split, **{k: v for k, v in total.items() if v})
     return {"kept": 0, **total}, examples, files
 
 

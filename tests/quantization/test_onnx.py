@@ -63,6 +63,19 @@ def test_qdq_runs_and_stays_near_the_float_model(model, yolo, tmp_path):
     assert 0 <= metrics["oks"] <= 1
 
 
+def test_further_options_of_the_quantizer_reach_it(model, yolo, tmp_path):
+    inputs = {"model": model, "calibration": yolo / "train"}
+    made = {}
+    for symmetric in (False, True):
+        options = {"ActivationSymmetric": symmetric}
+        config = settings(quantization_input_type="float", onnx_extra_options=options)
+        result = quantize.run(config, inputs, tmp_path / f"out{symmetric}")
+        graph = onnx.load(result.files["model"]).graph
+        points = [numpy_helper.to_array(t) for t in graph.initializer if "zero_point" in t.name]
+        made[symmetric] = any(point.any() for point in points)
+    assert made == {False: True, True: False}  # a symmetric range has its zero in the middle
+
+
 def test_what_it_cannot_do_is_told(model, tmp_path):
     with pytest.raises(ValidationError, match="a QDQ model is float at its ends"):
         settings(quantization_input_type="uint8")

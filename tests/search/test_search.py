@@ -6,14 +6,16 @@ from pathlib import Path
 
 import optuna
 import pytest
+from support.own_sets import cvat, yolo_pose
 from support.run_directories import run_directory
 
 from poseline.cli.app import main
+from poseline.config.loading import load
 from poseline.errors import ConfigError, DataError, StoreError
 from poseline.names import FLASH_KB, LATENCY_MS_ESTIMATE, RAM_KB
 from poseline.report import comparison
 from poseline.runner.chain import Experiment
-from poseline.search import candidates, search, space
+from poseline.search import budget, candidates, search, space
 from poseline.search.budget import Budget
 from poseline.stages.result import StageResult
 
@@ -119,6 +121,24 @@ def test_the_same_seed_finds_the_same(chains, config, tmp_path):
         [one["values"] for one in found(config, tmp_path / name).trials] for name in ("a", "b")
     ]
     assert values[0] == values[1]
+
+
+class CountedError(Exception):
+    """Carries the keypoints that the head of a candidate is estimated with."""
+
+
+@pytest.mark.parametrize("make", [cvat, yolo_pose])
+def test_a_candidate_is_estimated_with_the_keypoints_of_its_set(make, tmp_path, monkeypatch):
+    def untrained(model, keypoints, wanted):
+        raise CountedError(keypoints)
+
+    monkeypatch.setattr(budget, "_untrained", untrained)
+    source = make(tmp_path / "arrows")
+    text = CONFIG.replace(
+        "dataset: {keypoints: 17, training_path: people}", f"conversion: {{path: {source}}}"
+    )
+    with pytest.raises(CountedError, match="7"):
+        Budget().refusal(load.parse(text))
 
 
 def test_a_candidate_over_the_budget_is_not_trained(chains, config, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from support.samples import ROOT
 
 from poseline.config.models.config import Config
 from poseline.data.yolo import list_samples, read_label
-from poseline.errors import DataError
+from poseline.errors import DataError, StoreError
 from poseline.stages import convert
 from poseline.store.manifest import MANIFEST, Manifest, entries
 
@@ -397,9 +397,24 @@ def test_half_a_picture_of_an_ended_attempt_is_copied_again(source, tmp_path, mo
     assert (result.out / "val" / "good.jpg").read_bytes() == content
 
 
+def test_a_set_made_from_another_source_is_not_replaced_unasked(source, turned, tmp_path):
+    content = one_picture(source)
+    write(turned, [image(0)], [person(0)])
+    out = tmp_path / "single" / "17kpts"
+    convert.run(config(), {"source": source}, out)
+    with pytest.raises(StoreError, match=f"(?s)converted from {source}.*nothing was replaced"):
+        convert.run(config(), {"source": turned}, out)
+    with pytest.raises(StoreError, match="--overwrite"):
+        convert.run(config(), {"source": turned}, out, overwrite=False)
+    assert (out / "val" / "good.jpg").read_bytes() == content
+    convert.run(config(min_size=0.01), {"source": source}, out)  # its own is
+    convert.run(config(), {"source": turned}, out, overwrite=True)
+    assert (out / "val" / "good.jpg").read_bytes() == (turned / "good.jpg").read_bytes()
+
+
 def test_a_conversion_imports_nothing_that_it_does_not_need(source, tmp_path):
     one_picture(source)
-    heavy = ("numpy", "cv2", "PIL", "tensorflow", "omegaconf")
+    heavy = ("numpy", "cv2", "PIL", "tensorflow", "omegaconf", "structlog")
     code = (
         "import sys\nfrom poseline.cli import main\n"
         f"try: main()\nfinally: print([name for name in {heavy} if name in sys.modules])"

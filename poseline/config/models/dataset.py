@@ -69,4 +69,5 @@ class Conversion(Section):
     """Decode each picture to find damage within it. Otherwise its header and its end are
     looked at."""
     outputdir: str = "./datasets"
-    """Where the converted set is written: `<outputdir>/<pose>/<N>kpts/<train|val>/`."""
+    """Where the converted set is written: `<outputdir>/<pose>/<N>kpts/<train|val>/`. A set that was
+    made from another source is not replaced."""
