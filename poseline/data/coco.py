@@ -12,10 +12,17 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from poseline.config.models.keypoints import MOST_KEYPOINTS, KeypointDefinition
-from poseline.data.definitions import with_defaults
+from poseline.config.models.keypoints import KeypointDefinition
+from poseline.data.coco_category import (
+    asks_whole_body,
+    chosen_category,
+    id_of,
+    names_of,
+    points_of_category,
+    with_whole_body,
+)
 from poseline.data.keypoint_names import KeypointOrder, matched
-from poseline.data.keypoints import PERSON_17, WHOLE_BODY_133, KeypointSet, canonical
+from poseline.data.keypoints import PERSON_17, WHOLE_BODY_133, KeypointSet
 from poseline.data.regular_file import LARGEST_ANNOTATIONS, read_regular
 from poseline.errors import DataError
 
@@ -79,20 +86,20 @@ def read_annotations(
     if not isinstance(data, dict):
         raise _not_coco(path, f"it holds {_kind(data)}")
     images, annotations = _list(data, "images", path), _list(data, "annotations", path)
-    chosen = _category(path, data.get("categories"), annotations, category)
-    names, dropped = _names(chosen), Counter[str]()
-    if names and len(names) == len(PERSON_17) and _asks_whole_body(keypoints):
-        annotations, names = _joined(annotations), list(WHOLE_BODY_133.names)
+    chosen = chosen_category(path, data.get("categories"), annotations, category)
+    names, dropped = names_of(chosen), Counter[str]()
+    if names and len(names) == len(PERSON_17) and asks_whole_body(keypoints):
+        annotations, names = with_whole_body(annotations), list(WHOLE_BODY_133.names)
     persons = _by_image(annotations, chosen, dropped)
     if names is None and keypoints is None:
         _check_number(path, persons, None, len(PERSON_17))
-    points, order = matched(_own(chosen, names, path), keypoints, str(path))
+    points, order = matched(points_of_category(chosen, names, path), keypoints, str(path))
     _check_number(path, persons, names, order.count)
     found = Annotations([], points, order, dropped)
     seen: set[str] = set()
     known: set[str] = set()
     for image in images:
-        key = _key(image.get("id")) if isinstance(image, dict) else None
+        key = id_of(image.get("id")) if isinstance(image, dict) else None
         if key is None or not isinstance(image.get("file_name"), str):
             found.dropped["malformed_picture"] += 1
             continue
@@ -153,18 +160,6 @@ def _list(data: dict[str, Any], key: str, path: Path) -> list[Any]:
     return value
 
 
-def _key(value: Any) -> str | None:
-    """Return an id as text, since tools write 7, 7.0 and "7" for the same one; None: no id."""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else None
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    try:
-        return str(value)
-    except ValueError:  # thousands of digits
-        return None
-
-
 def _side(value: Any) -> float:
     """Return a side in px; 0 where it is missing or not a number."""
     try:
@@ -177,13 +172,13 @@ def _side(value: Any) -> float:
 def _by_image(
     annotations: Iterable[Any], chosen: dict[str, Any] | None, dropped: Counter[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    wanted = _key(chosen.get("id")) if chosen else None
+    wanted = id_of(chosen.get("id")) if chosen else None
     persons: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for annotation in annotations:
-        image = _key(annotation.get("image_id")) if isinstance(annotation, dict) else None
+        image = id_of(annotation.get("image_id")) if isinstance(annotation, dict) else None
         if image is None:
             dropped["malformed"] += 1
-        elif wanted is not None and _key(annotation.get("category_id")) not in (wanted, None):
+        elif wanted is not None and id_of(annotation.get("category_id")) not in (wanted, None):
             dropped["other_category"] += 1
         else:
             persons[image].append(annotation)
@@ -212,105 +207,6 @@ def _check_number(
         f"write the names of the {commonest} keypoints, in their order, into the category's "
         "`keypoints`",
     )
-
-
-def _names(category: dict[str, Any] | None) -> list[str] | None:
-    names = category.get("keypoints") if category else None
-    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
-        return None
-    return names
-
-
-def _own(
-    category: dict[str, Any] | None, names: list[str] | None, path: Path
-) -> KeypointSet | None:
-    """Return the keypoints that a category defines; None where it has no names.
-
-    Raises:
-        DataError: They are too many.
-    """
-    if names is None:
-        return None
-    if len(names) > MOST_KEYPOINTS:
-        raise DataError(
-            f"{path}: the category has {len(names)} keypoints; at most {MOST_KEYPOINTS} fit",
-            "leave some out of the category's `keypoints` and of each annotation",
-        )
-    return with_defaults(names, _bones(category, names))
-
-
-def _bones(category: dict[str, Any] | None, names: list[str]) -> list[tuple[int, int]]:
-    """Return a category's bones, counted from 0; COCO counts from 1, some tools from 0."""
-    written = category.get("skeleton") if category else None
-    if not isinstance(written, list):
-        return []
-    bones = [
-        tuple(bone)
-        for bone in written
-        if isinstance(bone, list) and len(bone) == 2 and all(type(end) is int for end in bone)
-    ]
-    first = 0 if any(0 in bone for bone in bones) else 1
-    inside = range(first, len(names) + first)
-    return [(a - first, b - first) for a, b in bones if a in inside and b in inside and a != b]
-
-
-def _asks_whole_body(keypoints: int | KeypointDefinition | None) -> bool:
-    if isinstance(keypoints, KeypointDefinition):
-        own = set(map(canonical, WHOLE_BODY_133.names)) - set(map(canonical, PERSON_17.names))
-        return any(canonical(name) in own for name in keypoints.names)
-    return keypoints == len(WHOLE_BODY_133)
-
-
-def _joined(annotations: list[Any]) -> list[Any]:
-    """Return annotations with COCO-WholeBody's feet, face and hands behind the body's keypoints."""
-    parts = [("foot_kpts", 6), ("face_kpts", 68), ("lefthand_kpts", 21), ("righthand_kpts", 21)]
-
-    def joined(annotation: Any) -> Any:
-        if not isinstance(annotation, dict) or not isinstance(annotation.get("keypoints"), list):
-            return annotation
-        every = list(annotation["keypoints"])
-        for key, count in parts:
-            part = annotation.get(key)
-            every += part if isinstance(part, list) else [0] * (3 * count)
-        return annotation | {"keypoints": every}
-
-    return [joined(annotation) for annotation in annotations]
-
-
-def _category(
-    path: Path, categories: Any, annotations: list[Any], wanted: str | None
-) -> dict[str, Any] | None:
-    """Choose the category of the persons; None where the file names none."""
-    every = [c for c in categories if isinstance(c, dict)] if isinstance(categories, list) else []
-    listed = ", ".join(f"{_title(c)} ({c.get('id')})" for c in every[:20])
-    if wanted is not None:
-        for category in every:
-            if wanted.lower() in (_title(category).lower(), _key(category.get("id"))):
-                return category
-        raise DataError(
-            f"{path} has no category {wanted!r}; it has {listed or 'none'}",
-            "name one of these with --category (of a command) or conversion.category (of a config)",
-        )
-    used = {
-        _key(a.get("category_id"))
-        for a in annotations
-        if isinstance(a, dict) and a.get("keypoints")
-    }
-    with_points = [c for c in every if _names(c)] or every
-    candidates = [c for c in with_points if _key(c.get("id")) in used] or with_points
-    if len(candidates) > 1:
-        persons = [c for c in candidates if _title(c).lower() in ("person", "human", "people")]
-        candidates = persons if len(persons) == 1 else candidates
-    if len(candidates) > 1:
-        raise DataError(
-            f"{path} has several categories with keypoints: {listed}",
-            "choose one with --category (of a command) or conversion.category (of a config)",
-        )
-    return candidates[0] if candidates else None
-
-
-def _title(category: dict[str, Any]) -> str:
-    return str(category.get("name", ""))[:60]
 
 
 def _safe_name(name: str, source: Path) -> str | None:

@@ -297,7 +297,7 @@ def test_it_says_where_figures_come_from_and_links_its_files(experiment, tmp_pat
 def test_the_layers_of_the_deployed_model_are_listed(experiment, tmp_path, monkeypatch):
     folders, _ = experiment
     layer = Layer(0, "block/conv", "CONV_2D", (64, 64, 16), 448, 1_769_472)
-    monkeypatch.setattr("poseline.report.experiment.read_layers", lambda path: [layer])
+    monkeypatch.setattr("poseline.report.deployed_model.read_layers", lambda path: [layer])
     known = Manifest.read(folders["quantize"])
     replace(known, roles={"model": "quantized_model.tflite"}).write(folders["quantize"])
     reader = read(report.render(folders, "general: {}", "t"))

@@ -117,29 +117,6 @@ def _onnx(config: Config) -> str | None:
     return None if onnx == (settings.quantizer == "onnx_quantizer") else settings.quantizer
 
 
-def _qdq(config: Config) -> str | None:
-    settings = config.quantization
-    if not settings or "quantize" not in config.stages:
-        return None
-    types = settings.quantization_input_type, settings.quantization_output_type
-    if settings.quantizer != "onnx_quantizer" or (
-        types == ("float",) * 2 and not settings.optimize
-    ):
-        return None
-    return f"onnx_quantizer with {types[0]} input, {types[1]} output" + (
-        " and optimize" if settings.optimize else ""
-    )
-
-
-def _exported(config: Config) -> str | None:
-    path, settings = config.general.model_path, config.quantization
-    if not settings or settings.quantizer != "onnx_quantizer" or "quantize" not in config.stages:
-        return None
-    if _trains(config):
-        return "onnx_quantizer for the Keras model of the training"
-    return "onnx_quantizer for a Keras model" if path and re.search(_KERAS, path) else None
-
-
 def _hand(config: Config) -> str | None:
     keypoints = config.dataset.keypoints
     if keypoints is None or config.general.model_type != "hand_spe" or count_of(keypoints) == 21:
@@ -226,33 +203,13 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement(
         "quantization.quantizer",
         "onnx_quantizer for an .onnx model, and for no other; what a training makes is a Keras "
-        "model",
+        "model, which is not exported to ONNX",
         _onnx,
         f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
         f"!({_TRAINING}) && !{has('general.model_path')} || "
         f"(!({_TRAINING}) && {has('general.model_path')} && "
         f"{matches('general.model_path', _ONNX)}) == "
         f"({get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer')",
-    ),
-    Requirement(
-        "quantization.quantizer",
-        "with onnx_quantizer: quantization_input_type and quantization_output_type float (a QDQ "
-        "model has no other), and optimize False",
-        _qdq,
-        f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
-        f"{get('quantization.quantizer', 'TFlite_converter')} != 'onnx_quantizer' || "
-        f"{get('quantization.quantization_input_type', 'uint8')} == 'float' && "
-        f"{get('quantization.quantization_output_type', 'float')} == 'float' && "
-        f"!({has('quantization.optimize')} && $config.quantization.optimize)",
-    ),
-    Requirement(
-        "quantization.quantizer",
-        "TFlite_converter or litert_quantizer for a Keras model, which is not exported to ONNX",
-        _exported,
-        f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
-        f"{get('quantization.quantizer', 'TFlite_converter')} != 'onnx_quantizer' || "
-        f"!({_TRAINING}) && "
-        f"(!{has('general.model_path')} || !{matches('general.model_path', _KERAS)})",
     ),
     Requirement(
         "dataset.keypoints",
