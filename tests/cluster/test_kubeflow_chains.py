@@ -104,11 +104,12 @@ class Chains:
     def start(self, pipeline, *settings):
         """Start a chain, and give its run."""
         package = (ROOT / "pipelines/compiled" / f"{pipeline}.yaml").read_text()
+        data = [] if pipeline == "prediction" else [f"dataset=s3://{BUCKET}/coco"]
         order = submission.run_request(
             package,
             None if pipeline == "sweep" else pipeline,
             config=self.folder / "config.yaml",
-            settings=[f"dataset=s3://{BUCKET}/coco", *settings],
+            settings=[*data, *settings],
             platform=self.folder / "platform.yaml",
         )
         return submission.submit(self.kubeflow, order)
@@ -186,7 +187,7 @@ def test_the_same_again_comes_from_the_cache(chains, say):
 def test_a_chain_that_begins_with_a_model(chains, pipeline):
     settings = [f"model={chains.model()}"]
     if pipeline == "prediction":
-        settings += [f"images=s3://{BUCKET}/coco/images/val"]
+        settings += [f"images=s3://{BUCKET}/coco/val"]
     run = chains.ended(chains.start(pipeline, *settings))
     assert set(states(run).values()) <= {"SUCCEEDED", "SKIPPED"}
     chains.tracked(run, "FINISHED")
