@@ -128,11 +128,10 @@ def _image(task: str, platform: Platform) -> str:
 
 
 def _env(task: str, platform: Platform) -> dict[str, str]:
+    """Return what a task is told by its environment; the images say what is the same for all."""
     s3 = platform.s3
     found = {
-        "HOME": "/tmp",  # noqa: S108  a volume of the pod's own
-        "POSELINE_LOG_JSON": "1",
-        "POSELINE_CACHE": _CACHE if platform.cache_claim else "/tmp/poseline",  # noqa: S108
+        "POSELINE_CACHE": _CACHE if platform.cache_claim else "",
         "AWS_ENDPOINT_URL_S3": s3.endpoint,
         "AWS_REGION": s3.region,
         "POSELINE_S3_SECRET": _S3_SECRET if s3.secret_name else "",
@@ -177,10 +176,9 @@ def _pod(task: str, platform: Platform) -> dict[str, Any]:
         selector |= platform.gpu.node_selector
         tolerations += platform.gpu.tolerations
     s3, mlflow, images = platform.s3, platform.mlflow, platform.images
-    labels = {"app.kubernetes.io/part-of": "poseline", "app.kubernetes.io/component": task}
     found: dict[str, Any] = {
         "podMetadata": {
-            "labels": labels | platform.labels,
+            "labels": {"app.kubernetes.io/component": task} | platform.labels,
             "annotations": dict(platform.annotations),
         },
         "imagePullPolicy": images.pull_policy,

@@ -4,6 +4,8 @@ Each task has a driver and a launcher. With the settings that KFP ships, a drive
 (retry and pod) that hold its inputs and the patch of the pod that it makes; a launcher is four
 (retry and graph, then retry and pod) that hold the patch. The patch has the task's inputs and its
 component in it, as JSON within JSON: each quote costs more, the deeper it is.
+
+On KFP 2.17 with Argo 4.0.5, a chain and a sweep of two models were 3 to 5 % smaller than reckoned.
 """
 
 from __future__ import annotations
@@ -21,10 +23,43 @@ LIMIT = 2**20
 """Bytes above which Argo compresses the nodes, and KFP loses sight of them; the environment
 variable MAX_WORKFLOW_SIZE of Argo's controller raises it."""
 _FRAME = 60_000  # what Argo and KFP write of any pipeline: templates, labels, conditions
-_NODE = 700  # names, ids, times, template and messages of a node
+_NODE = 1_300  # names, ids, times, template, labels and retries of a node of a task
+_GRAPH_NODES = 4 * 700  # those of a graph, or of a pass of a loop, beside its driver
 _OUT = "/tmp/kfp"  # noqa: S108  where KFP's launcher has outputs written
-_URI = "minio://mlpipeline/v2/artifacts/poseline-chain-tqeb/{0}/{0}/{0}/artifact".format("0" * 36)
-
+_URI = "minio://mlpipeline/v2/artifacts/poseline-chain-tqeb/{0}/{1}/{0}/{1}".format(
+    "0" * 36, "0" * 12
+)
+_SESSION = json.dumps(
+    {
+        "Provider": "minio",
+        "Params": dict.fromkeys(("accessKeyKey", "secretKeyKey"), "0" * 9)
+        | dict.fromkeys(("disableSSL", "fromEnv", "maxRetries", "region"), "false")
+        | dict.fromkeys(("endpoint", "secretName"), "0" * 25),
+    }
+)
+_METADATA = {
+    "architecture": "st_movenet_lightning_heatmaps",
+    "display_name": "quantized",
+    "file": "quantized_model.tflite",
+    "framework": "LiteRT",
+    "granularity": "per_channel",
+    "input_shape": "192x192x3",
+    "keypoints": 17,
+    "quantization": "int8, input uint8, output float32",
+    "quantizer": "TFlite_converter",
+    "size_kb": 740.3,
+    "store_session_info": _SESSION,
+}
+"""What is told of a model, and where KFP says that it lies."""
+_PROXY = "127.0.0.1,localhost"
+_ENVIRONMENT = [
+    *({"name": name, "value": _PROXY} for name in ("no_proxy", "NO_PROXY")),
+    {
+        "name": "POSELINE_CHAIN_ID",
+        "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['pipeline/runid']"}},
+    },
+]
+"""What KFP adds to a pod's."""
 
 _STAGES: Mapping[str, Stage] = {
     "dataset-convert": "convert",
@@ -46,7 +81,7 @@ def values_of(config: Config, text: str) -> dict[str, str]:
         config: The config.
         text: It as it is sent.
     """
-    reference, figures = "0" * 425, "0" * 1465  # places of sets; figures of every kind
+    reference, figures = "0" * 330, "0" * 900  # places of sets; figures of every kind
     slices = {
         f"{task}.config": yaml.safe_dump(
             config.slice(stage), default_flow_style=True, width=float("inf")
@@ -55,7 +90,7 @@ def values_of(config: Config, text: str) -> dict[str, str]:
     }
     return {
         "config": text,
-        "run": "0" * 160,
+        "run": "0" * 110,
         **dict.fromkeys(("data", "inputs"), reference),
         **dict.fromkeys(("evaluate_float", "evaluate_int8", "benchmark"), figures),
         **slices,
@@ -84,6 +119,8 @@ def workflow_size(package: str, values: Mapping[str, str], passes: int = 1) -> i
         if label:
             patch = _length(_patch(name, component, container, pods[label], values))
             nodes += 2 * patch + 4 * (patch + _NODE)
+        else:
+            nodes += _GRAPH_NODES * (passes + 1 if "parameterIterator" in task else 1)
         size += nodes * times
         for one in inputs:  # what the arguments of the workflow say once
             size += 0 if (text := json.dumps(one)) in said else len(json.dumps(text))
@@ -100,7 +137,11 @@ def _tasks(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _length(value: Any) -> int:
     """Return the bytes of a value as JSON text within the JSON of the workflow."""
-    return len(json.dumps(json.dumps(value, separators=(",", ":"))))
+    return len(json.dumps(_dumped(value)))
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _patch(
@@ -117,27 +158,23 @@ def _patch(
     given = {
         key: values.get(f"{name}.{key}", values.get(key, "")) for key in taken.get("parameters", {})
     }
-    artifact = {
-        "artifacts": [
-            {
-                "name": "0" * 19,
-                "uri": _URI,
-                "metadata": {"display_name": "model"},
-                "type": {"schemaTitle": "system.Model"},
-            }
-        ]
-    }
+    artifact = {"name": "0" * 19, "uri": _URI, "type": {"schemaTitle": "system.Model"}}
+    model = {"artifacts": [{**artifact, "metadata": _METADATA}]}
+    artifact["type"]["schemaVersion"] = "0.0.1"
     executor_input = {
         "inputs": {
             "parameterValues": given,
-            "artifacts": dict.fromkeys(taken.get("artifacts", {}), artifact),
+            "artifacts": dict.fromkeys(taken.get("artifacts", {}), model),
         },
         "outputs": {
             "parameters": {
                 key: {"outputFile": f"{_OUT}/outputs/{key}"} for key in made.get("parameters", {})
             },
-            "artifacts": dict.fromkeys((*made.get("artifacts", {}), "logs"), artifact),
-            "outputFile": f"{_OUT}_outputs/output_metadata.json",
+            "artifacts": {
+                key: {"artifacts": [artifact]}
+                for key in (*made.get("artifacts", {}), "executor-logs")
+            },
+            "outputFile": f"{_URI}/output_metadata.json",
         },
     }
     launcher = [
@@ -149,19 +186,22 @@ def _patch(
         "--execution_id",
         "100",
         "--executor_input",
-        json.dumps(executor_input),
+        _dumped(executor_input),
         "--component_spec",
-        json.dumps(component),
+        _dumped(component),
         "--pod_name",
         "$(KFP_POD_NAME)",
         "--pod_uid",
         "$(KFP_POD_UID)",
+        "--ml_pipeline_server_address",
+        "ml-pipeline.kubeflow.svc.cluster.local",
+        "--ml_pipeline_server_port",
+        "8887",
         "--mlmd_server_address",
         "metadata-grpc-service.kubeflow.svc.cluster.local",
         "--mlmd_server_port",
         "8080",
-        "--publish_logs",
-        "true",
+        *("--publish_logs", "true") * 2,
         "--",
     ]
     return {
@@ -171,9 +211,10 @@ def _patch(
                 "image": container["image"],
                 "command": launcher,
                 "args": [*container["command"], *container["args"]],
-                "env": container.get("env", []),
+                "env": container.get("env", []) + _ENVIRONMENT,
                 "resources": container.get("resources", {}),
                 "volumeMounts": pod.get("emptyDirMounts", []) + pod.get("secretAsVolume", []),
+                "securityContext": {"capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True},
             }
         ],
         "volumes": pod.get("emptyDirMounts", []) + pod.get("secretAsVolume", []),

@@ -75,8 +75,13 @@ class StageInputs(Parameter):
     """The part of the training set that is the test set; empty: it is a set of its own."""
 
 
+_TOLD = ("accuracy_known", "pictures", "oks_per_keypoint", "board", "verdict", "ram_source")
+"""What gate and comparison read of a summary. The text is in each node of theirs, six times in
+all, so tables of boards and versions stay behind."""
+
+
 class Figures(Parameter):
-    """The manifest of an evaluation or a benchmark, without its files."""
+    """What gate and comparison read of the manifest of an evaluation or a benchmark."""
 
     variant: str
     """The pass of the sweep that it is of."""
@@ -86,8 +91,12 @@ class Figures(Parameter):
     @classmethod
     def of(cls, result: StageResult, run: RunReference) -> Self:
         """Take the figures of a stage."""
-        manifest = replace(Manifest.read(result.out), files={})
-        return cls(variant=run.variant, manifest=asdict(manifest))
+        found = Manifest.read(result.out)
+        told = {key: found.summary[key] for key in _TOLD if key in found.summary}
+        if points := told.get("oks_per_keypoint"):
+            told["oks_per_keypoint"] = dict.fromkeys(points)  # which points there are is asked for
+        kept = replace(found, files={}, roles={}, versions={}, created="", summary=told)
+        return cls(variant=run.variant, manifest=asdict(kept))
 
     @property
     def as_manifest(self) -> Manifest:

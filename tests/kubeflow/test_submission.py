@@ -123,10 +123,10 @@ def test_a_sweep_that_kubeflow_would_lose_sight_of_is_told_before_it_is_sent(cap
         submission.run_request(package, None, settings=given)
         return "".join(capfd.readouterr())
 
-    assert "MAX_WORKFLOW_SIZE" not in swept(2)
-    told = swept(4)
+    assert "MAX_WORKFLOW_SIZE" not in swept(1)
+    told = swept(2)
     assert "MAX_WORKFLOW_SIZE" in told
-    assert re.search(r"models_that_fit\W+2", told) and re.search(r"about_bytes\W+1[56]\d{5}", told)
+    assert re.search(r"models_that_fit\W+1", told) and re.search(r"about_bytes\W+11\d{5}", told)
 
 
 def test_a_schedule_of_an_order(config, kubeflow, server):

@@ -1,11 +1,22 @@
 """What tasks hand on to one another arrives as it was sent, in text without quotes."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from poseline.config.loading import run_form
-from poseline.tasks.parameters import DataSources, RunReference, StageInputs, read_slice, written
+from poseline.report.ranking import Row
+from poseline.stages.result import StageResult
+from poseline.store.manifest import Manifest
+from poseline.tasks.parameters import (
+    DataSources,
+    Figures,
+    RunReference,
+    StageInputs,
+    read_slice,
+    written,
+)
 from poseline.tasks.resolve import resolve
 from poseline_kfp.pipelines.form import CONFIG
 
@@ -52,3 +63,22 @@ def test_a_renamed_project_does_not_convert_again(tmp_path):
         assert found.config.general.project_name.startswith(place[-4:-1])
         given.append((found.slices.get("convert"), DataSources(**found.data).text()))
     assert given[0] == given[1]
+
+
+def test_figures_are_what_gate_and_comparison_read(tmp_path):
+    """Each byte of them is in six nodes of a workflow."""
+    points = {f"point_{number:02}": 1 / 3 for number in range(17)}
+    boards = [{"board": f"board {number}", "reason": "fits into the chip"} for number in range(15)]
+    measured = {"pictures": 8, "oks_per_keypoint": points, "verdict": "internal", "boards": boards}
+    made = Manifest("evaluate", "0" * 64, {"test": "1" * 64}, metrics={"oks": 0.5})
+    made = replace(made, summary=measured, versions={"keras": "3.15.1"}, created="2026-01-01")
+    made.write(tmp_path)
+    text = Figures.of(StageResult.load(tmp_path), RunReference(mlflow="", project="p")).text()
+    assert "boards" not in text and "keras" not in text and "created: ''" in text
+    told = Figures.read(text).as_manifest
+    assert Row.of("m", [told]) == Row.of("m", [made])
+    assert (told.metrics, told.inputs, told.config_hash) == (
+        made.metrics,
+        made.inputs,
+        made.config_hash,
+    )
