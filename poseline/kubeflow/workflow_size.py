@@ -158,9 +158,9 @@ def _patch(
     given = {
         key: values.get(f"{name}.{key}", values.get(key, "")) for key in taken.get("parameters", {})
     }
-    artifact = {"name": "0" * 19, "uri": _URI, "type": {"schemaTitle": "system.Model"}}
+    kind = {"schemaTitle": "system.Model", "schemaVersion": "0.0.1"}
+    artifact = {"name": "0" * 19, "uri": _URI, "type": kind}
     model = {"artifacts": [{**artifact, "metadata": _METADATA}]}
-    artifact["type"]["schemaVersion"] = "0.0.1"
     executor_input = {
         "inputs": {
             "parameterValues": given,

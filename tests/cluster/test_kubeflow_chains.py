@@ -284,7 +284,8 @@ def test_an_experiment_comes_to_figures_and_a_model(chains, stage, tmp_path):
     config = yaml.safe_load(TINY) | {"gate": {"min_oks": 0.0, "registered_model_name": "people"}}
     config["general"]["project_name"] = "gated"
     config["conversion"] = {"path": f"s3://{BUCKET}/coco"}
-    del config["operation_mode"]
+    del config["operation_mode"], config["data_augmentation"]  # a resource has a list there
+    config["preprocessing"]["rescaling"] = {"scale": 1 / 127.5, "offset": -1}
     (platform := tmp_path / "platform.yaml").write_text(yaml.safe_dump(chains.platform))
     stage.operator(
         platform_file=platform, mlflow_url=chains.mlflow, kubeflow_timeout=5, settle_seconds=30
