@@ -99,7 +99,11 @@ class Forward:
             def call(*args: Any, **kwargs: Any) -> Any:
                 if isinstance(layer, layers.BatchNormalization):
                     return normalize(layer, args[0])
+                if _is_linear(layer) and _pads_alike(args[0], layer):
+                    return _Convolution(layer, args[0].x, padding="SAME")
                 args, kwargs = keras.tree.map_structure(_value, (args, kwargs))
+                if type(layer) is layers.ZeroPadding2D:
+                    return _Padding(layer, args[0])
                 if _is_linear(layer):
                     return _Convolution(layer, args[0])
                 return operation_fn(layer, training=training)(*args, **kwargs)
@@ -109,11 +113,23 @@ class Forward:
         return _value(self._graph._run_through_graph(images, operation_fn=operation))
 
 
-class _Convolution:
-    """A convolution that waits for what comes after it."""
+class _Padding:
+    """Zeros around a picture that wait for the convolution after them."""
 
     def __init__(self, layer: Any, x: Any) -> None:
         self.layer, self.x = layer, x
+
+    @cached_property
+    def value(self) -> Any:
+        return self.layer(self.x)
+
+
+class _Convolution:
+    """A convolution that waits for what comes after it."""
+
+    def __init__(self, layer: Any, x: Any, padding: str | None = None) -> None:
+        """Keep a convolution of `x`; `padding` is that of TensorFlow where not the layer's own."""
+        self.layer, self.x, self.padding = layer, x, padding
         self.pointwise = (
             isinstance(layer, layers.Conv2D)
             and layer.kernel_size == layer.strides == (1, 1)
@@ -122,7 +138,15 @@ class _Convolution:
 
     @cached_property
     def value(self) -> Any:
-        return self.layer(self.x)
+        return self._convolved(self.layer.kernel)
+
+    def _convolved(self, kernel: Any) -> Any:
+        if self.padding:
+            strides = (1, *self.layer.strides, 1)
+            kernel = tf.convert_to_tensor(kernel)
+            return tf.nn.depthwise_conv2d(self.x, kernel, strides, self.padding)
+        with keras.StatelessScope([(self.layer.kernel, tf.convert_to_tensor(kernel))]):
+            return self.layer(self.x)
 
     @property
     def rows(self) -> Any:
@@ -147,12 +171,28 @@ class _Convolution:
             return self.picture(tf.nn.bias_add(tf.matmul(self.rows, self.matrix * scale), offset))
         kernel = self.layer.kernel
         last = kernel.shape[-2:] if isinstance(self.layer, layers.DepthwiseConv2D) else (-1,)
-        with keras.StatelessScope([(kernel, kernel * tf.reshape(scale, last))]):
-            return tf.nn.bias_add(self.layer(self.x), offset)
+        return tf.nn.bias_add(self._convolved(kernel * tf.reshape(scale, last)), offset)
 
 
 def _value(x: Any) -> Any:
-    return x.value if isinstance(x, _Convolution) else x
+    return x.value if isinstance(x, _Convolution | _Padding) else x
+
+
+def _pads_alike(x: Any, layer: Any) -> bool:
+    """Tell whether zeros below and to the right are what `SAME` adds before a depthwise layer.
+
+    So it is with the halving layers of Keras' MobileNetV2 on pictures of even sides; the zeros
+    are then never written out.
+    """
+    return (
+        isinstance(x, _Padding)
+        and isinstance(layer, layers.DepthwiseConv2D)
+        and (layer.kernel_size, layer.strides, layer.padding) == ((3, 3), (2, 2), "valid")
+        and tuple(layer.dilation_rate) == (1, 1)
+        and x.layer.padding == ((0, 1), (0, 1))
+        and x.layer.data_format == "channels_last"
+        and all(side and side % 2 == 0 for side in x.x.shape[1:3])
+    )
 
 
 def _is_linear(layer: Any) -> bool:

@@ -25,9 +25,8 @@ def prepare(general: General) -> None:
     if general.deterministic_ops:
         tf.config.experimental.enable_op_determinism()
     if "TF_NUM_INTRAOP_THREADS" not in os.environ:
-        # Operations run beside each other; one alone on all cores mostly waits for their memory.
         # A sum depends on its threads, and is to be the same on a node of other cores.
-        threads = 1 if general.deterministic_ops else max((os.cpu_count() or 1) // 2, 1)
+        threads = 1 if general.deterministic_ops else os.cpu_count() or 1
         with suppress(RuntimeError):  # TensorFlow is in use already
             tf.config.threading.set_intra_op_parallelism_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
