@@ -146,11 +146,11 @@ def prepare(args: argparse.Namespace) -> Path:
         source = args.out / "drawn"
         if not source.exists():
             drawn = ["--train", str(args.pictures), "--val", str(args.pictures // 6)]
-            subprocess.run([*command, "synthesize", str(source), *drawn], check=True)  # noqa: S603
+            subprocess.run([*command, "synthesize", str(source), *drawn], check=True)
     made = args.out / "sets" / "single" / "13kpts"
     if not made.exists():
         places = ["--path", str(source), "--outputdir", str(args.out / "sets")]
-        subprocess.run([*command, "convert", "--keypoints", "13", *places], check=True)  # noqa: S603
+        subprocess.run([*command, "convert", "--keypoints", "13", *places], check=True)
     return made
 
 
@@ -196,7 +196,7 @@ def main() -> None:
             done = args.out / f"{name.replace(' ', '_')}-{seed}" / "figures.json"
             if not done.exists():
                 command = [sys.executable, *sys.argv, "--one", name, str(seed)]
-                subprocess.run(command, check=True)  # noqa: S603
+                subprocess.run(command, check=True)
                 show(args)
     show(args)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from poseline.config.loading import load
+from poseline.config.loading import load, presets
 from poseline.terminal import Console
 
 
 def validate(config: Path, *overrides: str, online: bool = False) -> None:
-    """Check a config and print it resolved, with every default.
+    """Check a config and print it resolved, with every default and what its preset adds.
 
     Example: `poseline validate examples/demo.yaml training.epochs=5`
 
@@ -24,7 +24,12 @@ def validate(config: Path, *overrides: str, online: bool = False) -> None:
         from poseline.runner.reachable import check_reachable
 
         check_reachable(resolved, str(config))
-    Console(soft_wrap=True, highlight=False).print(load.dump(resolved), end="", markup=False)
+    text = load.dump(resolved)
+    if added := presets.additions(load.load(config, overrides, preset=False)):
+        preset = resolved.training.preset if resolved.training else ""
+        keys = "".join(f"#   {key}\n" for key in added)
+        text = f"# Left out, and added by training.preset: {preset}\n{keys}{text}"
+    Console(soft_wrap=True, highlight=False).print(text, end="", markup=False)
 
 
 def lr_plot(

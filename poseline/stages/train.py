@@ -211,9 +211,8 @@ def _trainer(config: Config, start: Initialization, points: KeypointSet, steps: 
 
 def decoding_of(training: Training, activation: FinalActivation = "sigmoid") -> Decoding:
     """Return how heatmaps that were trained so are read best."""
-    if activation == "softmax":
-        return "dark"
-    return "quadratic" if training.heatmaps.target == "gaussian" else "argmax"
+    gaussian = training.heatmaps.target == "gaussian"
+    return "dark" if gaussian or activation == "softmax" else "argmax"
 
 
 def _metadata(

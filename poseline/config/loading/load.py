@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel, ValidationError
 
 from poseline.config.loading import overrides as changes
-from poseline.config.loading import zoo_layout
+from poseline.config.loading import presets, zoo_layout
 from poseline.config.loading.interpolation import UnresolvedError, readable
 from poseline.config.loading.interpolation import resolve as resolve_references
 from poseline.config.loading.validation_errors import MOST_PROBLEMS, problems_of, without_pieces
@@ -34,7 +34,13 @@ _ATTEMPTS = 5  # to read the rest of a config without what is wrong, so as to ch
 _PLACEHOLDER = re.compile(r"<(?!unnamed>)[^<>]+>|\?\?\?")
 
 
-def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | None = None) -> Config:
+def load(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    mode: OperationMode | None = None,
+    preset: bool = True,
+) -> Config:
     """Read, resolve and check a config file.
 
     Args:
@@ -42,6 +48,7 @@ def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | Non
         overrides: Dotted `key=value` changes as Hydra reads them: `a.b=1` sets, `+a.b=1` adds,
             `~a.b` deletes.
         mode: Replaces the file's `operation_mode`.
+        preset: Whether `training.preset` adds what is left out.
 
     Returns:
         The config, complete with defaults.
@@ -53,7 +60,7 @@ def load(path: Path, overrides: Sequence[str] = (), *, mode: OperationMode | Non
         if not path.exists():
             problem = Problem(str(path), "no such file", "a YAML file", _near(path))
             raise ConfigError([problem], "the command line")
-    config = parse(read_file(path), overrides, mode=mode, source=str(path))
+    config = parse(read_file(path), overrides, mode=mode, source=str(path), preset=preset)
     return _named(config, path.stem)
 
 
@@ -71,6 +78,7 @@ def parse(
     *,
     mode: OperationMode | None = None,
     source: str = "config",
+    preset: bool = True,
 ) -> Config:
     """Read, resolve and check the text of a config; as `load`."""
     written = read_text(text, source)
@@ -79,15 +87,20 @@ def parse(
     if mode:
         data["operation_mode"] = mode
     try:
-        return check(data, source=source)
+        return check(data, source=source, preset=preset)
     except ConfigError as error:
         keys = [override.lstrip("+").partition("=")[0].strip() for override in overrides]
         found = [_placed(problem, written, keys) for problem in error.problems]
         raise ConfigError(found, source) from None
 
 
-def check(data: dict[str, Any], *, source: str = "config") -> Config:
+def check(data: dict[str, Any], *, source: str = "config", preset: bool = True) -> Config:
     """Validate resolved data against the schema and against what its mode requires.
+
+    Args:
+        data: The config.
+        source: What a message calls it.
+        preset: Whether `training.preset` adds what is left out.
 
     Raises:
         ConfigError: Lists every problem with its dotted path.
@@ -116,7 +129,7 @@ def check(data: dict[str, Any], *, source: str = "config") -> Config:
         break
     if problems:
         raise ConfigError(without_pieces(problems), source)
-    return config
+    return presets.completed(config) if preset else config
 
 
 def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config") -> dict[str, Any]:

@@ -171,7 +171,7 @@ def _move_model(layout: Layout) -> None:
         return  # these keys describe the model of the file
     layout.problems += _read_width(given)
     given["pretrained"] = _weights(given.get("pretrained", False))
-    if given.get("final_activation") in ("empty", "linear"):
+    if given.setdefault("final_activation", "sigmoid") in ("empty", "linear"):  # the zoo's default
         given["final_activation"] = "softmax"  # the logits of the same loss
     training["model"] = {
         _MODEL[key].rpartition(".")[2]: value for key, value in given.items() if key in _MODEL

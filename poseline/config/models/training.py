@@ -43,6 +43,7 @@ def _adam() -> dict[str, dict[str, Any]]:
 
 
 FinalActivation = Literal["sigmoid", "softmax"]
+Preset = Literal["best", "zoo2025", "zoo4"]
 Named = Annotated[dict[str, dict[str, Any]], BeforeValidator(_by_name), also("string")]
 
 
@@ -57,7 +58,7 @@ class Model(Section):
     """Height, width and channels of the input; height and width are multiples of 32."""
     pretrained_weights: str | None = "imagenet"
     """Backbone weights: `imagenet`, a path or a URI; `None` starts from random ones."""
-    final_activation: FinalActivation = "sigmoid"
+    final_activation: FinalActivation = "softmax"
     """`sigmoid` is trained with the squared error of each cell; `softmax` over the cells of a
     heatmap with categorical cross-entropy: its model puts out logits, and the softmax is taken
     when they are decoded."""
@@ -73,7 +74,7 @@ class Heatmaps(Section):
 
 
 class Training(Section):
-    """Settings of a training. `batch_size`, `epochs` and `optimizer` are mandatory in one."""
+    """Settings of a training. `batch_size` and `epochs` are mandatory in one."""
 
     rules = (
         Rule(
@@ -92,6 +93,11 @@ class Training(Section):
         ),
     )
 
+    preset: Preset = "best"
+    """The recipe for what is left out of `model.final_activation`, `heatmaps.target`, `optimizer`,
+    `callbacks` and `data_augmentation`: the `best` one that was measured on real people, or that
+    of the vendor's zoo, of March 2025 or of version 4. What the config states is obeyed, and an
+    optimizer of its own gets no callbacks; `poseline validate` prints what is added."""
     model: Model | None = None
     """A new model; not with `general.model_path` or `resume_training_from`."""
     resume_training_from: str | None = None
@@ -102,8 +108,8 @@ class Training(Section):
     """Passes over the training set, counted from the first one on a resume, too: a training of 8
     epochs that is resumed with 10 has two to go. Mandatory in a training."""
     optimizer: Annotated[Named, Field(min_length=1, max_length=1)] = Field(default_factory=_adam)
-    """A Keras optimizer by name, with its arguments: `Adam: {learning_rate: 0.001}`. Mandatory in
-    a training."""
+    """A Keras optimizer by name, with its arguments: `Adam: {learning_rate: 0.001}`; left out:
+    that of `preset`."""
     callbacks: Annotated[Named, Field(max_length=32)] = Field(default_factory=dict)
     """Keras callbacks or learning-rate schedulers by name, with their arguments. ModelCheckpoint
     may set `monitor` and `mode` alone; TensorBoard is built in."""

@@ -147,7 +147,6 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     _set_in_training("batch_size", "a number of pictures"),
     _set_in_training("epochs", "a number of passes"),
-    _set_in_training("optimizer", "a Keras optimizer with its arguments"),
     needed(
         "train",
         "dataset.training_path",
