@@ -71,7 +71,9 @@ def test_forward_and_gradients_are_the_models_own():
         loss = heatmap_loss(heatmaps, labels, settings)
     np.testing.assert_allclose(heatmaps, expected, atol=1e-4)
     for ours, other in zip(tape.gradient(loss, twin.trainable_variables), gradients, strict=True):
-        assert tf.norm(ours - other) <= 0.01 * tf.norm(other) + 1e-6
+        assert (
+            tf.norm(ours - other) <= 0.01 * tf.norm(other) + 2e-5
+        )  # of sums that cancel, rounding is left
     for layer, variance, after in zip(forward.normalizations, statistics[1::2], moved, strict=True):
         kept = layer.moving_variance * layer.momentum + variance * (1 - layer.momentum)
         np.testing.assert_allclose(kept, after, rtol=1e-4, atol=1e-5)
