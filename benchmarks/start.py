@@ -1,10 +1,15 @@
-"""Start of a .tflite evaluation, benchmark and prediction: seconds, and whether TensorFlow came.
+"""Start of `poseline --help` against a bare interpreter's, by CPU; and of .tflite's stages.
+
+Byte code counts: where none is written (PYTHONDONTWRITEBYTECODE, and packages that were installed
+without), each start compiles what it imports, in twice the time. `make setup` writes it.
 
 usage: python benchmarks/start.py [MODEL.tflite]; a small model is made where none is given
 """
 
 from __future__ import annotations
 
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,6 +51,30 @@ def main(model: str, repeats: int = 3) -> None:
         print(f"{name:<18}{min(times):7.2f}  {loaded}")
 
 
+def command_line(repeats: int = 9) -> None:
+    """Print the CPU of a bare interpreter, of the library of the command line, and of --help."""
+    codes = {
+        "bare interpreter": ["pass"],
+        "import cyclopts": ["import cyclopts"],
+        "poseline --help": ["from poseline.cli import main; main()", "--help"],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in codes}
+    for _ in range(repeats + 1):
+        for name, code in codes.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-c", *code], capture_output=True, check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            seconds[name].append(used)
+    bare = statistics.median(seconds["bare interpreter"][1:])
+    print(f"{'start of':<18}{'CPU s':>7} (spread)        ratio")
+    for name, all_seconds in seconds.items():
+        counted = all_seconds[1:]
+        middle = statistics.median(counted)
+        spread = f"({min(counted):.3f} to {max(counted):.3f})"
+        print(f"{name:<18}{middle:7.3f} {spread}{middle / bare:7.1f}")
+
+
 def made(folder: str) -> str:
     """Return a small model, made in a process of its own."""
     path = f"{folder}/model.tflite"
@@ -54,5 +83,6 @@ def made(folder: str) -> str:
 
 
 if __name__ == "__main__":
+    command_line()
     with tempfile.TemporaryDirectory() as folder:
         main(sys.argv[1] if len(sys.argv) > 1 else made(folder))

@@ -13,19 +13,39 @@ from poseline.metrics.pck import pck
 Array = np.ndarray[Any, Any]
 
 
+_MOST_ABREAST = 40
+"""Keypoints whose names are legible below bars that stand side by side."""
+_ROW = 0.17
+"""Height in inches of a keypoint's row."""
+
+
 def plot_keypoints(names: Sequence[str], series: Mapping[str, Sequence[float]], out: Path) -> None:
-    """Draw a bar a keypoint, side by side for several models; values in [0, 1]."""
+    """Draw a bar a keypoint, side by side for several models; values in [0, 1].
+
+    More keypoints than fit side by side, as whole bodies have, get a row each.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    rows = len(names) > _MOST_ABREAST
+    size = (9, 0.8 + _ROW * len(names)) if rows else (9, 3.4)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     width = 0.8 / max(len(series), 1)
     places = np.arange(len(names))
+    draw = axes.barh if rows else axes.bar
     for index, (label, values) in enumerate(series.items()):
-        axes.bar(places + (index - (len(series) - 1) / 2) * width, values, width, label=label)
-    axes.set_xticks(places, [n.replace("_", " ") for n in names], rotation=45, ha="right")
-    axes.set(ylim=(0, 1), title="OKS per keypoint")
-    axes.grid(axis="y", alpha=0.3)
+        draw(places + (index - (len(series) - 1) / 2) * width, values, width, label=label)
+    shown = [name.replace("_", " ") for name in names]
+    if rows:
+        axes.set_yticks(places, shown, fontsize=8)
+        axes.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5), title="OKS per keypoint")
+    else:
+        axes.set_xticks(places, shown, rotation=45, ha="right")
+        # A single bar is no wider than one of two.
+        margin = max(0.0, 1 - len(names) / 2)
+        axes.set(ylim=(0, 1), title="OKS per keypoint")
+        axes.set_xlim(-0.5 - margin, len(names) - 0.5 + margin)
+    axes.grid(axis="x" if rows else "y", alpha=0.3)
     if len(series) > 1:
         axes.legend(frameon=False)
     figure.savefig(out, dpi=110)
