@@ -295,4 +295,4 @@ def test_an_experiment_comes_to_figures_and_a_model(chains, stage, tmp_path):
     until(lambda: stage.conditions("gated")["Measured"]["status"] == "True", 60, stage.log)
     status = stage.status("gated")
     assert status["gate"] == "passed" and 0 <= status["oks"]["int8"] <= 1
-    assert status["model"]["uri"].startswith("models:/people/")
+    assert (status["model"]["name"], status["model"]["version"]) == ("people", "1")
