@@ -147,7 +147,7 @@ def prepare(args: argparse.Namespace) -> Path:
         if not source.exists():
             drawn = ["--train", str(args.pictures), "--val", str(args.pictures // 6)]
             subprocess.run([*command, "synthesize", str(source), *drawn], check=True)
-    made = args.out / "sets" / "single" / "13kpts"
+    made: Path = args.out / "sets" / "single" / "13kpts"
     if not made.exists():
         places = ["--path", str(source), "--outputdir", str(args.out / "sets")]
         subprocess.run([*command, "convert", "--keypoints", "13", *places], check=True)

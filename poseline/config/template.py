@@ -155,11 +155,7 @@ def _training(answers: Answers) -> str:
 training:
 {"" if answers.model else model}  batch_size: 32
   epochs: 100
-  optimizer:
-    Adam: {{learning_rate: 0.001}}
-  callbacks:
-    ReduceLROnPlateau: {{monitor: val_oks, mode: max, factor: 0.5, patience: 10}}
-    EarlyStopping: {{monitor: val_oks, mode: max, patience: 30}}
+  preset: best # loss, optimizer and schedule, where none are stated: `poseline validate`
 """
 
 
