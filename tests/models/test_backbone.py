@@ -161,7 +161,12 @@ def test_weights_that_do_not_fit_are_told(weights, tmp_path):
 )
 def test_any_multiple_of_32_any_channels_any_width(shape, alpha, keypoints):
     made = Model.model_validate(
-        {"alpha": alpha, "input_shape": list(shape), "pretrained_weights": None}
+        {
+            "alpha": alpha,
+            "input_shape": list(shape),
+            "pretrained_weights": None,
+            "final_activation": "sigmoid",
+        }
     )
     model = movenet.build(made, keypoints, dropout=0.2)
     assert model.output_shape == (None, shape[0] // 4, shape[1] // 4, keypoints)
