@@ -215,9 +215,9 @@ def _fine_tuned(model: keras.Model, config: Config, points: KeypointSet, path: P
 def _freeze(model: keras.Model, training: Training) -> None:
     """Freeze the selected layers.
 
-    The document's `(0:-1)` is to leave the last layer trainable. The last entry of
-    `model.layers` may be a mere activation; then what learns is the last layer with a kernel,
-    with the normalization that follows it.
+    The document's `(0:-1)` is to leave the last layer trainable. The last entries of
+    `model.layers` may be an activation or a normalization; then what learns is the last layer
+    with a kernel, with what follows it.
 
     Raises:
         ConfigError: The selection is empty, or leaves nothing.
@@ -236,9 +236,9 @@ def _freeze(model: keras.Model, training: Training) -> None:
                 )
             ]
         )
-    if not any(layer.weights for i, layer in enumerate(model.layers) if i not in frozen):
-        kernels = [i for i, layer in enumerate(model.layers) if hasattr(layer, "kernel")]
-        frozen -= set(range(max(kernels, default=0), count))
+    last = max((i for i, layer in enumerate(model.layers) if hasattr(layer, "kernel")), default=0)
+    if frozen >= set(range(last + 1)):
+        frozen -= set(range(last, count))
     for index in frozen:
         model.layers[index].trainable = False
     _log.info(

@@ -160,7 +160,7 @@ def test_freezing_all_or_nothing_is_told(inputs, tmp_path, frozen):
 
 def test_the_documents_layers_of_our_own_model(tmp_path):
     model_settings = {"alpha": 0.35, "input_shape": [64, 64, 3], "pretrained_weights": None}
-    for frozen, first in (("(0:154)", 154), ("(0:-1)", -3)):
+    for frozen, first in (("(0:154)", 154), ("(0:-1)", -2)):
         config = settings(frozen_layers=frozen, model=model_settings)
         model = initialize(config, config.training, PERSON_17, {}, tmp_path).model
         expected = [layer.name for layer in model.layers[first:] if layer.weights]
@@ -220,7 +220,7 @@ def test_what_a_training_leaves(inputs, tmp_path):
     assert kept >= 2 * learned  # Adam keeps two moments of each weight
     metadata = read_metadata(result.files["model"])
     assert (metadata.decoding, metadata.stride, metadata.input_shape) == (
-        "quadratic",
+        "dark",
         4,
         (32, 32, 3),
     )
@@ -393,7 +393,7 @@ def test_a_resumed_training_keeps_what_it_began_with(inputs, tmp_path, capfd):
             for n in file["poseline"]
             if file["poseline"][n].shape == ()
         ]
-    assert read_metadata(result.files["model"]).decoding == "quadratic"
+    assert read_metadata(result.files["model"]).decoding == "dark"
 
 
 @pytest.mark.slow

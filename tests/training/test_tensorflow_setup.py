@@ -25,8 +25,8 @@ def _threads(monkeypatch, asked=None, deterministic=False):
     return int(done.stdout.split()[-1])
 
 
-def test_an_operation_gets_half_of_the_cores_unless_the_environment_says_so(monkeypatch):
-    assert _threads(monkeypatch) == 4
+def test_an_operation_gets_all_cores_unless_the_environment_says_otherwise(monkeypatch):
+    assert _threads(monkeypatch) == 8
     assert _threads(monkeypatch, "3") == 0  # as TensorFlow reads it from there
 
 

@@ -89,7 +89,7 @@ def _augmentation(rotation: float, **fill: Any) -> list[dict[str, Any]]:
 
 def _best(training: Training) -> dict[str, Any]:
     """Softmax over the cells, AdamW, warm-up and half a cosine (benchmarks/recipes.py)."""
-    rate = 5e-3 * math.sqrt(training.batch_size / 64)  # Adam's rule: arXiv:2205.10287
+    rate = 5e-3 * math.sqrt(max(training.batch_size, 64) / 64)  # Adam's rule: arXiv:2205.10287
     if not (training.model or training.resume_training_from):
         rate /= 10  # fine-tuning keeps what was learned
     rate = float(f"{min(rate, 0.02):.2g}")
