@@ -176,9 +176,11 @@ def _pod(task: str, platform: Platform) -> dict[str, Any]:
         selector |= platform.gpu.node_selector
         tolerations += platform.gpu.tolerations
     s3, mlflow, images = platform.s3, platform.mlflow, platform.images
+    # The chart's network policies let pods of this part in (poseline.peers in _helpers.tpl).
+    labels = {"app.kubernetes.io/part-of": "poseline", "app.kubernetes.io/component": task}
     found: dict[str, Any] = {
         "podMetadata": {
-            "labels": {"app.kubernetes.io/component": task} | platform.labels,
+            "labels": labels | platform.labels,
             "annotations": dict(platform.annotations),
         },
         "imagePullPolicy": images.pull_policy,

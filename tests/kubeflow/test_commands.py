@@ -209,7 +209,7 @@ def failed(run, package, server):
 def test_logs_of_the_server(run, failed, server):
     run_id, node = failed
     flow, _, digest = node.rpartition("-")
-    pod = f"{flow}-metadata-0-1-retry-system-container-impl-{digest}"
+    pod = f"{flow}-metadata-0-2-retry-system-container-impl-{digest}"
     server.objects.logs[pod] = "epoch 1\n[error] no space\n"
     code, out, _ = run("logs", run_id, "--task", "train")
     assert code == 0 and "epoch 1\n[error] no space" in out and pod in out

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import yaml
 from google.protobuf import json_format
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kfp import compiler, components, dsl
 from kfp.kubernetes import kubernetes_executor_config_pb2 as pb
+from support.samples import ROOT
 
 from poseline.errors import ConfigError
 from poseline.kubeflow.package import configure, pipeline_name, version_name
@@ -75,6 +78,13 @@ def test_what_is_configured_is_what_kfp_reads(package, settings):
         )
         assert {m.mount_path for m in message.empty_dir_mounts} == {"/tmp", "/dev/shm"}
         assert message.security_context.run_as_non_root
+
+
+def test_network_policies_of_the_chart_find_the_pods_of_tasks(package):
+    peers = (ROOT / "charts" / "poseline" / "templates" / "_helpers.tpl").read_text()
+    name, value = re.search(r'tasks := dict "matchLabels" \(dict "(.+?)" "(.+?)"\)', peers).groups()
+    _, _, executors = read(configure(package, Platform()))
+    assert all(e["podMetadata"]["labels"][name] == value for e in executors.values())
 
 
 def test_configuring_twice_is_configuring_once(package):
