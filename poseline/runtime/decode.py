@@ -10,6 +10,7 @@ import numpy as np
 from poseline.config.models.preprocessing import Decoding
 
 Array = np.ndarray[Any, Any]
+_CHANNELS = 128  # that an array of OpenCV has at most
 _TINY, _LEAST = 1e-10, 1e-300
 
 
@@ -124,9 +125,10 @@ def _taylor(patches: Array) -> Array:
 def _smooth(heatmaps: Array, sigma: float = 1.0) -> Array:
     """Smooth each heatmap and restore its height, as DARK does before it takes derivatives."""
     smoothed = np.empty(heatmaps.shape, np.float32)
-    for index, heatmap in enumerate(heatmaps):
-        blurred = cv2.GaussianBlur(
-            np.ascontiguousarray(heatmap, np.float32), (0, 0), sigma, borderType=cv2.BORDER_CONSTANT
-        )
-        smoothed[index] = blurred.reshape(heatmap.shape)
+    for first in range(0, heatmaps.shape[3], _CHANNELS):
+        part = slice(first, first + _CHANNELS)
+        for heatmap, place in zip(heatmaps[..., part], smoothed[..., part], strict=True):
+            ready = np.ascontiguousarray(heatmap, np.float32)
+            blurred = cv2.GaussianBlur(ready, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+            place[...] = blurred.reshape(heatmap.shape)
     return smoothed
