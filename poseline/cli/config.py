@@ -19,13 +19,14 @@ def validate(config: Path, *overrides: str, online: bool = False) -> None:
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
         online: Also look whether every path, URI and pretrained weight can be had.
     """
-    resolved = load.load(config, overrides)
+    written = load.load(config, overrides, preset=False)
+    resolved = presets.completed(written)
     if online:
         from poseline.runner.reachable import check_reachable
 
         check_reachable(resolved, str(config))
     text = load.dump(resolved)
-    if added := presets.additions(load.load(config, overrides, preset=False)):
+    if added := presets.additions(written):
         preset = resolved.training.preset if resolved.training else ""
         keys = "".join(f"#   {key}\n" for key in added)
         text = f"# Left out, and added by training.preset: {preset}\n{keys}{text}"

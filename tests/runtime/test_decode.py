@@ -48,3 +48,9 @@ def test_the_mean_of_two_is_that_of_their_probabilities():
     first, second = np.random.default_rng(1).normal(0, 3, (2, 1, 6, 5, 4))
     mean = softmax(mean_logits(first, second))
     np.testing.assert_allclose(mean, (softmax(first) + softmax(second)) / 2, atol=1e-12)
+
+
+def test_dark_reads_more_keypoints_than_opencv_has_channels():
+    heatmaps = np.random.default_rng(1).random((2, 16, 16, 133), np.float32)
+    alone = [decode_heatmaps(heatmaps[..., k : k + 1], "dark") for k in range(133)]
+    np.testing.assert_array_equal(decode_heatmaps(heatmaps, "dark"), np.concatenate(alone, axis=1))

@@ -8,10 +8,9 @@ from typing import Any
 
 from poseline.config.models.augmentation import Augmentation
 from poseline.config.models.config import Config
-from poseline.config.models.training import Heatmaps, Preset, Training
+from poseline.config.models.training import Preset, Training
 
 Recipe = Callable[[Training], dict[str, Any]]
-_FLIP = "random_flip"
 _PLATEAU = {"monitor": "val_oks", "mode": "max"}
 
 
@@ -34,30 +33,22 @@ def additions(config: Config) -> dict[str, Any]:
         recipe.pop("training.model.final_activation")
     if not _mirrors(config):
         steps = recipe["data_augmentation"]
-        recipe["data_augmentation"] = [step for step in steps if _FLIP not in step]
+        recipe["data_augmentation"] = tuple(step for step in steps if not step.random_flip)
     return {key: value for key, value in recipe.items() if not _is_stated(config, key)}
 
 
 def completed(config: Config) -> Config:
     """Return a config with what its preset adds."""
-    added = additions(config)
-    training = config.training
-    if not added or training is None:
-        return config
-    changed: dict[str, Any] = {}
-    if training.model and (activation := added.get("training.model.final_activation")):
-        changed["model"] = training.model.model_copy(update={"final_activation": activation})
-    if target := added.get("training.heatmaps.target"):
-        changed["heatmaps"] = Heatmaps.model_validate(
-            training.heatmaps.model_dump(exclude_unset=True) | {"target": target}
-        )
-    for name in ("optimizer", "callbacks"):
-        if f"training.{name}" in added:
-            changed[name] = added[f"training.{name}"]
-    update: dict[str, Any] = {"training": training.model_copy(update=changed)}
-    if steps := added.get("data_augmentation"):
-        update["data_augmentation"] = tuple(map(Augmentation.model_validate, steps))
-    return config.model_copy(update=update)
+    for key, value in additions(config).items():
+        config = _with(config, key.split("."), value)
+    return config
+
+
+def _with(section: Any, names: list[str], value: Any) -> Any:
+    name, *inner = names
+    if inner:
+        value = _with(getattr(section, name), inner, value)
+    return section.model_copy(update={name: value})
 
 
 def _is_stated(config: Config, key: str) -> bool:
@@ -78,13 +69,14 @@ def _mirrors(config: Config) -> bool:
     return isinstance(points, int) or bool(points and points.pairs)
 
 
-def _augmentation(rotation: float, **fill: Any) -> list[dict[str, Any]]:
-    return [
+def _augmentation(rotation: float, **fill: Any) -> tuple[Augmentation, ...]:
+    steps: list[dict[str, Any]] = [
         {"random_contrast": {"factor": 0.4}},
         {"random_brightness": {"factor": 0.3}},
-        {_FLIP: {"mode": "horizontal"}},
+        {"random_flip": {"mode": "horizontal"}},
         {"random_rotation": {"factor": rotation, **fill}},
     ]
+    return tuple(map(Augmentation.model_validate, steps))
 
 
 def _best(training: Training) -> dict[str, Any]:
