@@ -5,23 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import layers
 
 from poseline.errors import ModelError
+from poseline.models.pretrained import transfer_weights
 
 
 def with_new_head(model: keras.Model, keypoints: int) -> keras.Model:
     """Return a model with the same layers and weights, but for its last convolution.
 
+    A normalization after that one starts anew, too.
+
     Args:
-        model: Heatmaps (h, w, K) of pictures, its last layer with weights a convolution.
+        model: Heatmaps (h, w, K) of pictures, its last layer with weights a convolution, which
+            may be followed by normalizations.
         keypoints: K of the new model.
 
     Raises:
         ModelError: Its last layer with weights is no convolution.
     """
     weighted = [layer for layer in model.layers if layer.weights]
+    after: list[str] = []
+    while weighted and isinstance(weighted[-1], layers.BatchNormalization):
+        after.append(weighted.pop().name)
     head = weighted[-1] if weighted else None
-    if not isinstance(head, keras.layers.Conv2D):
+    if not isinstance(head, layers.Conv2D):
         kind = type(head).__name__ if head else "no layer with weights"
         raise ModelError(
             f"general.model_path ends in {kind}, and no new head can be made for it",
@@ -35,6 +43,6 @@ def with_new_head(model: keras.Model, keypoints: int) -> keras.Model:
         return type(layer).from_config(settings)
 
     made = keras.models.clone_model(model, clone_function=cloned)
-    for layer in weighted[:-1]:
-        made.get_layer(layer.name).set_weights(layer.get_weights())
+    given = {layer.name: layer.weights for layer in weighted}
+    transfer_weights(made, given, without=(head.name, *after))
     return made

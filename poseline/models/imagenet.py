@@ -59,6 +59,11 @@ def check_imagenet_weights(alpha: float, input_shape: Sequence[int | None]) -> N
 
 
 def _places(alpha: float, input_shape: Sequence[int | None]) -> tuple[Path, str]:
+    if input_shape[2] != 3:
+        raise ModelError(
+            f"the ImageNet weights are for 3 channels; the input has {input_shape[2]}",
+            "use color_mode rgb, or training.model.pretrained_weights: None",
+        )
     if alpha not in _ALPHAS:
         raise ModelError(
             f"there are no ImageNet weights for alpha {alpha:g}",
@@ -76,7 +81,10 @@ def _open(address: str, method: str = "GET") -> Any:
 
 
 def _absent(error: Exception, path: Path, address: str) -> ModelError:
-    reason = f"{error.code} {error.reason}" if isinstance(error, HTTPError) else str(error)
+    reason = str(error)
+    if isinstance(error, HTTPError):
+        reason = f"{error.code} {error.reason}"
+        error.close()
     return ModelError(
         f"the ImageNet weights cannot be downloaded: {reason}",
         f"get {address} elsewhere and put it into {path.parent}, or set "

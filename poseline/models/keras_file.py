@@ -6,9 +6,9 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import h5py
 
@@ -17,33 +17,52 @@ from poseline.models.file import first_line
 
 _SAVE = "save the model again with model.save()"
 _CONFIG, _CONFIG_BYTES = "config.json", 32 << 20
-_MEMBERS = {"metadata.json", _CONFIG, "model.weights.h5"}
+_WEIGHTS = "model.weights.h5"
+_MEMBERS = {"metadata.json", _CONFIG, _WEIGHTS}
 _GROWTH, _SPARE_BYTES = 64, 64 << 20
 """What a file may unpack to: weights hardly shrink when they are packed."""
 _MAX_OBJECTS = 200_000
+
+
+@contextmanager
+def checked_file(path: Path) -> Iterator[tuple[Any, dict[str, Any] | None]]:
+    """Open a .h5 or .keras file whose structure is sound.
+
+    Yields:
+        The HDF5 file of its weights, and its architecture; None: it holds weights alone.
+
+    Raises:
+        ModelError: The file is damaged, unpacks to far more than its size, or refers to other
+            files.
+    """
+    with ExitStack() as stack:
+        try:
+            if path.suffix.lower() == ".h5":
+                file = stack.enter_context(h5py.File(path, "r"))
+                text = file.attrs.get("model_config")
+            else:
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                text = _archived_config(path, archive)
+                weights = stack.enter_context(archive.open(_WEIGHTS))
+                file = stack.enter_context(h5py.File(weights, "r"))
+            _check_h5(path, file, path.stat().st_size)
+        except ModelError:
+            raise
+        except Exception as error:  # h5py and zipfile fail in many ways on a damaged file
+            raise ModelError(f"{path} cannot be loaded: {first_line(error)}", _SAVE) from None
+        yield file, None if text is None else _parsed(path, text)
 
 
 def read_model_config(path: Path) -> dict[str, Any]:
     """Return the architecture that a .h5 or .keras file holds, once its structure is sound.
 
     Raises:
-        ModelError: The file is damaged, holds weights alone, unpacks to far more than its size,
-            or refers to other files.
+        ModelError: As `checked_file`, or the file holds weights alone.
     """
-    try:
-        if path.suffix.lower() == ".h5":
-            with h5py.File(path, "r") as file:
-                _check_h5(path, file, path.stat().st_size)
-                text = file.attrs.get("model_config")
-        else:
-            text = _archived_config(path)
-    except ModelError:
-        raise
-    except Exception as error:  # h5py and zipfile fail in many ways on a damaged file
-        raise ModelError(f"{path} cannot be loaded: {first_line(error)}", _SAVE) from None
-    if text is None:
-        raise ModelError(f"{path} holds weights without an architecture", _SAVE)
-    return _parsed(path, text)
+    with checked_file(path) as (_, config):
+        if config is None:
+            raise ModelError(f"{path} holds weights without an architecture", _SAVE)
+        return config
 
 
 def write_model_config(path: Path, target: Path, config: dict[str, Any]) -> None:
@@ -63,32 +82,22 @@ def write_model_config(path: Path, target: Path, config: dict[str, Any]) -> None
                     shutil.copyfileobj(old.open(entry), out, 1 << 20)
 
 
-def _archived_config(path: Path) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-        names = [entry.filename for entry in entries]
-        unsafe = [n for n in names if ".." in PurePosixPath(n).parts or n.startswith(("/", "\\"))]
-        if unsafe or len(set(names)) != len(names):
-            raise ModelError(
-                f"{path} holds {(unsafe or names)[0]!r}, which is no part of a model", _SAVE
-            )
-        if missing := _MEMBERS - set(names):
-            raise ModelError(f"{path} lacks {', '.join(sorted(missing))}", _SAVE)
-        _check_size(path, sum(e.file_size for e in entries), path.stat().st_size)
-        if archive.getinfo(_CONFIG).file_size > _CONFIG_BYTES:
-            size = archive.getinfo(_CONFIG).file_size
-            raise ModelError(
-                f"{path}: {_CONFIG} has {size:,} bytes", f"expected at most {_CONFIG_BYTES:,}"
-            )
-        with _weights(archive) as weights, h5py.File(weights, "r") as file:
-            _check_h5(path, file, path.stat().st_size)
-        return archive.read(_CONFIG)
-
-
-@contextmanager
-def _weights(archive: zipfile.ZipFile) -> Iterator[IO[bytes]]:
-    with archive.open("model.weights.h5") as member:
-        yield member
+def _archived_config(path: Path, archive: zipfile.ZipFile) -> bytes:
+    entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    unsafe = [n for n in names if ".." in PurePosixPath(n).parts or n.startswith(("/", "\\"))]
+    if unsafe or len(set(names)) != len(names):
+        raise ModelError(
+            f"{path} holds {(unsafe or names)[0]!r}, which is no part of a model", _SAVE
+        )
+    if missing := _MEMBERS - set(names):
+        raise ModelError(f"{path} lacks {', '.join(sorted(missing))}", _SAVE)
+    _check_size(path, sum(e.file_size for e in entries), path.stat().st_size)
+    if (size := archive.getinfo(_CONFIG).file_size) > _CONFIG_BYTES:
+        raise ModelError(
+            f"{path}: {_CONFIG} has {size:,} bytes", f"expected at most {_CONFIG_BYTES:,}"
+        )
+    return archive.read(_CONFIG)
 
 
 def _check_h5(path: Path, file: Any, size: int) -> None:

@@ -45,6 +45,11 @@ def check_inputs(config: Config) -> None:
             from poseline.runtime import check_model_file
 
             check_model_file(Path(uri))
+        elif key == "training.model.pretrained_weights":
+            from poseline.models.weights_file import opened_weights
+
+            with opened_weights(Path(uri)):
+                pass
     if model := with_imagenet_weights(config):
         imagenet_weights(model.alpha, model.input_shape)
 

@@ -97,6 +97,5 @@ def _untrained(model: Model, keypoints: int, wanted: Quantization) -> bytes:
     plain = wanted.model_copy(update={"optimize": False})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "untrained.keras"
-        bare = model.model_copy(update={"pretrained_weights": None})
-        movenet.build(bare, keypoints).save(path)
+        movenet.build(model, keypoints).save(path)
         return TFLiteConverter().quantize(Source(path), pictures, plain)

@@ -27,7 +27,7 @@ from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, remove_halves
 from poseline.training import checkpoint, folder, history, keras_factory
 from poseline.training.fast_model import make_twin
-from poseline.training.folder import BESTS, HISTORY, LAST, best_name
+from poseline.training.folder import BESTS, HISTORY, LAST, TRANSFER, best_name
 from poseline.training.initialization import Initialization, initialize
 from poseline.training.preemption import Preemption
 from poseline.training.remote_checkpoint import Identity, RemoteCheckpoint
@@ -309,6 +309,7 @@ class _Writer:
             checkpoint.save_model(load_keras(self._best), exported)
         history.plot_curves(state.history, self._out / CURVES)
         best = state.best_epoch or 0
+        transfer = [TRANSFER] if (self._out / TRANSFER).is_file() else []
         return finish(
             "train",
             self._config,
@@ -320,7 +321,7 @@ class _Writer:
                 "history": HISTORY,
                 "curves": CURVES,
             },
-            files=[*self._models, HISTORY, CURVES],
+            files=[*self._models, HISTORY, CURVES, *transfer],
             metrics=state.history[best] | {"epochs": state.epoch, "best_epoch": best + 1},
             summary={"history": state.history, "monitor": self._monitor},
         )

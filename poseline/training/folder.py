@@ -15,6 +15,8 @@ from poseline.store.manifest import write_atomic
 BEST, LAST, HISTORY = "best_model.h5", "last_trained_model.h5", "history.csv"
 BESTS = (BEST, "best_model.keras")
 """What the best model may be called, one for each `training.model_format`."""
+TRANSFER = "pretrained_weights.csv"
+"""Which layers of a new model began with pretrained weights."""
 SETTINGS = "training.json"
 """Written before the first epoch: the settings, and the hashes of the inputs."""
 _SHOWN = 6

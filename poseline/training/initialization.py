@@ -21,10 +21,11 @@ from poseline.models import movenet
 from poseline.models.head import with_new_head
 from poseline.models.loading import load_keras
 from poseline.models.metadata import read_metadata, sidecar_path
+from poseline.models.pretrained import load_pretrained, transferred_csv
 from poseline.store.manifest import write_atomic
 from poseline.training import checkpoint
 from poseline.training.checkpoint import LAST, TrainingState
-from poseline.training.folder import best_name
+from poseline.training.folder import TRANSFER, best_name
 
 _log = get_logger(__name__)
 _FREE = ("batch_size", "epochs", "callbacks")
@@ -69,7 +70,7 @@ def initialize(
     Raises:
         ConfigError: The frozen layers or the dropout do not fit the model, or a resumed training
             has no epoch left.
-        ModelError: The model or the checkpoint does not fit.
+        ModelError: The model, the checkpoint or the pretrained weights do not fit.
     """
     own, slice_hash = out / LAST, config_hash(config.slice("train"))
     if own.is_file() and (state := checkpoint.read_state(own)) and state.config_hash == slice_hash:
@@ -92,9 +93,12 @@ def initialize(
         model = _fine_tuned(load_keras(inputs["model"]), config, points, inputs["model"])
         activation = _activation(inputs["model"])
     elif training.model:
-        weights = str(inputs["weights"]) if "weights" in inputs else None
         activation = training.model.final_activation
-        model = movenet.build(training.model, len(points), training.dropout, weights=weights)
+        model = movenet.build(training.model, len(points), training.dropout)
+        weights = str(inputs.get("weights") or training.model.pretrained_weights or "")
+        if weights:
+            transfer = load_pretrained(model, weights, training.model.alpha, points)
+            write_atomic(out / TRANSFER, transferred_csv(transfer))
     else:
         raise ConfigError([Problem("training.model", "nothing", "a model to train")])
     _freeze(model, training)

@@ -9,8 +9,10 @@ import pytest
 
 from poseline.config.loading.load import parse
 from poseline.config.models.training import Model
+from poseline.data.keypoints import PERSON_17
 from poseline.errors import ModelError
 from poseline.models import backbone, imagenet, movenet
+from poseline.models.pretrained import load_pretrained
 from poseline.runner.inputs import Sources
 from poseline.store import fetch, publish
 
@@ -24,12 +26,21 @@ NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5"
 def weights(tmp_path_factory):
     """Weights of a backbone in the two formats of Keras, and the values of its first kernel."""
     keras.utils.set_random_seed(11)
-    model = backbone.mobilenet_v2((64, 64, 3), ALPHA, None)
+    model = backbone.mobilenet_v2((64, 64, 3), ALPHA)
     folder = tmp_path_factory.mktemp("weights")
     model.save_weights(folder / "new.weights.h5")
     with h5py.File(folder / "published.h5", "w") as file:
         keras.src.legacy.saving.legacy_h5_format.save_weights_to_hdf5_group(file, model)
     return folder, model.get_layer("Conv1").kernel.numpy()
+
+
+def built(settings, weights=None):
+    """A new model with its pretrained weights."""
+    model = movenet.build(settings, 17)
+    given = weights or settings.pretrained_weights
+    if given:
+        load_pretrained(model, given, settings.alpha, PERSON_17)
+    return model
 
 
 def first_kernel(model):
@@ -43,9 +54,9 @@ def settings(**changes):
 @pytest.mark.parametrize("name", ["new.weights.h5", "published.h5"])
 def test_weights_from_a_path_are_those_of_the_file(weights, name):
     folder, kernel = weights
-    model = movenet.build(settings(pretrained_weights=str(folder / name)), 17)
+    model = built(settings(pretrained_weights=str(folder / name)))
     np.testing.assert_array_equal(first_kernel(model), kernel)
-    bare = movenet.build(settings(pretrained_weights=None), 17)
+    bare = built(settings(pretrained_weights=None))
     assert not np.array_equal(first_kernel(bare), kernel)
 
 
@@ -59,7 +70,7 @@ def test_weights_from_s3_come_as_an_input(weights, storage):
         f"input_shape: [64, 64, 3], pretrained_weights: '{uri}'}}}}"
     )
     assert Sources.named(config).weights == uri
-    model = movenet.build(config.training.model, 17, weights=str(fetch(uri)))
+    model = built(config.training.model, str(fetch(uri)))
     np.testing.assert_array_equal(first_kernel(model), kernel)
 
 
@@ -97,9 +108,9 @@ def published(weights, tmp_path, monkeypatch):
 
 def test_keras_downloads_its_weights_once(weights, published, tmp_path):
     made = settings(input_shape=[96, 96, 3], pretrained_weights="imagenet")
-    np.testing.assert_array_equal(first_kernel(movenet.build(made, 17)), weights[1])
+    np.testing.assert_array_equal(first_kernel(built(made)), weights[1])
     published.shutdown()
-    np.testing.assert_array_equal(first_kernel(movenet.build(made, 17)), weights[1])
+    np.testing.assert_array_equal(first_kernel(built(made)), weights[1])
     assert (tmp_path / "keras" / "models" / NAME).is_file()
 
 
@@ -107,7 +118,7 @@ def test_offline_it_is_told_where_the_file_belongs(published, tmp_path):
     published.shutdown()
     published.server_close()
     with pytest.raises(ModelError, match="cannot be downloaded") as caught:
-        movenet.build(settings(input_shape=[96, 96, 3], pretrained_weights="imagenet"), 17)
+        built(settings(input_shape=[96, 96, 3], pretrained_weights="imagenet"))
     for words in (
         imagenet.PUBLISHED_AT + NAME,
         str(tmp_path / "keras" / "models"),
@@ -120,7 +131,7 @@ def test_offline_it_is_told_where_the_file_belongs(published, tmp_path):
 def test_the_file_of_the_size_is_taken_where_there_is_one(published):
     for shape, alpha, size in (((160, 160), 0.5, 160), ((64, 96), 0.5, 224), ((96, 96), 1.3, 224)):
         with pytest.raises(ModelError, match="404") as caught:
-            backbone.mobilenet_v2((*shape, 3), alpha, "imagenet")
+            imagenet.imagenet_weights(alpha, (*shape, 3))
         assert f"kernels_{alpha}_{size}_no_top.h5" in caught.value.remedy
 
 
@@ -132,21 +143,21 @@ def test_the_file_of_the_size_is_taken_where_there_is_one(published):
             r"no ImageNet weights for alpha 0\.4\n.*0\.35, 0\.5, 0\.75, 1\.0, 1\.3, 1\.4",
         ),
         ({"input_shape": [64, 64, 1], "pretrained_weights": "imagenet"}, "3 channels"),
-        ({"pretrained_weights": "/nowhere/weights.h5"}, r"/nowhere/weights\.h5 is not a file"),
+        ({"pretrained_weights": "/nowhere/weights.h5"}, r"/nowhere/weights\.h5 does not exist"),
     ],
 )
 def test_what_cannot_be_had_is_told(changes, words):
     with pytest.raises(ModelError, match=words):
-        movenet.build(settings(**changes), 17)
+        built(settings(**changes))
 
 
 def test_weights_that_do_not_fit_are_told(weights, tmp_path):
     folder, _ = weights
     with pytest.raises(ModelError, match=r"does not fit MobileNetV2 with alpha 0\.5"):
-        movenet.build(settings(alpha=0.5, pretrained_weights=str(folder / "published.h5")), 17)
+        built(settings(alpha=0.5, pretrained_weights=str(folder / "published.h5")))
     (tmp_path / "cut.h5").write_bytes((folder / "published.h5").read_bytes()[:50_000])
-    with pytest.raises(ModelError, match="does not fit"):
-        movenet.build(settings(pretrained_weights=str(tmp_path / "cut.h5")), 17)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        built(settings(pretrained_weights=str(tmp_path / "cut.h5")))
 
 
 @pytest.mark.parametrize(

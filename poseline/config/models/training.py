@@ -57,7 +57,9 @@ class Model(Section):
     input_shape: Annotated[Shape, _SIDES, _CHANNELS, unit("px, px, channels")] = (192, 192, 3)
     """Height, width and channels of the input; height and width are multiples of 32."""
     pretrained_weights: str | None = "imagenet"
-    """Backbone weights: `imagenet`, a path or a URI; `None` starts from random ones."""
+    """What the model starts from: `imagenet`, or the path or URI of a model or of weights as .h5 or
+    .keras. Each layer takes the weights that the file has by its name and in its shape; the run's
+    `pretrained_weights.csv` lists them. `None` starts from random ones."""
     final_activation: FinalActivation = "softmax"
     """`sigmoid` is trained with the squared error of each cell; `softmax` over the cells of a
     heatmap with categorical cross-entropy: its model puts out logits, and the softmax is taken
