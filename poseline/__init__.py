@@ -10,6 +10,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from poseline.quiet import import_tensorflow_quietly
+
 if TYPE_CHECKING:
     from poseline.api import (
         benchmark,
@@ -29,6 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow turns oneDNN on by itself on newer processors alone; on older ones, too, its depthwise
 # convolutions and normalizations take about half the time (benchmarks/train.py).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+import_tensorflow_quietly()
 
 __version__ = "0.1.0"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
 from poseline.masking import masked
+from poseline.quiet import UsersStderr
 from poseline.terminal import note_output, one_line, safe
 
 
@@ -42,7 +43,7 @@ def configure(level: int, *, json: bool) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Looked up at each call: whoever replaces stderr may close it later.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(cast(TextIO, UsersStderr())),
     )
 
 

@@ -11,7 +11,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from poseline.errors import ModelError
 from poseline.models.file import MAX_BYTES, first_line
-from poseline.models.quiet import quiet_stderr
+from poseline.quiet import quiet_stderr
 
 _OUTSIDE = {
     "CreateSummaryFileWriter",

@@ -8,9 +8,9 @@ from typing import Any
 
 from poseline.config.models.quantization import IOType, Quantization
 from poseline.errors import BackendError, ModelError
-from poseline.models.quiet import quiet_stderr
 from poseline.quantization.base import Calibration
 from poseline.quantization.source import SAVED_MODEL, Source, refuse_equalization
+from poseline.quiet import quiet_stderr
 
 
 class LiteRTQuantizer:

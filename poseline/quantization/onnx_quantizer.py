@@ -11,9 +11,9 @@ import numpy as np
 
 from poseline.config.models.quantization import Quantization
 from poseline.errors import BackendError, ModelError
-from poseline.models.quiet import quiet_stderr
 from poseline.quantization.base import Calibration
 from poseline.quantization.source import Source, refuse_equalization
+from poseline.quiet import quiet_stderr
 
 
 class OnnxQuantizer:

@@ -12,11 +12,11 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from poseline.config.models.quantization import Quantization
 from poseline.models.file import is_saved_model
-from poseline.models.quiet import quiet_stderr
 from poseline.models.saved_model import converted, saved_model_converter
 from poseline.quantization.base import IO_NAMES, Calibration
 from poseline.quantization.equalization import equalize
 from poseline.quantization.source import SAVED_MODEL, Source, refuse_equalization
+from poseline.quiet import quiet_stderr
 
 
 class TFLiteConverter:

@@ -1,0 +1,94 @@
+"""Silence for libraries that write to the process's own stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+_shown: list[int] = []
+_lock = threading.Lock()
+
+
+class UsersStderr:
+    """What reaches the user: `sys.stderr`, and the real one while `quiet_stderr` is at work."""
+
+    def write(self, text: str) -> None:
+        """Show text."""
+        with _lock:
+            if _shown:
+                os.write(_shown[-1], text.encode(errors="backslashreplace"))
+            else:
+                sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Show what `sys.stderr` still holds."""
+        sys.stderr.flush()
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep what is written to stderr, by C++ too, and show it only where the block fails.
+
+    What is printed is dropped. poseline's own log goes on.
+    """
+    import io
+    import tempfile
+    from contextlib import redirect_stdout
+
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = redirect_stdout(io.StringIO())
+    with tempfile.TemporaryFile() as file, warnings.catch_warnings(), silence:
+        warnings.simplefilter("ignore")
+        os.dup2(file.fileno(), 2)
+        _shown.append(kept)
+        try:
+            yield
+        except BaseException:
+            sys.stderr.flush()
+            file.seek(0)
+            os.write(kept, file.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            with _lock:
+                _shown.remove(kept)
+                os.close(kept)
+
+
+class _QuietTensorFlow:
+    """A finder for the first import of TensorFlow: no log level keeps its note on oneDNN back."""
+
+    @classmethod
+    def find_spec(cls, name: str, *_: Any) -> ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        with suppress(ValueError):  # another thread was here
+            sys.meta_path.remove(cls)
+        spec = find_spec(name)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_quietly(module: ModuleType) -> None:
+                with quiet_stderr():
+                    load(module)
+
+            spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
+        return spec
+
+
+def import_tensorflow_quietly() -> None:
+    """Keep TensorFlow silent while it is imported, whenever that will be."""
+    if "tensorflow" not in sys.modules and _QuietTensorFlow not in sys.meta_path:
+        sys.meta_path.insert(0, _QuietTensorFlow)
