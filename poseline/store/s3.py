@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -145,6 +145,18 @@ def listing(bucket: str, key: str) -> dict[str, str]:
     with translate_errors(f"s3://{bucket}/{key}"):
         _, found = _find(client(), bucket, key)
     return {name: f"{entry.etag} {entry.size}" for name, entry in found.items()}
+
+
+def entries(bucket: str, key: str) -> Iterator[Object]:
+    """Yield each object below a prefix, or that of the key itself, under its relative name."""
+    prefix = f"{key}/" if key else ""
+    with translate_errors(f"s3://{bucket}/{key}"):
+        s3 = client()
+        if key and (single := _head(s3, bucket, key)):
+            yield replace(single, key=key.rpartition("/")[2])
+            return
+        for found in _list(s3, bucket, key):
+            yield replace(found, key=found.key.removeprefix(prefix))
 
 
 def _find(s3: Any, bucket: str, key: str) -> tuple[bool, dict[str, Object]]:
