@@ -56,6 +56,21 @@ class ServiceMonitor(KubernetesSection):
     """Labels that the Prometheus selects monitors by."""
 
 
+class WatchedData(KubernetesSection):
+    """What data sets are looked at with, where a schedule's `trigger` watches one.
+
+    On S3 those at the endpoint of `objectStore`, which alone gets its credentials.
+    """
+
+    secret_name: str = ""
+    """Secret of the release's namespace, with keys as in `objectStore.secretName`; reading is
+    enough. Empty: that one, or else the role of the operator's service account."""
+    claim: str = ""
+    """Volume claim with data sets, mounted for reading; empty: none."""
+    path: Annotated[str, Field(pattern=r"^/[\w./-]+$")] = "/data"
+    """Where it is mounted, as in the tasks: what local training paths begin with."""
+
+
 class Operator(KubernetesSection):
     """The operator of PoseExperiment and PoseSchedule."""
 
@@ -67,6 +82,8 @@ class Operator(KubernetesSection):
     """Serve every namespace, by a cluster role; otherwise the release's alone, by a role."""
     allow: AllowList = AllowList()
     """What experiments and schedules may name, besides what the installation itself uses."""
+    datasets: WatchedData = WatchedData()
+    """What data sets are looked at with."""
     admission_policy: bool = True
     """Let the API server refuse what is not allowed, by a ValidatingAdmissionPolicy, where it has
     them (Kubernetes 1.30); the operator refuses it in any case."""
@@ -225,8 +242,10 @@ class NetworkPolicy(KubernetesSection):
         8888,
         5000,
         80,
+        9000,
+        8333,
     )
-    """Ports that the operator reaches besides DNS: the API server's, KFP's and MLflow's."""
+    """Ports that the operator reaches besides DNS: the API server's, KFP's, MLflow's and S3's."""
     peers: tuple[dict[str, Any], ...] = ()
     """Who else may talk to the embedded MLflow and S3, as `from` of a NetworkPolicy has it; the
     operator and the tasks of pipelines may."""

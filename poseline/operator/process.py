@@ -77,7 +77,9 @@ class _Process:
         leads = self._election.leads if settings.leader_election else lambda: True
         self._platform = platform
         experiments = ExperimentReconciler(self._cluster, settings, platform, leads, allow)
-        schedules = ScheduleReconciler(self._cluster, leads, Permission(platform, allow))
+        schedules = ScheduleReconciler(
+            self._cluster, leads, Permission(platform, allow), settings.datasets_folder
+        )
         reconcilers = {
             EXPERIMENT.name: experiments.reconcile,
             SCHEDULE.name: schedules.reconcile,

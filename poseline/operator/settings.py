@@ -25,6 +25,8 @@ class Settings:
         mlflow_url: URL of the tracking server that figures are read from; empty: the config's.
         platform_file: YAML of the platform's settings; an experiment's `spec.platform` wins.
         allow_file: YAML of what experiments may name besides; None: what the platform names alone.
+        datasets_folder: Where a volume with data sets is mounted that schedules may watch; None:
+            they watch those on S3 alone.
         schedules_file: YAML of schedules to make in the own namespace: a list of name and spec.
         pipelines: Folder of the compiled pipelines; None: those that came with the library.
         publish_pipelines: Put them into Kubeflow's list, so that its form can start them.
@@ -53,6 +55,7 @@ class Settings:
     platform_file: Path | None = None
     allow_file: Path | None = None
     schedules_file: Path | None = None
+    datasets_folder: Path | None = None
     pipelines: Path | None = None
     publish_pipelines: bool = True
     poll_seconds: float = 10.0

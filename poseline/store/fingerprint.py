@@ -16,11 +16,11 @@ from poseline.store.uri import Location, parse
 NOTHING = ""
 """The fingerprint of a place that holds nothing."""
 
-_MOST_FILES = 1_000_000
-_LARGEST_MANIFEST = 64 << 20  # bytes; that of some 300,000 files
+_MOST_FILES = 200_000
+_LARGEST_MANIFEST = 32 << 20  # bytes; that of some 150,000 files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _File:
     """A file or an object: its relative name, bytes, ETag or time, and last change in s."""
 

@@ -165,6 +165,7 @@ spec:
   value: /etc/poseline/allow.yaml
 - name: POSELINE_SCHEDULES_FILE
   value: /etc/poseline/schedules.yaml
+{{- include "poseline.datasetsEnv" . }}
 - name: POSELINE_LISTEN
   value: 0.0.0.0:8080
 - name: POSELINE_LOG_JSON
@@ -190,6 +191,33 @@ spec:
 {{- range $name, $value := .Values.operator.env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Secret that the operator looks at data sets on S3 with. */}}
+{{- define "poseline.datasetsSecret" -}}
+{{- default (include "poseline.s3Secret" .) .Values.operator.datasets.secretName -}}
+{{- end -}}
+
+{{/* Where the data sets are that the operator looks at, and with which credentials. */}}
+{{- define "poseline.datasetsEnv" -}}
+{{- with include "poseline.s3Endpoint" . }}
+- name: AWS_ENDPOINT_URL_S3
+  value: {{ . | quote }}
+{{- end }}
+- name: AWS_REGION
+  value: {{ .Values.objectStore.region | quote }}
+{{- if include "poseline.datasetsSecret" . }}
+- name: POSELINE_S3_SECRET
+  value: /var/run/secrets/poseline-s3
+{{- end }}
+{{- if .Values.objectStore.caConfigMap }}
+- name: AWS_CA_BUNDLE
+  value: /etc/s3-ca/ca.crt
+{{- end }}
+{{- if .Values.operator.datasets.claim }}
+- name: POSELINE_DATASETS_FOLDER
+  value: {{ .Values.operator.datasets.path | quote }}
 {{- end }}
 {{- end -}}
 

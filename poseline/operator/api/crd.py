@@ -34,12 +34,14 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Suspend", "boolean", ".spec.suspend"),
         ("Active", "integer", ".status.activeCount"),
         ("Last", "date", ".status.lastScheduleTime"),
+        ("Looked", "date", ".status.dataset.lastLookTime"),
         ("Next", "string", ".status.nextScheduleTime"),
         ("Age", "date", ".metadata.creationTimestamp"),
+        ("Dataset", "string", ".status.dataset.hash"),
     ),
 }
 # The API server leaves out a priority of 0; one that is told would clash with another client's.
-_WIDE: dict[str, dict[str, int]] = {"Run": {"priority": 1}, "Model": {"priority": 1}}
+_WIDE: dict[str, dict[str, int]] = {name: {"priority": 1} for name in ("Run", "Model", "Dataset")}
 
 
 def crd(kind: Kind) -> dict[str, Any]:

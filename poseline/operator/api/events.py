@@ -60,7 +60,15 @@ EVENTS: Mapping[str, Event] = {
         EXPERIMENT, "Warning", "Kubeflow does not answer; it is asked again."
     ),
     "KubeflowAnswers": Event(EXPERIMENT, "Normal", "It does again."),
-    "Created": Event(SCHEDULE, "Normal", "A slot has its experiment."),
+    "Created": Event(SCHEDULE, "Normal", "A slot, or a changed data set, has its experiment."),
+    "DatasetChanged": Event(
+        SCHEDULE,
+        "Normal",
+        "The data set has another content; an experiment follows once two looks find the same.",
+    ),
+    "DatasetNotRead": Event(
+        SCHEDULE, "Warning", "The data set cannot be looked at; it is tried again."
+    ),
     "Replaced": Event(
         SCHEDULE, "Normal", "An active experiment is deleted for the next slot (`Replace`)."
     ),
@@ -87,5 +95,9 @@ CONDITIONS: Mapping[Condition, str] = {
     "Failed": "The opposite, and False while nothing has ended.",
     "Reachable": "Whether Kubeflow answers; there once it mattered.",
     "Measured": "Whether the status has all figures: the chain's run in MLflow has ended.",
+    "Watching": "Whether the data set can be looked at, where `trigger` asks for it.",
 }
-"""Condition to what it says. A PoseSchedule has `Accepted` alone."""
+"""Condition to what it says."""
+
+OF_SCHEDULES: tuple[Condition, ...] = ("Accepted", "Watching")
+"""The conditions of a PoseSchedule; `Watching` is not one of a PoseExperiment."""

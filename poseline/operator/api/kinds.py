@@ -15,6 +15,8 @@ SCHEDULE_LABEL = f"{GROUP}/schedule"
 """On an experiment: the name of the schedule that made it."""
 SLOT_ANNOTATION = f"{GROUP}/scheduled-at"
 """On an experiment: the slot that it was made for."""
+DATASET_ANNOTATION = f"{GROUP}/dataset-hash"
+"""On an experiment: the content of the data set that it was made for."""
 
 DECLARED_LABEL = f"{GROUP}/declared"
 """On a schedule that the installation declares."""
@@ -22,7 +24,9 @@ DECLARED_LABEL = f"{GROUP}/declared"
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb", "qd"]
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Stopping"]
 Concurrency = Literal["Allow", "Forbid", "Replace"]
-Condition = Literal["Accepted", "Submitted", "Succeeded", "Failed", "Reachable", "Measured"]
+Condition = Literal[
+    "Accepted", "Submitted", "Succeeded", "Failed", "Reachable", "Measured", "Watching"
+]
 
 
 @dataclass(frozen=True)
@@ -49,5 +53,8 @@ EXPERIMENT = Kind(
     "One run of one chain in Kubeflow Pipelines.",
 )
 SCHEDULE = Kind(
-    "PoseSchedule", "poseschedules", ("posesched",), "Makes a PoseExperiment at each slot."
+    "PoseSchedule",
+    "poseschedules",
+    ("posesched",),
+    "Makes a PoseExperiment at each slot, or when its data set changes.",
 )

@@ -13,7 +13,7 @@ from poseline.config.schema.json_schema import Schema, strict_schema
 from poseline.config.schema.reference import accepted, cell
 from poseline.kubeflow.platform import Platform
 from poseline.operator.api.crd import crd
-from poseline.operator.api.events import CONDITIONS, EVENTS
+from poseline.operator.api.events import CONDITIONS, EVENTS, OF_SCHEDULES
 from poseline.operator.api.kinds import API_VERSION, EXPERIMENT, SCHEDULE, Kind
 
 _EXAMPLES = Path(__file__).parents[3] / "examples/kubernetes"
@@ -80,7 +80,7 @@ def _kind(kind: Kind, example: str, elsewhere: Mapping[str, str]) -> Iterator[st
         yield f"| {column['name'].upper()} | {column['type']} | `{column['jsonPath']}` | {shown} |"
     yield f"\n### {kind.name} conditions\n\n| type | meaning |\n|---|---|"
     for type_, meaning in CONDITIONS.items():
-        if kind is EXPERIMENT or type_ == "Accepted":
+        if type_ in OF_SCHEDULES if kind is SCHEDULE else type_ != "Watching":
             yield f"| {type_} | {meaning} |"
     yield f"\n### {kind.name} Events\n\n| reason | type | meaning |\n|---|---|---|"
     for reason, event in EVENTS.items():

@@ -95,10 +95,11 @@ def schedule_spec() -> Schema:
     return {
         "type": "object",
         "description": "When an experiment is made, and which.",
-        "required": ["schedule", "experimentTemplate"],
+        "required": ["experimentTemplate"],
         "properties": {
             "schedule": {
-                "description": "Five fields of cron: minute, hour, day, month, day of the week.",
+                "description": "Five fields of cron: minute, hour, day, month, day of the week; "
+                "not set: `trigger` alone makes experiments.",
                 "type": "string",
                 "maxLength": 200,
                 "pattern": r"^\s*\S+(\s+\S+){4}\s*$",
@@ -109,6 +110,7 @@ def schedule_spec() -> Schema:
                 "maxLength": 64,
                 "default": "Etc/UTC",
             },
+            "trigger": _trigger(),
             "concurrencyPolicy": {
                 "description": "What happens at a slot while an experiment is active: another "
                 "one, none until it has ended, or one in its place.",
@@ -152,6 +154,12 @@ def schedule_spec() -> Schema:
                 },
             },
         },
+        "x-kubernetes-validations": [
+            {
+                "rule": "has(self.schedule) || (has(self.trigger) && self.trigger.dataset)",
+                "message": "schedule, trigger.dataset, or both",
+            }
+        ],
     }
 
 
@@ -167,8 +175,48 @@ def schedule_status() -> Schema:
         lastScheduleTime=_time("The last slot that an experiment was made for."),
         lastSuccessfulTime=_time("The latest end of an experiment that succeeded."),
         lastMissedTime=_time("The latest slot that was left out, being too old."),
-        nextScheduleTime=_time("The next slot; not set: suspended."),
+        nextScheduleTime=_time("The next slot; not set: suspended, or no `schedule`."),
+        dataset=_object(
+            "What is known of the data set, where `trigger` watches it. Hashes are of its content; "
+            "that of an empty set is empty.",
+            hash=_text("Of the set that the last experiment was made for, or as it was first."),
+            seen=_text("Of the set that the last look found."),
+            seenSince=_time("When a look found that first."),
+            settled={"type": "boolean", "description": "Whether two looks in a row found it."},
+            lastLookTime=_time("The last look."),
+        ),
     )
+
+
+def _trigger() -> Schema:
+    """Return the schema of what makes an experiment besides the slots."""
+    return {
+        "type": "object",
+        "description": "Make an experiment, too, when something changes; at most one at a time.",
+        "properties": {
+            "dataset": {
+                "description": "Whether that is the content of `dataset.training_path`, or of "
+                "`conversion.path`. Another content makes an experiment once it has stayed the "
+                "same for two looks; the set as it is found first makes none.",
+                "type": "boolean",
+                "default": True,
+            },
+            "every": {
+                "description": "Time between two looks, such as 15m or 1h30m.",
+                "type": "string",
+                "maxLength": 16,
+                "pattern": r"^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$",
+                "default": "15m",
+                "x-kubernetes-validations": [
+                    {
+                        "rule": "self != '' && duration(self) >= duration('10s')"
+                        " && duration(self) <= duration('168h')",
+                        "message": "10s to 168h, in hours, minutes and seconds",
+                    }
+                ],
+            },
+        },
+    }
 
 
 def _status(**properties: Schema) -> Schema:

@@ -1,7 +1,7 @@
 """What is to be done for a schedule, from its experiments and the time: pure, safe to repeat.
 
-The name of an experiment comes from its slot alone, so that whoever dies between making it and
-writing that down, and does it again, makes nothing new.
+The name of an experiment comes from its slot, or from the first sight of a changed data set, alone,
+so that whoever dies between making it and writing that down, and does it again, makes nothing new.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from poseline.cron import Slots
 from poseline.operator.api.kinds import Concurrency, Phase
+from poseline.operator.schedules.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -45,28 +46,34 @@ class Schedule:
     Attributes:
         name: Its name.
         created: When it was made.
-        slots: When it is due.
+        slots: When it is due; None: when the data set changes alone.
         policy: What happens at a slot while an experiment is active.
         deadline: Seconds after which a missed slot is left out; None: never.
         suspended: Whether nothing is made.
         succeeded: Succeeded experiments to keep.
         failed: Failed experiments to keep.
         last: The last slot that an experiment was made for.
+        watch: The data set that is watched, with what is known of it; None: none is.
     """
 
     name: str
     created: datetime
-    slots: Slots
+    slots: Slots | None
     policy: Concurrency = "Forbid"
     deadline: int | None = None
     suspended: bool = False
     succeeded: int = 3
     failed: int = 1
     last: datetime | None = None
+    watch: Watch | None = None
 
     def child_name(self, slot: datetime) -> str:
         """Return the name of a slot's experiment: the slot in minutes since 1970, as a CronJob."""
         return f"{self.name}-{int(slot.timestamp()) // 60}"
+
+    def name_for_change(self, since: datetime) -> str:
+        """Return the name of a change's experiment: its first sight in seconds since 1970."""
+        return f"{self.name}-{int(since.timestamp())}"
 
 
 @dataclass(frozen=True)
@@ -76,15 +83,19 @@ class Decision:
     Attributes:
         replaced: Active experiments to delete first.
         slot: The slot to make an experiment for; None: none.
+        change: The first sight of the change to make an experiment for; None: none.
+        watch: What is known of the data set then.
         last: The last slot that has one then.
         surplus: Ended experiments to delete.
-        waiting: The slot that waits for an active experiment to end.
+        waiting: The slot, or the sight of a change, that waits for an active experiment to end.
         missed: The latest slot that is left out, being too old.
-        next: The next slot; None: suspended.
+        next: The next slot; None: suspended, or there are none.
     """
 
     replaced: tuple[str, ...]
     slot: datetime | None
+    change: datetime | None
+    watch: Watch | None
     last: datetime | None
     surplus: tuple[str, ...]
     waiting: datetime | None
@@ -95,34 +106,53 @@ class Decision:
 def decide(schedule: Schedule, children: Sequence[Child], now: datetime) -> Decision:
     """Return what is to be done for a schedule.
 
-    Of several slots that were missed, the latest alone is caught up; also after `suspend`.
+    Of several slots that were missed, the latest alone is caught up; also after `suspend`. A
+    changed data set waits for whatever is active, under each policy.
 
     Args:
         schedule: The schedule.
         children: Its experiments.
         now: The time, UTC.
     """
-    since = schedule.last or schedule.created
-    slot = None if schedule.suspended else schedule.slots.latest(since, now)
-    last, missed, waiting = schedule.last, None, None
-    if slot and schedule.deadline is not None and now - slot > timedelta(seconds=schedule.deadline):
-        slot, missed = None, slot
-    if slot and any(child.name == schedule.child_name(slot) for child in children):
+    names = {child.name for child in children}
+    slot, missed = _due_slot(schedule, now)
+    last, waiting = schedule.last, None
+    if slot and schedule.child_name(slot) in names:
         slot, last = None, slot  # made by somebody who could not write it down
     active = [child.name for child in children if child.active and not child.deleted]
-    stopping = any(child.active and child.deleted for child in children)
-    if slot and schedule.policy == "Forbid" and (active or stopping):
+    busy = any(child.active for child in children)
+    if slot and schedule.policy == "Forbid" and busy:
         slot, waiting = None, slot
+    watch = schedule.watch
+    change = watch.due if watch and not schedule.suspended and not slot else None
+    if watch and change and schedule.name_for_change(change) in names:
+        watch, change = watch.after_experiment(), None  # as above
+    elif change and busy:
+        change, waiting = None, waiting or change
+    if watch and (slot or change):
+        watch = watch.after_experiment()
     return Decision(
         replaced=tuple(active) if slot and schedule.policy == "Replace" else (),
         slot=slot,
+        change=change,
+        watch=watch,
         last=slot or last,
         surplus=_surplus(children, "Succeeded", schedule.succeeded)
         + _surplus(children, "Failed", schedule.failed),
         waiting=waiting,
         missed=missed,
-        next=None if schedule.suspended else schedule.slots.after(now),
+        next=schedule.slots.after(now) if schedule.slots and not schedule.suspended else None,
     )
+
+
+def _due_slot(schedule: Schedule, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return the slot that is due and the one that is left out, being too old."""
+    if schedule.suspended or not schedule.slots:
+        return None, None
+    slot = schedule.slots.latest(schedule.last or schedule.created, now)
+    if slot and schedule.deadline is not None and now - slot > timedelta(seconds=schedule.deadline):
+        return None, slot
+    return slot, None
 
 
 def _surplus(children: Sequence[Child], phase: Phase, keep: int) -> tuple[str, ...]:

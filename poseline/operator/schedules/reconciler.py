@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from poseline.cron import Slots
-from poseline.errors import BackendError, ConfigError
+from poseline.errors import BackendError, ConfigError, PoselineError
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
 from poseline.log import get_logger
 from poseline.operator import timestamps
 from poseline.operator.api.events import EVENTS
-from poseline.operator.api.kinds import (
-    API_VERSION,
-    EXPERIMENT,
-    SCHEDULE,
-    SCHEDULE_LABEL,
-    SLOT_ANNOTATION,
-)
-from poseline.operator.experiments import status
+from poseline.operator.api.kinds import EXPERIMENT, SCHEDULE, SCHEDULE_LABEL
+from poseline.operator.experiments.status import conditions_of
 from poseline.operator.permission import NotAllowedError, Permission
 from poseline.operator.runtime import metrics
 from poseline.operator.runtime.cluster import Body, Cluster
+from poseline.operator.schedules.dataset import Datasets
+from poseline.operator.schedules.parsing import child, experiment, parse_schedule
 from poseline.operator.schedules.plan import Child, Decision, Schedule, decide
-from poseline.operator.timestamps import format_time, parse_time
+from poseline.operator.schedules.status import Fault, FaultReason, last_missed, status
+from poseline.operator.timestamps import format_time
 
 _LONGEST_WAIT_S = 300.0  # the clock of a machine may be set
 _log = get_logger(__name__)
@@ -38,13 +36,19 @@ class ScheduleReconciler:
         cluster: The API server.
         leads: Tells whether this replica may still act.
         permission: What its experiments may name.
+        folder: Where a volume with data sets is mounted; None: there is none.
     """
 
     def __init__(
-        self, cluster: Cluster, leads: Callable[[], bool], permission: Permission | None = None
+        self,
+        cluster: Cluster,
+        leads: Callable[[], bool],
+        permission: Permission | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._cluster, self._leads = cluster, leads
         self._permission = permission or Permission(Platform(), AllowList())
+        self._datasets = Datasets(self._permission, folder)
 
     def reconcile(self, namespace: str, name: str) -> float | None:
         """Do what is due for a schedule.
@@ -64,29 +68,53 @@ class ScheduleReconciler:
             schedule = parse_schedule(body)
             self._check(body)
         except ConfigError as error:
-            allowed = not isinstance(error, NotAllowedError)
-            made = _status(body, owned.values(), None, error.message, now, allowed=allowed)
-            if not allowed and status.conditions_of(made) != status.conditions_of(
-                body.get("status", {})
-            ):
-                self._record_event(body, "TemplateNotAllowed", error.message)
-            self._write(body, made)
+            self._refuse(body, owned, error, now)
             return None
+        schedule, fault = self._look(body, schedule, now)
         decision = decide(schedule, list(owned.values()), now)
         self._carry_out(body, schedule, decision)
-        if decision.slot or decision.replaced:
+        if decision.slot or decision.change or decision.replaced:
             owned = self._children(body)
-        self._write(body, _status(body, owned.values(), decision, "", now))
+        self._write(body, status(body, owned.values(), decision, now, watch_fault=fault))
         for surplus in decision.surplus:
             self._remove(body, surplus)
-        if decision.next is None:
-            return None
-        wait = (decision.next - timestamps.now()).total_seconds()
-        return min(max(wait, 0.0) + 0.05, _LONGEST_WAIT_S)
+        return _wait(schedule, decision)
 
     def _check(self, body: Body) -> None:
         if found := self._permission.problems(body["spec"]["experimentTemplate"]["spec"]):
             raise NotAllowedError(found, "experimentTemplate.spec")
+
+    def _refuse(
+        self, body: Body, owned: Mapping[str, Child], error: ConfigError, now: datetime
+    ) -> None:
+        allowed = not isinstance(error, NotAllowedError)
+        fault = Fault("Invalid" if allowed else "NotAllowed", error.message)
+        made = status(body, owned.values(), None, now, spec_fault=fault)
+        if not allowed and conditions_of(made) != conditions_of(body.get("status", {})):
+            self._record_event(body, "TemplateNotAllowed", error.message)
+        self._write(body, made)
+
+    def _look(self, body: Body, schedule: Schedule, now: datetime) -> tuple[Schedule, Fault | None]:
+        """Look at the data set where that is due; return what is known then, and what is wrong."""
+        watch = schedule.watch
+        if watch is None or schedule.suspended:
+            return schedule, None
+        if watch.next(now) > now and not _spec_changed(body):
+            return schedule, _fault_until_now(body)
+        fault = None
+        try:
+            found = self._datasets.look(self._datasets.uri(_template(body)))
+            watch = watch.after_look(found, now)
+        except PoselineError as error:
+            reason: FaultReason = "NotWatchable" if isinstance(error, ConfigError) else "Unreadable"
+            fault = Fault(reason, f"{error.message}; {error.remedy}".rstrip("; "))
+            watch = watch.after_fault(now)
+            if _fault_until_now(body) != fault:
+                self._record_event(body, "DatasetNotRead", fault.message)
+        if watch.changed and watch.since == now:
+            text = "an experiment follows if it is the same at the next look"
+            self._record_event(body, "DatasetChanged", text)
+        return replace(schedule, watch=watch), fault
 
     def _carry_out(self, body: Body, schedule: Schedule, decision: Decision) -> None:
         if not self._leads():
@@ -94,16 +122,17 @@ class ScheduleReconciler:
         for name in decision.replaced:
             self._remove(body, name)
             self._record_event(body, "Replaced", f"{name} gives way to the next slot")
-        if decision.slot:
-            made = experiment(body, schedule, decision.slot)
+        if made := experiment(body, schedule, decision):
             name = made["metadata"]["name"]
             if self._cluster.create(EXPERIMENT, made):
                 metrics.CREATED.inc()
-                self._record_event(body, "Created", name)
+                self._record_event(
+                    body, "Created", f"{name}: the data set changed" if decision.change else name
+                )
             else:
                 text = f"{name} is there already, and not of this schedule"
                 self._record_event(body, "NameTaken", text)
-        if decision.missed and _last_missed(body) != format_time(decision.missed):
+        if decision.missed and last_missed(body) != format_time(decision.missed):
             metrics.MISSED.inc()
             text = f"{format_time(decision.missed)} is longer ago than startingDeadlineSeconds"
             self._record_event(body, "MissedSlot", text)
@@ -114,7 +143,7 @@ class ScheduleReconciler:
             EXPERIMENT, metadata["namespace"], f"{SCHEDULE_LABEL}={metadata['name']}"
         )
         return {
-            each["metadata"]["name"]: _child(each)
+            each["metadata"]["name"]: child(each)
             for each in found
             if any(
                 owner.get("uid") == metadata["uid"]
@@ -139,96 +168,32 @@ class ScheduleReconciler:
             _log.warning("an Event was lost", reason=reason, why=error.message)
 
 
-def parse_schedule(body: Mapping[str, Any]) -> Schedule:
-    """Return what the decision depends on of a PoseSchedule.
-
-    Raises:
-        ConfigError: Its cron line or its time zone cannot be read.
-    """
-    metadata, spec = body["metadata"], body["spec"]
-    return Schedule(
-        name=metadata["name"],
-        created=datetime.fromisoformat(metadata["creationTimestamp"]),
-        slots=Slots(spec["schedule"], spec["timeZone"]),
-        policy=spec["concurrencyPolicy"],
-        deadline=spec.get("startingDeadlineSeconds"),
-        suspended=spec["suspend"],
-        succeeded=spec["successfulExperimentsHistoryLimit"],
-        failed=spec["failedExperimentsHistoryLimit"],
-        last=parse_time(body.get("status", {}).get("lastScheduleTime")),
-    )
+def _wait(schedule: Schedule, decision: Decision) -> float | None:
+    """Return the seconds until the next slot or look; None: neither comes."""
+    now, moments = timestamps.now(), [decision.next] if decision.next else []
+    if decision.watch and not schedule.suspended:
+        moments.append(decision.watch.next(now))
+    if not moments:
+        return None
+    return min(max((min(moments) - now).total_seconds(), 0.0) + 0.05, _LONGEST_WAIT_S)
 
 
-def experiment(body: Mapping[str, Any], schedule: Schedule, slot: datetime) -> Body:
-    """Return the experiment of a slot; Kubernetes deletes it with the schedule."""
-    metadata, template = body["metadata"], body["spec"]["experimentTemplate"]
-    own = template.get("metadata", {})
-    owner = {
-        "apiVersion": API_VERSION,
-        "kind": SCHEDULE.name,
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-    return {
-        "apiVersion": API_VERSION,
-        "kind": EXPERIMENT.name,
-        "metadata": {
-            "name": schedule.child_name(slot),
-            "namespace": metadata["namespace"],
-            "labels": {**own.get("labels", {}), SCHEDULE_LABEL: metadata["name"]},
-            "annotations": {**own.get("annotations", {}), SLOT_ANNOTATION: format_time(slot)},
-            "ownerReferences": [owner],
-        },
-        "spec": template["spec"],
-    }
+def _template(body: Body) -> Body:
+    found: Body = body["spec"]["experimentTemplate"]["spec"]
+    return found
 
 
-def _child(body: Mapping[str, Any]) -> Child:
-    metadata, state = body["metadata"], body.get("status", {})
-    return Child(
-        name=metadata["name"],
-        created=datetime.fromisoformat(metadata["creationTimestamp"]),
-        phase=state.get("phase"),
-        completed=parse_time(state.get("completionTime")),
-        deleted="deletionTimestamp" in metadata,
-    )
+def _watching(body: Body) -> Mapping[str, Any]:
+    return conditions_of(body.get("status", {})).get("Watching", {})
 
 
-def _last_missed(body: Mapping[str, Any]) -> str:
-    return str(body.get("status", {}).get("lastMissedTime", ""))
+def _spec_changed(body: Body) -> bool:
+    """Tell whether the spec has changed since the last look, which may mend what was wrong."""
+    return bool(_watching(body).get("observedGeneration") != body["metadata"]["generation"])
 
 
-def _status(
-    body: Mapping[str, Any],
-    children: Any,
-    decision: Decision | None,
-    fault: str,
-    now: datetime,
-    *,
-    allowed: bool = True,
-) -> dict[str, Any]:
-    generation = body["metadata"]["generation"]
-    active = sorted(child.name for child in children if child.active)
-    ends = [child.completed for child in children if child.phase == "Succeeded" and child.completed]
-    made = {
-        **body.get("status", {}),
-        "observedGeneration": generation,
-        "active": active,
-        "activeCount": len(active),
-    }
-    times = {
-        "lastScheduleTime": decision.last if decision else None,
-        "lastMissedTime": decision.missed if decision else None,
-        "nextScheduleTime": decision.next if decision else None,
-        "lastSuccessfulTime": max(ends, default=None),
-    }
-    for key, moment in times.items():
-        if moment:
-            made[key] = format_time(moment)
-        elif key == "nextScheduleTime":
-            made.pop(key, None)
-    reason = "Invalid" if allowed else "NotAllowed"
-    state = ("False", reason, fault) if fault else ("True", "Valid", "")
-    return status.with_condition(made, "Accepted", *state, generation, now)
+def _fault_until_now(body: Body) -> Fault | None:
+    found = _watching(body)
+    if found.get("reason") not in ("NotWatchable", "Unreadable"):
+        return None
+    return Fault(found["reason"], found["message"])

@@ -7,7 +7,7 @@ from support.api_server import checker
 
 from poseline.config.loading import load
 from poseline.operator.api.crd import crds
-from poseline.operator.api.events import CONDITIONS, EVENTS
+from poseline.operator.api.events import CONDITIONS, EVENTS, OF_SCHEDULES
 from poseline.operator.api.kinds import EXPERIMENT, SCHEDULE, Condition
 from poseline.operator.api.reference import reference
 
@@ -108,7 +108,11 @@ def test_rules_and_columns_are_told(kind):
 
 def test_each_condition_and_event_is_told_at_its_kind():
     assert set(CONDITIONS) == set(get_args(Condition))
-    assert all(f"| {name} |" in section("PoseExperiment conditions") for name in CONDITIONS)
+    for kind in ("PoseExperiment", "PoseSchedule"):
+        of_schedules = set(OF_SCHEDULES)
+        wanted = of_schedules if kind == "PoseSchedule" else set(CONDITIONS) - {"Watching"}
+        shown = {name for name in CONDITIONS if f"| {name} |" in section(f"{kind} conditions")}
+        assert shown == wanted
     for reason, event in EVENTS.items():
         for kind in (EXPERIMENT, SCHEDULE):
             assert (f"| {reason} |" in section(f"{kind.name} Events")) == (event.kind is kind)
