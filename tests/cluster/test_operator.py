@@ -1,6 +1,7 @@
 """The operator as a process on a real API server, beside a double of Kubeflow."""
 
 import contextlib
+import copy
 import secrets
 import time
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ def stage(with_crds, tmp_path_factory):
     namespace = f"poseline-{secrets.token_hex(4)}"
     with_crds.kubectl("create", "namespace", namespace)
     made = Stage(with_crds, namespace, tmp_path_factory.mktemp("operator"))
-    made.operator().ready()
+    made.operator(datasets_folder=made.folder).ready()
     yield made
     made.close()
     with_crds.kubectl("delete", "namespace", namespace, "--wait=false")
@@ -246,6 +247,40 @@ def test_a_schedule_makes_an_experiment_at_its_slot(stage):
     until(lambda: not stage.children("minutely"), 60, stage.log)
     (run,) = stage.runs(child["metadata"]["name"])
     assert run["state"] == "CANCELING"
+
+
+def test_a_changed_data_set_makes_an_experiment(stage):
+    pictures = stage.folder / "people"
+    pictures.mkdir()
+    (pictures / "a.jpg").write_text("a")
+    template = copy.deepcopy(SCHEDULE["spec"]["experimentTemplate"])
+    template["spec"]["config"]["dataset"]["training_path"] = str(pictures)
+    stage.schedule(
+        "watching",
+        schedule=None,
+        trigger={"every": "10s"},
+        experimentTemplate=template,
+    )
+
+    def known():
+        return stage.status("watching", "poseschedule").get("dataset", {})
+
+    first = until(known, 30, stage.log)
+    (pictures / "b.jpg").write_text("b")
+    child = until(lambda: next(iter(stage.children("watching")), None), 60, stage.log)
+    now = until(lambda: (found := known())["hash"] != first["hash"] and found)
+    assert child["metadata"]["annotations"]["poseline.dev/dataset-hash"] == now["hash"]
+    stage.run(child["metadata"]["name"])
+    watching = stage.conditions("watching", "poseschedule")["Watching"]
+    assert (watching["status"], watching["reason"]) == ("True", "Unchanged")
+    (pictures / "c.jpg").write_text("c")
+    until(
+        lambda: stage.conditions("watching", "poseschedule")["Watching"]["reason"] == "Waiting",
+        60,
+        stage.log,
+    )
+    assert len(stage.children("watching")) == 1
+    stage.delete("watching", "poseschedule")
 
 
 def test_a_schedule_that_cannot_be_read_says_so(stage):

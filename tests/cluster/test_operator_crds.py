@@ -111,6 +111,11 @@ SCHEDULE = yaml.safe_load((ROOT / "examples/kubernetes/schedule.yaml").read_text
         ({"schedule": "30 2 * * * *"}, "spec.schedule: Invalid value"),
         ({"concurrencyPolicy": "Never"}, "spec.concurrencyPolicy: Unsupported value"),
         ({"startingDeadlineSeconds": 0}, "spec.startingDeadlineSeconds"),
+        ({"schedule": None}, "schedule, trigger.dataset, or both"),
+        ({"schedule": None, "trigger": {"dataset": False}}, "schedule, trigger.dataset, or both"),
+        ({"trigger": {"every": "5s"}}, "10s to 168h, in hours, minutes and seconds"),
+        ({"trigger": {"every": "1d"}}, "spec.trigger.every: Invalid value"),
+        ({"trigger": {"every": ""}}, "10s to 168h, in hours, minutes and seconds"),
         (
             {"experimentTemplate": {"spec": {"chain": "eqeb", "config": {}}}},
             "general.model_path: the path or URI of a model file; the mode needs it",
@@ -120,7 +125,7 @@ SCHEDULE = yaml.safe_load((ROOT / "examples/kubernetes/schedule.yaml").read_text
 def test_wrong_schedules_are_refused(with_crds, namespace, change, found):
     wrong = copy.deepcopy(SCHEDULE)
     wrong["metadata"] = {"name": "x", "namespace": namespace}
-    wrong["spec"] |= change
+    wrong["spec"] = {k: v for k, v in (wrong["spec"] | change).items() if v is not None}
     with pytest.raises(AssertionError, match=re.escape(found)):
         with_crds.apply(wrong)
 
@@ -138,5 +143,10 @@ def test_defaults_and_explanations(with_crds, namespace):
     (found,) = with_crds.get("posesched", "-n", namespace)["items"]
     defaults = {key: found["spec"][key] for key in ("timeZone", "concurrencyPolicy", "suspend")}
     assert defaults == {"timeZone": "Etc/UTC", "concurrencyPolicy": "Forbid", "suspend": False}
+    del made["spec"]["schedule"]
+    made["spec"]["trigger"] = {}
+    with_crds.apply(made | {"metadata": {"name": "watching", "namespace": namespace}})
+    found = with_crds.get("posesched", "watching", "-n", namespace)
+    assert found["spec"]["trigger"] == {"dataset": True, "every": "15m"}
     told = with_crds.kubectl("explain", "pose.spec.config.training.epochs")
     assert "integer" in told

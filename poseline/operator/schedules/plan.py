@@ -123,11 +123,9 @@ def decide(schedule: Schedule, children: Sequence[Child], now: datetime) -> Deci
     busy = any(child.active for child in children)
     if slot and schedule.policy == "Forbid" and busy:
         slot, waiting = None, slot
-    watch = schedule.watch
+    watch = remembered(schedule, children)
     change = watch.due if watch and not schedule.suspended and not slot else None
-    if watch and change and schedule.name_for_change(change) in names:
-        watch, change = watch.after_experiment(), None  # as above
-    elif change and busy:
+    if change and busy:
         change, waiting = None, waiting or change
     if watch and (slot or change):
         watch = watch.after_experiment()
@@ -143,6 +141,16 @@ def decide(schedule: Schedule, children: Sequence[Child], now: datetime) -> Deci
         missed=missed,
         next=schedule.slots.after(now) if schedule.slots and not schedule.suspended else None,
     )
+
+
+def remembered(schedule: Schedule, children: Sequence[Child]) -> Watch | None:
+    """Return what is known of the data set, with an experiment that nobody wrote down."""
+    watch = schedule.watch
+    if watch and watch.changed and watch.since:
+        name = schedule.name_for_change(watch.since)
+        if any(child.name == name for child in children):
+            return watch.after_experiment()
+    return watch
 
 
 def _due_slot(schedule: Schedule, now: datetime) -> tuple[datetime | None, datetime | None]:

@@ -21,7 +21,7 @@ from poseline.operator.runtime import metrics
 from poseline.operator.runtime.cluster import Body, Cluster
 from poseline.operator.schedules.dataset import Datasets
 from poseline.operator.schedules.parsing import child, experiment, parse_schedule
-from poseline.operator.schedules.plan import Child, Decision, Schedule, decide
+from poseline.operator.schedules.plan import Child, Decision, Schedule, decide, remembered
 from poseline.operator.schedules.status import Fault, FaultReason, last_missed, status
 from poseline.operator.timestamps import format_time
 
@@ -70,8 +70,10 @@ class ScheduleReconciler:
         except ConfigError as error:
             self._refuse(body, owned, error, now)
             return None
+        children = list(owned.values())
+        schedule = replace(schedule, watch=remembered(schedule, children))
         schedule, fault = self._look(body, schedule, now)
-        decision = decide(schedule, list(owned.values()), now)
+        decision = decide(schedule, children, now)
         self._carry_out(body, schedule, decision)
         if decision.slot or decision.change or decision.replaced:
             owned = self._children(body)

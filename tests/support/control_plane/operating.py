@@ -331,7 +331,8 @@ class Stage:
     def schedule(self, name, **spec):
         made = copy.deepcopy(SCHEDULE)
         made["metadata"] = {"name": name, "namespace": self.namespace}
-        made["spec"] |= spec
+        spec = made["spec"] | spec
+        made["spec"] = {key: value for key, value in spec.items() if value is not None}
         self.plane.apply(made)
 
     def children(self, schedule):
