@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from poseline.config.models.preprocessing import Preprocessing, Rescaling
 from poseline.data.buffers import Buffers
+from poseline.data.crops import Frame
 from poseline.data.input_cache import Person, Pictures, Size
 from poseline.data.labels import pack
 from poseline.data.preprocess import rescale
@@ -57,6 +58,11 @@ class EvaluationBatches:
     def __len__(self) -> int:
         """Return the number of batches."""
         return -(-len(self._pictures) // self._batch_size)
+
+    @property
+    def frames(self) -> dict[int, Frame]:
+        """Number of each sample that is a crop to what was seen of it, once it was read."""
+        return self._pictures.frames
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield (images (B, H, W, C), labels (B, K + 1, 3)), float32, images rescaled.

@@ -11,9 +11,10 @@ import psutil
 from numpy.typing import NDArray
 
 from poseline.config.models.preprocessing import Preprocessing
+from poseline.data.crops import Frame
 from poseline.data.image_reading import CHANNELS, read_reduced
 from poseline.data.preprocess import Transform, resize
-from poseline.data.yolo import Sample, read_label
+from poseline.data.yolo import Poses, Sample, read_label
 
 Size = tuple[int, int]
 
@@ -25,7 +26,7 @@ class Person(NamedTuple):
         keypoints: (K, 3): x and y as shares of the input, v.
         box: (4,): cx, cy, w, h as shares of the input.
         area: Area of the box in px² of the original picture.
-        picture_size: Width and height of the original picture in px.
+        picture_size: Width and height of the original picture, or of the crop, in px.
     """
 
     keypoints: NDArray[np.float64]
@@ -48,6 +49,8 @@ def spare_memory() -> int:
 
 class Pictures:
     """Samples at the model's input size, before augmentation.
+
+    To a sample that is a crop, its frame is the picture.
 
     Resized pictures are kept as uint8 until a budget of memory is used up, the first samples of
     the list first; after one pass these are never decoded again.
@@ -81,6 +84,8 @@ class Pictures:
             size: np.empty((kept, *size, self.channels), np.uint8) for size in set(sizes)
         }
         self._persons: dict[tuple[Size, int], Person] = {}
+        self.frames: dict[int, Frame] = {}
+        """What was seen of each sample that is a crop, once it was read."""
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -104,19 +109,29 @@ class Pictures:
             return cache[index], person
         sample = self._samples[index]
         resizing = self._preprocessing.resizing
+        poses = read_label(sample.label, self._keypoints)
         averages = resizing.interpolation == "area" and resizing.aspect_ratio == "fit"
         picture, factor = read_reduced(
-            sample.image, self._preprocessing.color_mode, size if averages else None
+            sample.image,
+            self._preprocessing.color_mode,
+            size if averages and not sample.crop else None,
         )
+        picture_size = picture.shape[1] * factor, picture.shape[0] * factor
+        if sample.crop:
+            frame = Frame.around(
+                poses.boxes[sample.crop.person], picture_size, size, sample.crop.margin
+            )
+            picture, poses = frame.cut(picture), frame.of(poses, sample.crop.person)
+            picture_size = frame.width, frame.height
+            self.frames[index] = frame
         image = resize(picture, size, resizing)
-        person = self._person(sample, (picture.shape[1] * factor, picture.shape[0] * factor), size)
+        person = self._person(poses, picture_size, size)
         if index < len(cache):
             cache[index] = image
             self._persons[size, index] = person  # last: its presence says that the image is there
         return image, person
 
-    def _person(self, sample: Sample, picture_size: Size, size: Size) -> Person:
-        poses = read_label(sample.label, self._keypoints)
+    def _person(self, poses: Poses, picture_size: Size, size: Size) -> Person:
         if not len(poses):
             nobody = np.zeros((self._keypoints, 3)), np.zeros(4), 0.0
             return Person(*nobody, picture_size)

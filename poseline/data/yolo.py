@@ -40,11 +40,25 @@ _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, order=True)
+class Crop:
+    """Which part of a picture a sample is.
+
+    Attributes:
+        person: The person of the label whom the picture is cut around.
+        margin: What is added on each side, as a share of the box's width and height.
+    """
+
+    person: int
+    margin: float
+
+
+@dataclass(frozen=True, order=True)
 class Sample:
-    """A picture and its labels."""
+    """A picture and its labels, or the part of them around one person."""
 
     image: Path
     label: Path
+    crop: Crop | None = None
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,9 @@ class ModelMetadata(BaseModel):
     """How pictures were resized in training."""
     aspect_ratio: AspectRatio
     """How pictures were fitted in training."""
+    crop_margin: float | None = None
+    """Margin of the persons' crops that the model was trained on, `dataset.crop_margin`; None: it
+    was trained on whole pictures."""
     input_dtype: str = "float32"
     """Type of the input tensor."""
     output_dtype: str = "float32"

@@ -6,6 +6,14 @@ from poseline.runtime.runtime import (
     check_model_file,
     input_rescaling,
     open_model,
+    warn_of_other_pictures,
 )
 
-__all__ = ["Runtime", "check_channels", "check_model_file", "input_rescaling", "open_model"]
+__all__ = [
+    "Runtime",
+    "check_channels",
+    "check_model_file",
+    "input_rescaling",
+    "open_model",
+    "warn_of_other_pictures",
+]

@@ -11,12 +11,14 @@ import numpy as np
 from poseline.config.models.preprocessing import ColorMode, Rescaling
 from poseline.data.image_reading import CHANNELS
 from poseline.errors import ModelError, StoreError
+from poseline.log import get_logger
 from poseline.models.file import model_format
 from poseline.models.metadata import ModelMetadata, read_metadata, sidecar_path
 from poseline.models.probe import check_first_inference
 from poseline.store.manifest import MANIFEST, Manifest, sha256_of
 
 Array = np.ndarray[Any, Any]
+_log = get_logger(__name__)
 
 
 class Runtime(Protocol):
@@ -202,4 +204,23 @@ def check_channels(runtime: Runtime, color_mode: ColorMode) -> None:
             f"the model takes {taken} channel{'s' if taken > 1 else ''}; "
             f"preprocessing.color_mode {color_mode} gives {given}",
             f"set preprocessing.color_mode to {fitting}" if fitting else "",
+        )
+
+
+def warn_of_other_pictures(runtime: Runtime, *, cropped: bool) -> None:
+    """Log where a model gets whole pictures and was trained on crops of persons, or otherwise.
+
+    Args:
+        runtime: The model; one without metadata says nothing.
+        cropped: Whether it gets crops around one person each.
+    """
+    if runtime.metadata is None or (runtime.metadata.crop_margin is not None) == cropped:
+        return
+    if cropped:
+        _log.warning("the model was trained on whole pictures, and is given crops of persons")
+    else:
+        _log.warning(
+            "the model was trained on crops of persons, and is given whole pictures: give it "
+            "pictures of one person each, or set dataset.crop_persons in an evaluation",
+            margin=runtime.metadata.crop_margin,
         )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from poseline.config.models.config import Config
+from poseline.data.crops import Frame, cropped
 from poseline.data.evaluation_batches import EvaluationBatches
 from poseline.data.keypoints import KeypointSet
 from poseline.data.preprocess import Transform
@@ -24,7 +25,13 @@ from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
 from poseline.progress import Progress
-from poseline.runtime import Runtime, check_channels, input_rescaling, open_model
+from poseline.runtime import (
+    Runtime,
+    check_channels,
+    input_rescaling,
+    open_model,
+    warn_of_other_pictures,
+)
 from poseline.runtime.compared import ComparedRuntime
 from poseline.runtime.pose_decoder import Decoder, Detections, points_seen
 from poseline.runtime.tflm import TFLMRuntime
@@ -47,6 +54,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     COCO's, with all persons. PCK counts keypoints within 0.1 of the box's larger side. The rate in
     pictures/s is the model's alone, in batches of 16; reading the pictures is not in it.
 
+    With `dataset.crop_persons` each person's crop is such a picture; the predictions are in px of
+    the whole one.
+
     With `evaluation.target: tflm`, the figures of a .tflite model are those of TFLM's kernels;
     `host_oks` is LiteRT's, and `largest_difference` the largest one between their outputs.
 
@@ -68,6 +78,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
     runtime = _targeted(config, inputs["model"], host)
     check_channels(runtime, config.preprocessing.color_mode)
     points = points_seen(host, config, stated)
+    if config.dataset.crop_persons:
+        samples = cropped(samples, len(points), config.dataset.crop_margin)
+    warn_of_other_pictures(host, cropped=config.dataset.crop_persons)
     decoder = Decoder(runtime, config, points)
     predictions = _predict(config, decoder, inputs["test"], samples)
     similarity = _similarity(predictions, points)
@@ -144,7 +157,7 @@ def _similarity(predictions: _Predictions, points: KeypointSet) -> Any:
 
 @dataclass
 class _Predictions:
-    """A test set beside what the model saw in it; coordinates in px of the pictures."""
+    """A test set beside what the model saw in it; coordinates in px of the whole pictures."""
 
     predicted: Any
     truth: Any
@@ -163,8 +176,8 @@ def _predict(
         update={"rescaling": input_rescaling(runtime, config.preprocessing.rescaling)}
     )
     batches = EvaluationBatches(samples, preprocessing, runtime.input_shape, len(points), _BATCH)
-    poses = [read_label(sample.label, len(points)) for sample in samples]
-    sizes, found, spent = [], [], 0.0
+    frames: list[Frame] = []
+    found, spent = [], 0.0
     progress = Progress(len(samples), "evaluate")
     for images, labels in batches:
         started = time.perf_counter()
@@ -179,17 +192,24 @@ def _predict(
             )
             keypoints = persons.keypoints.astype(np.float64)
             keypoints[..., :2] = single.to_picture(keypoints[..., :2])
+            whole = Frame.whole((int(labels[index, -1, 0]), int(labels[index, -1, 1])))
+            frame = batches.frames.get(len(frames), whole)
+            keypoints[..., :2] += frame.left, frame.top
+            frames.append(frame)
             found.append(Detections(keypoints, persons.scores))
-            sizes.append((int(labels[index, -1, 0]), int(labels[index, -1, 1])))
         progress.advance(len(images))
     progress.close()
     names = [sample.image.relative_to(root).as_posix() for sample in samples]
-    return replace(_collect(names, sizes, poses, found, points), seconds=spent)
+    poses = [read_label(sample.label, len(points)) for sample in samples]
+    for index, sample in enumerate(samples):
+        if sample.crop:
+            poses[index] = frames[index].of(poses[index], sample.crop.person)
+    return replace(_collect(names, frames, poses, found, points), seconds=spent)
 
 
 def _collect(
     names: list[str],
-    sizes: list[tuple[int, int]],
+    frames: list[Frame],
     poses: list[Poses],
     found: list[Detections],
     points: KeypointSet,
@@ -199,11 +219,12 @@ def _collect(
     predicted = np.full((len(poses), count, 2), np.inf)
     truth, areas = np.zeros((len(poses), count, 3)), np.zeros(len(poses))
     sides = np.ones((len(poses), 2))
-    for index, (size, people, predictions) in enumerate(zip(sizes, poses, found, strict=True)):
-        scale = np.array(size, np.float64)
-        corners = (people.boxes[:, :2] - people.boxes[:, 2:] / 2) * scale
+    for index, (frame, people, predictions) in enumerate(zip(frames, poses, found, strict=True)):
+        scale = np.array([frame.width, frame.height], np.float64)
+        origin = np.array([frame.left, frame.top], np.float64)
+        corners = (people.boxes[:, :2] - people.boxes[:, 2:] / 2) * scale + origin
         boxes.append(np.concatenate([corners, people.boxes[:, 2:] * scale], axis=1))
-        keypoints.append(people.keypoints * np.array([*scale, 1]))
+        keypoints.append(people.keypoints * np.array([*scale, 1]) + np.array([*origin, 0]))
         for person, score in zip(predictions.keypoints, predictions.scores, strict=True):
             results.append(
                 {
@@ -227,5 +248,6 @@ def _collect(
                 axis=1,
             )
             predicted[index] = predictions.keypoints[int(np.argmax(np.nan_to_num(match))), :, :2]
+    sizes = [frame.picture_size for frame in frames]
     reference = coco.ground_truth(sizes, boxes, keypoints, points)
     return _Predictions(predicted, truth, areas, sides, reference, results)

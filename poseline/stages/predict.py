@@ -17,7 +17,12 @@ from poseline.data.preprocess import Transform, rescale, resize
 from poseline.errors import DataError
 from poseline.log import get_logger
 from poseline.progress import tracked
-from poseline.runtime import check_channels, input_rescaling, open_model
+from poseline.runtime import (
+    check_channels,
+    input_rescaling,
+    open_model,
+    warn_of_other_pictures,
+)
 from poseline.runtime.pose_decoder import Decoder
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.drawing import write_picture
@@ -56,6 +61,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         raise DataError(f"{root} holds no picture", f"give a folder with {', '.join(_SUFFIXES)}")
     runtime = open_model(inputs["model"], config.general.num_threads_tflite)
     check_channels(runtime, config.preprocessing.color_mode)
+    warn_of_other_pictures(runtime, cropped=False)
     decoder = Decoder(runtime, config)
     rescaling = input_rescaling(runtime, preprocessing.rescaling)
     numbers = _numbers(paths)

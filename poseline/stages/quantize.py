@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from poseline.config.models.config import Config
 from poseline.config.models.quantization import Quantization
+from poseline.data.crops import cropped, seen
 from poseline.data.image_reading import read_picture
 from poseline.data.preprocess import rescale, resize
+from poseline.data.set_points import points_of
 from poseline.data.shards import samples_of
-from poseline.data.yolo import split
+from poseline.data.yolo import Sample, split
 from poseline.errors import ModelError
 from poseline.log import get_logger
 from poseline.models.metadata import ModelMetadata, keypoint_fields
@@ -112,16 +114,25 @@ def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Cali
     share = config.dataset.quantization_split
     if share and share < 1 and len(samples) > 1:
         _, samples = split(samples, share, config.dataset.seed)
-    samples = samples[:: max(len(samples) // _MOST, 1)][:_MOST]
+    chosen = _spread(samples)
+    keypoints = 0
+    if config.dataset.crop_persons:
+        keypoints = len(points_of(inputs["calibration"], samples))
+        chosen = _spread(cropped(chosen, keypoints, config.dataset.crop_margin))
 
     def pictures() -> Iterator[Array]:
-        shown = tracked(samples, len(samples), "calibrate")
-        for sample in shown:
+        for sample in tracked(chosen, len(chosen), "calibrate"):
             stored = read_picture(sample.image, preprocessing.color_mode)
-            ready = resize(stored, shape, preprocessing.resizing)
+            shown = seen(sample, stored, keypoints, shape[:2])
+            ready = resize(shown, shape, preprocessing.resizing)
             yield rescale(ready, preprocessing.rescaling)[None]
 
-    return pictures, len(samples)
+    return pictures, len(chosen)
+
+
+def _spread(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Return samples from all over a set, at most as many as calibration takes."""
+    return samples[:: max(len(samples) // _MOST, 1)][:_MOST]
 
 
 def _ends(written: Runtime) -> dict[str, Any]:

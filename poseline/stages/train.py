@@ -11,6 +11,7 @@ import psutil
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.preprocessing import Decoding
 from poseline.config.models.training import FinalActivation, Training
+from poseline.data.crops import cropped
 from poseline.data.definitions import agreed
 from poseline.data.evaluation_batches import EvaluationBatches
 from poseline.data.keypoints import KeypointSet
@@ -84,6 +85,10 @@ def run(
     mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
     samples, held_out = _samples(config, inputs)
     points = _points(config, inputs, samples)
+    if config.dataset.crop_persons:
+        margin = config.dataset.crop_margin
+        samples = cropped(samples, len(points), margin)
+        held_out = cropped(held_out, len(points), margin)
     with doing("building the model"):
         start = initialize(config, training, points, inputs, out)
     shape = tuple(start.model.input_shape[1:])
@@ -233,6 +238,7 @@ def _metadata(
         color_mode=preprocessing.color_mode,
         interpolation=preprocessing.resizing.interpolation,
         aspect_ratio=preprocessing.resizing.aspect_ratio,
+        crop_margin=config.dataset.crop_margin if config.dataset.crop_persons else None,
         dataset=config.dataset.name,
         dataset_hash=content_hash(data),
         config_hash=config_hash(config.slice("train")),

@@ -121,6 +121,7 @@ class Config(Section):
 
 
 _GENERAL = ("general.deterministic_ops", "general.global_seed", "general.gpu_memory_limit")
+_CROPS = ("dataset.crop_persons", "dataset.crop_margin")
 _EVALUATE = (
     "general.model_type",
     "general.num_threads_tflite",
@@ -128,6 +129,7 @@ _EVALUATE = (
     "dataset.keypoints",
     "dataset.validation_split",
     "dataset.seed",
+    *_CROPS,
     "preprocessing",
     "postprocessing",
     "evaluation",
@@ -142,6 +144,7 @@ _SLICES: dict[Stage, tuple[str, ...]] = {
         "dataset.validation_split",
         "dataset.seed",
         "dataset.fraction",
+        *_CROPS,
         "preprocessing",
         "data_augmentation",
         "training",
@@ -152,6 +155,7 @@ _SLICES: dict[Stage, tuple[str, ...]] = {
         "dataset.keypoints",
         "dataset.quantization_split",
         "dataset.seed",
+        *_CROPS,
         "preprocessing",
         "quantization",
     ),

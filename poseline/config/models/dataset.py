@@ -39,6 +39,13 @@ class Dataset(Section):
     """Folder or URI of the calibration set; not set: the training set is used."""
     quantization_split: Annotated[Number, Field(gt=0, le=1)] | None = None
     """Share of the calibration set that is used; not set: all of it."""
+    crop_persons: bool = False
+    """One sample a person: each picture is cut around the box of each person who has a labelled
+    keypoint, in training, calibration and evaluation; a prediction takes pictures whole. For sets
+    of several persons a picture (`conversion.pose: multi`)."""
+    crop_margin: Annotated[Number, Field(ge=0, le=2)] = 0.125
+    """What a crop shows beyond the box on each side, as a share of the box's width and height. It
+    is then widened to the shape of the model's input; beyond the picture it is black."""
     seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 123
     """Seed of the shuffle before a set is split."""
     fraction: Fraction = 1.0
