@@ -22,7 +22,8 @@ class Sources:
         model: Model to start from.
         resume: Interrupted training to go on with.
         images: Pictures to annotate.
-        weights: Backbone weights of a new model; None: random ones, or what Keras downloads.
+        weights: What a new model starts from; None: random weights, or what Keras downloads.
+        teacher: Model whose heatmaps are learned.
     """
 
     training: str | None = None
@@ -34,12 +35,14 @@ class Sources:
     resume: str | None = None
     images: str | None = None
     weights: str | None = None
+    teacher: str | None = None
 
     @classmethod
     def named(cls, config: Config) -> Sources:
         """Return what a config names, and nothing else."""
         data, model = config.dataset, config.training.model if config.training else None
         weights = model.pretrained_weights if model else None
+        distillation = config.training.distillation if config.training else None
         return cls(
             training=data.training_path,
             validation=data.validation_path,
@@ -49,6 +52,7 @@ class Sources:
             resume=config.training.resume_training_from if config.training else None,
             images=config.prediction.test_files_path if config.prediction else None,
             weights=None if weights == "imagenet" else weights,
+            teacher=distillation.model if distillation else None,
         )
 
     @property
@@ -98,6 +102,7 @@ class Sources:
                 "model": model,
                 "resume": self.resume,
                 "weights": self.weights,
+                "teacher": self.teacher,
             },
             "quantize": {"model": model, "calibration": self.calibration},
             "evaluate": {"model": model, "test": self.test},

@@ -10,8 +10,11 @@ from pathlib import Path
 from poseline.config.models.config import Config
 from poseline.config.models.steps import Step, planned
 from poseline.config.models.training import Model
+from poseline.data.definitions import defined
 from poseline.errors import DataError, ModelError, PoselineError, StoreError
 from poseline.models.imagenet import imagenet_weights
+from poseline.models.teacher import KEY as TEACHER
+from poseline.models.teacher import check_teacher
 from poseline.runner.inputs import Sources
 from poseline.store.ownership import check_kind
 from poseline.training import folder as training_folder
@@ -26,6 +29,7 @@ _INPUTS: dict[str, tuple[str, type[PoselineError]]] = {
     "model": ("general.model_path", ModelError),
     "resume": ("training.resume_training_from", ModelError),
     "weights": ("training.model.pretrained_weights", ModelError),
+    "teacher": (TEACHER, ModelError),
 }
 
 
@@ -41,7 +45,7 @@ def check_inputs(config: Config) -> None:
             continue
         if not Path(uri).exists():
             raise error(f"{key}: {uri} does not exist", f"check {key}, or give a URI")
-        if key == "general.model_path":
+        if key in ("general.model_path", TEACHER):
             from poseline.runtime import check_model_file
 
             check_model_file(Path(uri))
@@ -50,8 +54,24 @@ def check_inputs(config: Config) -> None:
 
             with opened_weights(Path(uri)):
                 pass
+    check_local_teacher(config)
     if model := with_imagenet_weights(config):
         imagenet_weights(model.alpha, model.input_shape)
+
+
+def check_local_teacher(config: Config) -> None:
+    """Report a teacher that is here and does not fit what the config says of its student.
+
+    Raises:
+        ModelError: See `check_teacher`.
+    """
+    training, keypoints = config.training, config.dataset.keypoints
+    if not training or "train" not in config.stages or not training.distillation:
+        return
+    path = Path(training.distillation.model)
+    if training.model and keypoints is not None and path.is_file():
+        model, points = training.model, defined(keypoints)
+        check_teacher(path, points, model.input_shape, model.final_activation, config.preprocessing)
 
 
 def named_inputs(config: Config) -> list[tuple[str, str, type[PoselineError]]]:

@@ -6,7 +6,8 @@ from poseline import store
 from poseline.config.models.config import Config
 from poseline.errors import ConfigError, ModelError, PoselineError, Problem
 from poseline.models.imagenet import check_imagenet_weights
-from poseline.runner.preflight import named_inputs, with_imagenet_weights
+from poseline.models.teacher import KEY as TEACHER
+from poseline.runner.preflight import check_local_teacher, named_inputs, with_imagenet_weights
 
 
 def check_reachable(config: Config, source: str = "config") -> None:
@@ -30,6 +31,10 @@ def check_reachable(config: Config, source: str = "config") -> None:
         except ModelError as error:
             key = "training.model.pretrained_weights"
             problems.append(Problem(key, "'imagenet'", "weights that can be had", error.message))
+    try:
+        check_local_teacher(config)
+    except ModelError as error:
+        problems.append(Problem(TEACHER, error.message, error.remedy))
     if problems:
         raise ConfigError(problems, source)
 

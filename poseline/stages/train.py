@@ -23,10 +23,12 @@ from poseline.errors import ConfigError, Problem, StoreError
 from poseline.log import get_logger
 from poseline.models.loading import load_keras
 from poseline.models.metadata import ModelMetadata, keypoint_fields, read_metadata, sidecar_path
+from poseline.models.teacher import KEY
 from poseline.progress import doing
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import content_hash, remove_halves
 from poseline.training import checkpoint, folder, history, keras_factory
+from poseline.training.distillation import Teacher, load_teacher
 from poseline.training.fast_model import make_twin
 from poseline.training.folder import BESTS, HISTORY, LAST, TRANSFER, best_name
 from poseline.training.initialization import Initialization, initialize
@@ -59,7 +61,7 @@ def run(
     Args:
         config: The train slice or the whole config.
         inputs: `training`, `validation` (else part of the training set), and `model` to
-            fine-tune, `resume` to go on with, or `weights` for the backbone of a new model.
+            fine-tune, `resume` to go on with, or `weights` for a new model; and the `teacher`.
         out: Folder of the models.
         logs: Folder of the TensorBoard files; `out`/logs where it is None.
         on_epoch: Called with each epoch from 0 and its figures.
@@ -102,7 +104,8 @@ def run(
         training.batch_size,
         cache_bytes=psutil.virtual_memory().available // 8,
     )
-    trainer = _trainer(config, start, points, steps=len(batches))
+    teacher = _teacher(config, start, points, inputs)
+    trainer = _trainer(config, start, points, steps=len(batches), teacher=teacher)
     metadata = _metadata(config, start, points, inputs["training"])
     termination = Preemption(mirror.close if mirror else lambda _: None)
     writer = _Writer(
@@ -193,7 +196,27 @@ def _points(config: Config, inputs: Inputs, samples: Sequence[Sample]) -> Keypoi
     return points
 
 
-def _trainer(config: Config, start: Initialization, points: KeypointSet, steps: int) -> Trainer:
+def _teacher(
+    config: Config, start: Initialization, points: KeypointSet, inputs: Inputs
+) -> Teacher | None:
+    settings = start.training.distillation
+    if settings is None:
+        return None
+    if "teacher" not in inputs:
+        raise ConfigError([Problem(KEY, "nothing", "the teacher that the training began with")])
+    with doing("loading the teacher"):
+        return load_teacher(
+            inputs["teacher"], config, settings.weight, start.model, start.activation, points
+        )
+
+
+def _trainer(
+    config: Config,
+    start: Initialization,
+    points: KeypointSet,
+    steps: int,
+    teacher: Teacher | None,
+) -> Trainer:
     twin = make_twin(start.model, steps)
     optimizer = keras_factory.optimizer(start.training)
     twin.compile(optimizer=optimizer, loss="mse")
@@ -208,6 +231,7 @@ def _trainer(config: Config, start: Initialization, points: KeypointSet, steps: 
         start.state,
         restore_callbacks=start.checkpoint is not None,
         activation=start.activation,
+        teacher=teacher,
     )
     if start.checkpoint:
         checkpoint.restore_variables(trainer.variables, start.checkpoint)

@@ -156,7 +156,14 @@ def _free(training: Training) -> dict[str, Any]:
 def _resumed(training: Training, state: TrainingState) -> Training:
     asked = training.model_dump(mode="json")
     kept = Training.model_validate(state.training).model_dump(mode="json")
-    for name in ("optimizer", "frozen_layers", "dropout", "heatmaps", "model_format"):
+    for name in (
+        "optimizer",
+        "frozen_layers",
+        "dropout",
+        "heatmaps",
+        "model_format",
+        "distillation",
+    ):
         if asked[name] != kept[name]:
             _log.warning(
                 "a resumed training keeps its setting",

@@ -9,10 +9,15 @@ import tensorflow as tf
 from poseline.config.models.training import FinalActivation, Heatmaps
 from poseline.data.heatmaps import encode
 from poseline.data.labels import unpack
+from poseline.training.distillation import Lesson
 
 
 def heatmap_loss(
-    heatmaps: Any, labels: Any, settings: Heatmaps, activation: FinalActivation = "sigmoid"
+    heatmaps: Any,
+    labels: Any,
+    settings: Heatmaps,
+    activation: FinalActivation = "sigmoid",
+    lesson: Lesson | None = None,
 ) -> Any:
     """Return the error against the target heatmaps, masked by visibility.
 
@@ -26,6 +31,7 @@ def heatmap_loss(
         labels: (B, K + 1, 3) label tensors.
         settings: Shape of the targets; for softmax each is brought to a sum of 1.
         activation: The model's `final_activation`.
+        lesson: Heatmaps of a teacher, whose error is weighed against that of the targets.
 
     Returns:
         A scalar ≥ 0.
@@ -34,11 +40,19 @@ def heatmap_loss(
     width = width or tf.shape(heatmaps)[2]
     points = unpack(labels).keypoints
     targets, mask = encode(points, height, width, settings.target, settings.sigma)
-    if activation == "softmax":
-        error = _cross_entropy(heatmaps, targets) * mask[:, 0, 0]
-    else:
-        error = tf.square(heatmaps - targets) * mask
+    error = _error(heatmaps, targets, activation)
+    if lesson:
+        taught = _error(heatmaps, lesson.heatmaps, activation)
+        error = (1 - lesson.weight) * error + lesson.weight * taught
+    error *= mask[:, 0, 0]
     return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(mask), 1.0)
+
+
+def _error(heatmaps: Any, targets: Any, activation: FinalActivation) -> Any:
+    """Return the error of each heatmap: (B, K)."""
+    if activation == "softmax":
+        return _cross_entropy(heatmaps, targets)
+    return tf.reduce_sum(tf.square(heatmaps - targets), (1, 2))
 
 
 def _cross_entropy(logits: Any, targets: Any) -> Any:

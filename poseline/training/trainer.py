@@ -20,6 +20,7 @@ from poseline.progress import Progress, doing
 from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
 from poseline.training.checkpoint import TrainingState
+from poseline.training.distillation import Teacher
 from poseline.training.fast_model import Forward
 from poseline.training.flat_variables import FlatVariables, packable
 from poseline.training.loss import heatmap_loss
@@ -60,6 +61,7 @@ class Trainer:
         callbacks: Keras callbacks of the config.
         state: Where the training stands.
         activation: What the model's output is, and which loss it learns by.
+        teacher: A model whose heatmaps are learned beside the labels.
     """
 
     model: keras.Model
@@ -72,6 +74,7 @@ class Trainer:
     state: TrainingState = field(default_factory=TrainingState)
     restore_callbacks: bool = False
     activation: FinalActivation = "sigmoid"
+    teacher: Teacher | None = None
 
     def __post_init__(self) -> None:
         """Pack what changes with every step, and build the optimizer for it."""
@@ -218,7 +221,8 @@ class Trainer:
             with keras.StatelessScope(zip(trainable, values, strict=True)) as scope:
                 heatmaps, statistics = self._forward.train(images)
                 others = self.twin.losses
-            loss = heatmap_loss(heatmaps, labels, self.heatmaps, self.activation)
+            lesson = self.teacher.lesson(images) if self.teacher else None
+            loss = heatmap_loss(heatmaps, labels, self.heatmaps, self.activation, lesson)
             total = tf.add_n([loss, *others]) if others else loss
         gradients = tape.gradient(total, self._learned)
         self.twin.optimizer.apply_gradients(zip(gradients, self._learned, strict=True))

@@ -75,6 +75,20 @@ class Heatmaps(Section):
     """Standard deviation of the blob in cells."""
 
 
+class Distillation(Section):
+    """A trained model whose heatmaps are learned beside the labels, as a rule a larger one.
+
+    It sees each picture as the model does that learns, with every random change; a step takes
+    longer by its inference.
+    """
+
+    model: str
+    """Path or URI of the teacher, a .h5 or .keras file: the same keypoints, input and
+    `final_activation`."""
+    weight: Annotated[Number, Field(gt=0, le=1)] = 0.5
+    """w in (1 - w) · error against the labels + w · error against the teacher's heatmaps."""
+
+
 class Training(Section):
     """Settings of a training. `batch_size` and `epochs` are mandatory in one."""
 
@@ -130,3 +144,5 @@ class Training(Section):
     """Read for compatibility: there is one trainer."""
     heatmaps: Heatmaps = Heatmaps()
     """Training targets."""
+    distillation: Distillation | None = None
+    """A teacher; not set: the labels alone."""

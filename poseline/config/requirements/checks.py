@@ -117,6 +117,11 @@ def _onnx(config: Config) -> str | None:
     return None if onnx == (settings.quantizer == "onnx_quantizer") else settings.quantizer
 
 
+def _teacher(config: Config) -> str | None:
+    settings = config.training.distillation if config.training and _trains(config) else None
+    return None if settings is None or re.search(_KERAS, settings.model) else repr(settings.model)
+
+
 def _hand(config: Config) -> str | None:
     keypoints = config.dataset.keypoints
     if keypoints is None or config.general.model_type != "hand_spe" or count_of(keypoints) == 21:
@@ -214,6 +219,13 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "dataset.keypoints",
         "21 with hand_spe",
         _hand,
+    ),
+    Requirement(
+        "training.distillation.model",
+        "the path or URI of a .h5 or .keras file",
+        _teacher,
+        f"!({_TRAINING}) || !{has('training.distillation.model')} || "
+        f"{matches('training.distillation.model', _KERAS)}",
     ),
     needed(
         "evaluate",
