@@ -21,6 +21,9 @@ from poseline.store.ownership import MARK
 from poseline_kfp.components.benchmark.component import benchmark
 from poseline_kfp.components.compare.component import compare
 from poseline_kfp.components.dataset_convert.component import dataset_convert
+from poseline_kfp.components.dataset_convert_part.component import dataset_convert_part
+from poseline_kfp.components.dataset_join.component import dataset_join
+from poseline_kfp.components.dataset_split.component import dataset_split
 from poseline_kfp.components.evaluate.component import evaluate
 from poseline_kfp.components.export.component import export
 from poseline_kfp.components.finish.component import finish
@@ -35,6 +38,9 @@ from poseline_kfp.pipelines.form import SAYS
 _TITLES = {
     "resolve": "Check the config",
     "dataset-convert": "Convert and pack the data set",
+    "dataset-split": "Check the settings",
+    "dataset-convert-part": "Convert and pack a part",
+    "dataset-join": "Join the parts",
     "import-model": "Import the model",
     "train": "Train",
     EVALUATE_FLOAT: "Evaluate the float model",
@@ -50,6 +56,7 @@ _TITLES = {
 _FIGURES = (EVALUATE_FLOAT, EVALUATE_INT8, BENCHMARK)
 
 _AT_ONCE = 4  # variants
+_PARTS_AT_ONCE = 16
 _HEADER = f"# {MARK.decode()} from pipelines/; `make schema` makes it anew.\n"
 
 Outputs = dict[str, Any]
@@ -130,6 +137,19 @@ def sweep(mode: OperationMode, variants: Any, **form: Any) -> None:
             figures, _ = _stages(mode, asked, data)
         collected = {k.replace("-", "_"): dsl.Collected(v) for k, v in figures.items()}
         _titled(compare(**collected), "compare")
+
+
+def conversion(**form: Any) -> None:
+    """Build a conversion in parts.
+
+    Args:
+        form: As `dataset_split` takes it; pipeline parameters.
+    """
+    asked = _titled(dataset_split(**form).set_caching_options(False), "dataset-split")
+    with dsl.ParallelFor(asked.output, name="parts", parallelism=_PARTS_AT_ONCE) as share:
+        converted = _titled(dataset_convert_part(share=share), "dataset-convert-part")
+    joined = dataset_join(shares=asked.output).set_caching_options(False).after(converted)
+    _titled(joined, "dataset-join")
 
 
 def _tracked(mode: OperationMode, form: Mapping[str, Any]) -> dsl.ExitHandler:

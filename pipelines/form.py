@@ -19,37 +19,45 @@ SAYS = {
     "config": "The whole config as YAML or JSON. The fields below win over it.",
     "variants": "The models to make, a list of fields each: alpha, input_size, quantizer, "
     "granularity, or any key of the config by its dotted path.",
+    "output": "Where the shards are put, such as s3://bucket/people: the `dataset` of a chain.",
+    "parts": "How many tasks convert the set, each a part of its pictures.",
+    "pose": "single keeps pictures of exactly one person, multi all with at least one.",
+    "category": "Name or id of the category; empty: the one that has keypoints.",
 } | {name: field.says for name, field in RunForm.described().items()}
 """Parameter of a pipeline to what KFP's form shows of it."""
 
 _OWN = {
-    "config": inspect.Parameter(
-        "config", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=CONFIG, annotation=str
-    ),
-    "variants": inspect.Parameter(
-        "variants",
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        default=VARIANTS,
-        annotation=list[dict[str, Any]],
-    ),
+    name: inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=kind
+    )
+    for name, default, kind in (
+        ("config", CONFIG, str),
+        ("variants", VARIANTS, list[dict[str, Any]]),
+        ("output", "", str),
+        ("parts", 4, int),
+        ("pose", "single", str),
+        ("category", "", str),
+    )
 }
 
 
-def asks(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a pipeline a config and these parameters, with the types and defaults of `RunForm`.
+def asks(*names: str, config: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a pipeline these parameters, with the types and defaults of `RunForm`.
 
     KFP reads a pipeline's parameters in its signature, and calls it with one value for each.
 
     Args:
-        names: Fields of `RunForm`, and `variants`, in the order in which they are asked for.
+        names: Fields of `RunForm`, and our own, in the order in which they are asked for.
+        config: Whether a config comes first.
     """
+    names = ("config", *names) if config else names
     known = _OWN | {name: field.parameter for name, field in RunForm.described().items()}
-    parameters = [known[name] for name in ("config", *names)]
+    parameters = [known[name] for name in names]
 
     def decorate(build: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(build)
         def pipeline(*values: Any) -> None:
-            build(**dict(zip(("config", *names), values, strict=True)))
+            build(**dict(zip(names, values, strict=True)))
 
         pipeline.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return pipeline

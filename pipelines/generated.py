@@ -15,10 +15,14 @@ PIPELINES = (
     "chain_qd",
     "prediction",
     "sweep",
+    "conversion",
 )
 COMPONENTS = (
     "resolve",
     "dataset_convert",
+    "dataset_split",
+    "dataset_convert_part",
+    "dataset_join",
     "import_model",
     "train",
     "quantize",

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from cyclopts import App
 from rich.table import Table
 
 from poseline.terminal import Console
-
-if TYPE_CHECKING:
-    from poseline.config.models.config import Config
-    from poseline.data.portions import Portion
 
 Keypoints = Literal[13, 17, 21, 133]
 
@@ -62,6 +58,7 @@ def convert(
     from poseline.data.conversion_source import points_of_source
     from poseline.data.portions import Portion
     from poseline.stages import convert as stage
+    from poseline.stages import convert_portion
 
     settings = {
         "path": str(path),
@@ -77,7 +74,7 @@ def convert(
     count = keypoints or len(points_of_source(path, category))
     out = f"{outputdir.rstrip('/')}/{pose}/{count}kpts"
     if parts is not None:
-        counts = _convert_part(config, path, out, Portion.read(parts))
+        counts = convert_portion.run(config, path, out, Portion.read(parts))
     else:
         result = stage.run(config, {"source": path}, Path(out), overwrite=overwrite)
         counts = result.summary["counts"]
@@ -97,24 +94,6 @@ def join(place: str) -> None:
 
     place = place.rstrip("/")
     _print_counts(joined(place), place)
-
-
-def _convert_part(
-    config: Config, source: Path, out: str, portion: Portion
-) -> dict[str, dict[str, int]]:
-    from poseline.data import portions
-    from poseline.stages import convert as stage
-    from poseline.store import writable
-
-    writable(out)
-    with TemporaryDirectory() as scratch:
-        made = stage.run(config, {"source": source}, Path(scratch) / "set", portion=portion)
-        counts: dict[str, dict[str, int]] = made.summary["counts"]
-        known = stage.made_from(config, source)
-        for split, each in counts.items():
-            record = portions.Record(made_from=known, counts=each, index=None)
-            portions.put(made.out / split, f"{out}/{split}", portion, record)
-    return counts
 
 
 def _print_counts(counts: dict[str, dict[str, int]], title: str) -> None:

@@ -21,6 +21,9 @@ from poseline.names import EVALUATE_FLOAT, EVALUATE_INT8
 CHAIN_ID = "POSELINE_CHAIN_ID"
 _TASKS = {
     "dataset-convert": "convert",
+    "dataset-split": "resolve",
+    "dataset-convert-part": "convert",
+    "dataset-join": "convert",
     "import-model": "convert",
     EVALUATE_FLOAT: "evaluate",
     EVALUATE_INT8: "evaluate",

@@ -41,6 +41,7 @@ from poseline.tasks.parameters import (
     DataSources,
     Figures,
     RunReference,
+    Share,
     StageInputs,
     read_figures,
     read_slice,
@@ -119,6 +120,38 @@ def convert(config: str, data: str, dataset: Artifact) -> tuple[str, ...]:
         ).text()
         for stage in fed
     )
+
+
+@exit_with_error_code
+def split(
+    dataset: str, output: str, parts: int, pose: str, keypoints: int, category: str
+) -> list[str]:
+    """Check the settings of a conversion in parts; return the share of each task."""
+    from poseline.tasks.conversion_in_parts import shares
+
+    found = retry_storage(shares)(dataset, output, parts, pose, keypoints, category)
+    return [share.text() for share in found]
+
+
+@exit_with_error_code
+def convert_part(share: str) -> None:
+    """Convert one part of a set."""
+    from poseline.tasks import conversion_in_parts
+
+    retry_storage(conversion_in_parts.convert_part)(Share.read(share))
+
+
+@exit_with_error_code
+def join(shares: Sequence[str], dataset: Artifact) -> str:
+    """Make a set of its parts; return its URI."""
+    from poseline.tasks.conversion_in_parts import joined
+
+    place, counts = retry_storage(joined)([Share.read(share) for share in shares])
+    Path(dataset.path).mkdir(parents=True, exist_ok=True)
+    dataset.metadata["uri"] = place
+    for name, each in counts.items():
+        dataset.metadata |= {f"{name}_{reason}": count for reason, count in each.items() if count}
+    return place
 
 
 @exit_with_error_code

@@ -64,6 +64,21 @@ class DataSources(Parameter):
     """What each of them is known by: a hash of its listing."""
 
 
+class Share(Parameter):
+    """What one of several tasks converts of a set."""
+
+    part: str
+    """Which part, such as 2/4."""
+    config: Json
+    """The slice of the stage convert."""
+    source: str
+    """URI of the set."""
+    content: str
+    """What its content is known by; KFP's cache tells by it that a set has changed."""
+    place: str
+    """URI of the packed set, the same for all parts."""
+
+
 class StageInputs(Parameter):
     """What a stage reads beside a model."""
 

@@ -1,5 +1,6 @@
 """Whole chains by KFP's own runner: from S3 to S3, tracked by a real MLflow server."""
 
+import contextlib
 import json
 from importlib import import_module
 
@@ -8,8 +9,12 @@ import yaml
 from support.samples import TINY
 
 from poseline import store
+from poseline.config.loading.slices import from_slice
 from poseline.data.pack import pack, put
+from poseline.data.shards import ShardedSamples
 from poseline.errors import BackendError
+from poseline.stages import convert
+from poseline.store.s3_client import client
 from poseline.tracking.registry import by_alias
 from poseline_kfp.pipelines import builder, local
 
@@ -60,6 +65,13 @@ def model(storage, tmp_path):
 def outputs(root, task, name):
     """Return what the newest run left of a task's artifact."""
     return sorted(root.glob(f"*/{task}/{name}"))[-1]
+
+
+def samples(place):
+    """Return the name, picture and label of every sample, in order."""
+    found = ShardedSamples(str(place))
+    with contextlib.closing(found):
+        return [(s.image.name, s.image.read_bytes(), s.label.read_bytes()) for s in found]
 
 
 def times(root, task):
@@ -178,6 +190,28 @@ def test_a_sweep_of_two(run, coco, chain_runs, server, tmp_path):
     assert len(runs["chain"]) == 1
     assert len([name for name in runs if name.startswith("train (")]) == 2
     assert len(list((tmp_path / "root").rglob("dataset-convert*/"))) == 1
+
+
+def test_a_set_converted_in_parts_is_the_set_converted_at_once(
+    coco, people, storage, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    package = builder.package(import_module("pipelines.conversion").pipeline)
+    place = f"s3://{storage}/{tmp_path.name}/people"
+    arguments = {"dataset": coco, "output": f"{place}/", "parts": 2, "keypoints": 17}
+    local.run(package, arguments, tmp_path / "root")
+    config = from_slice({"dataset": {"keypoints": 17}, "conversion": {"path": str(people)}})
+    convert.run(config, {"source": people}, tmp_path / "whole")
+    for split in ("train", "val"):
+        pack(tmp_path / "whole" / split, tmp_path / "packed" / split)
+        assert samples(f"{place}/{split}") == samples(tmp_path / "packed" / split)
+    assert len([n for n in store.listing(place) if n.endswith(".tar")]) >= 2
+
+    client().delete_object(  # a part that died is made again alone
+        Bucket=storage, Key=f"{tmp_path.name}/people/train/part-2-of-2.json"
+    )
+    local.run(package, arguments, tmp_path / "root", cache=False)
+    assert samples(f"{place}/train") == samples(tmp_path / "packed/train")
 
 
 def test_a_config_that_is_wrong_ends_as_failed_before_anything_is_run(
