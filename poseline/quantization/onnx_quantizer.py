@@ -17,18 +17,13 @@ from poseline.quiet import quiet_stderr
 
 
 class OnnxQuantizer:
-    """A float .onnx in, an .onnx with QuantizeLinear and DequantizeLinear out.
-
-    A Keras model is not exported to ONNX: Keras' own export needs tf2onnx, which caps protobuf
-    below what KFP and MLflow need.
-    """
+    """A float model in, an .onnx with QuantizeLinear and DequantizeLinear out."""
 
     suffix = ".onnx"
-    accepts: tuple[str, ...] = (".onnx",)
+    accepts: tuple[str, ...] = (".onnx", ".h5", ".keras")
 
     def quantize(self, source: Source, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""
-        model = source.path
         try:
             import onnx
             from onnxruntime import quantization as tool
@@ -42,11 +37,9 @@ class OnnxQuantizer:
                 "a QDQ model has float input and output",
                 "set quantization_input_type and quantization_output_type to float",
             )
-        if settings.optimize:
-            raise refuse_equalization(model)
-        loaded = onnx.load(model)
+        loaded = _float_model(source, settings)
         if any(node.op_type == "QuantizeLinear" for node in loaded.graph.node):
-            raise ModelError(f"{model.name} is quantized already", "give the float model")
+            raise ModelError(f"{source.path.name} is quantized already", "give the float model")
         with tempfile.TemporaryDirectory() as folder, quiet_stderr():
             ready, target = Path(folder) / "ready.onnx", Path(folder) / "int8.onnx"
             onnx.save(_raised(loaded, settings.target_opset), ready)
@@ -62,6 +55,20 @@ class OnnxQuantizer:
                 extra_options=settings.onnx_extra_options.model_dump(),
             )
             return target.read_bytes()
+
+
+def _float_model(source: Source, settings: Quantization) -> Any:
+    import onnx
+
+    if source.suffix == ".onnx":
+        if settings.optimize:
+            raise refuse_equalization(source.path)
+        return onnx.load(source.path)
+    from poseline.quantization.equalization import equalize
+    from poseline.quantization.onnx_export import float_onnx
+
+    model = equalize(source.keras) if settings.optimize else source.keras
+    return float_onnx(model, settings.target_opset)
 
 
 def _raised(model: Any, opset: int) -> Any:

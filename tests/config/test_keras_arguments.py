@@ -225,12 +225,8 @@ def test_the_table_of_schedulers_is_that_of_the_schedules():
     ("overrides", "accepted"),
     [
         (
-            [
-                "quantization.quantizer=onnx_quantizer",
-                "quantization.quantization_input_type=float",
-                "dataset.training_path=set",
-            ],
-            "what a training makes is a Keras model",
+            ["operation_mode=quantization", "training=null", "general.model_path=m.onnx"],
+            "onnx_quantizer for an .onnx model",
         ),
         (
             [
@@ -251,7 +247,7 @@ def test_the_table_of_schedulers_is_that_of_the_schedules():
                 "quantization.granularity=per_tensor",
                 "quantization.optimize=True",
             ],
-            "`optimize` equalizes Keras models",
+            "the weights of Keras models are equalized",
         ),
     ],
 )

@@ -79,9 +79,9 @@ def test_further_options_of_the_quantizer_reach_it(model, yolo, tmp_path):
 def test_what_it_cannot_do_is_told(model, tmp_path):
     with pytest.raises(ValidationError, match="a QDQ model is float at its ends"):
         settings(quantization_input_type="uint8")
-    (tmp_path / "m.h5").write_bytes(b"")
+    (tmp_path / "m.tflite").write_bytes(b"")
     with pytest.raises(ModelError, match=r"takes \.onnx"):
-        quantize.run(settings(), {"model": tmp_path / "m.h5"}, tmp_path / "out")
+        quantize.run(settings(), {"model": tmp_path / "m.tflite"}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -123,6 +123,30 @@ def test_onnx_scales_are_those_asked_for(folder, granularity):
 
 
 @pytest.mark.parametrize(
+    "settings", [{}, {"target_opset": 21}, {"granularity": "per_tensor", "optimize": True}]
+)
+def test_a_keras_model_is_quantized_by_onnx_runtime(folder, settings):
+    import onnx
+
+    made = quantized(
+        folder / "float.keras",
+        quantizer="onnx_quantizer",
+        quantization_input_type="float",
+        quantization_output_type="float",
+        **settings,
+    )
+    model = onnx.load(made)
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in model.graph.node}
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    assert opsets[""] == settings.get("target_opset", 17)
+    batch = np.concatenate(pictures(2))
+    exact = open_model(folder / "float.keras").predict(batch)[0]
+    found = open_model(made).predict(batch)[0]
+    assert exact.shape == found.shape
+    assert np.abs(exact - found).max() < 0.05
+
+
+@pytest.mark.parametrize(
     ("taken", "given"), [t for t in itertools.product(TYPES, TYPES) if t != ("float", "float")]
 )
 def test_onnx_has_float_ends_and_says_so(folder, taken, given):
@@ -156,7 +180,7 @@ def test_an_older_onnx_is_brought_up_to_the_opset(folder):
 @pytest.mark.parametrize(
     ("name", "quantizer", "message"),
     [
-        ("float.keras", "onnx_quantizer", r"does not take float.keras; it takes \.onnx"),
+        ("signed.tflite", "onnx_quantizer", r"does not take signed.tflite; it takes \.onnx or"),
         ("float.onnx", "litert_quantizer", r"does not take float.onnx"),
         ("float.onnx", "TFlite_converter", r"does not take float.onnx"),
     ],
@@ -171,7 +195,7 @@ def test_equalization_needs_the_keras_model(folder):
     settings = {"granularity": "per_tensor", "optimize": True}
     with pytest.raises(ModelError, match="cannot be equalized"):
         quantized(folder / "signed.tflite", quantizer="litert_quantizer", **settings)
-    with pytest.raises(ValueError, match="`optimize` equalizes Keras models"):
+    with pytest.raises(ModelError, match="cannot be equalized"):
         quantized(
             folder / "float.onnx",
             quantizer="onnx_quantizer",

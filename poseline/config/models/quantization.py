@@ -48,12 +48,6 @@ class Quantization(Section):
             "has(self.quantization_input_type) && self.quantization_input_type == 'float' && "
             "(!has(self.quantization_output_type) || self.quantization_output_type == 'float')",
         ),
-        Rule(
-            "`optimize` equalizes Keras models, which `onnx_quantizer` does not take",
-            lambda q: not q.optimize or q.quantizer != "onnx_quantizer",
-            "!(has(self.optimize) && self.optimize) || "
-            "!(has(self.quantizer) && self.quantizer == 'onnx_quantizer')",
-        ),
     )
 
     quantizer: Literal["TFlite_converter", "litert_quantizer", "onnx_quantizer"] = (

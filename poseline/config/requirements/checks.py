@@ -110,11 +110,18 @@ def _model_file(config: Config, pattern: str, *, quantized: bool) -> str | None:
 
 
 def _onnx(config: Config) -> str | None:
-    settings, path = config.quantization, config.general.model_path
-    if not settings or "quantize" not in config.stages or not (_trains(config) or path):
-        return None
-    onnx = not _trains(config) and bool(re.search(_ONNX, path or ""))
-    return None if onnx == (settings.quantizer == "onnx_quantizer") else settings.quantizer
+    settings = config.quantization if "quantize" in config.stages else None
+    other = settings and settings.quantizer != "onnx_quantizer" and _quantizes_onnx(config)
+    return settings.quantizer if settings and other else None
+
+
+def _equalized(config: Config) -> str | None:
+    settings = config.quantization if "quantize" in config.stages else None
+    return "True" if settings and settings.optimize and _quantizes_onnx(config) else None
+
+
+def _quantizes_onnx(config: Config) -> bool:
+    return not _trains(config) and bool(re.search(_ONNX, config.general.model_path or ""))
 
 
 def _teacher(config: Config) -> str | None:
@@ -136,6 +143,10 @@ def _evaluable(config: Config) -> bool:
 
 
 _TRAINING = f"$mode in {modes('train')}"
+_FROM_ONNX = (
+    f"$mode in {modes('quantize')} && !({_TRAINING}) && {has('general.model_path')} && "
+    f"{matches('general.model_path', _ONNX)}"
+)
 _SOURCES_CEL = " + ".join(
     f"({has(path)} ? 1 : 0)"
     for path in ("training.model", "training.resume_training_from", "general.model_path")
@@ -206,14 +217,16 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     Requirement(
         "quantization.quantizer",
-        "onnx_quantizer for an .onnx model, and for no other; what a training makes is a Keras "
-        "model, which is not exported to ONNX",
+        "onnx_quantizer for an .onnx model",
         _onnx,
-        f"!($mode in {modes('quantize')}) || !has($config.quantization) || "
-        f"!({_TRAINING}) && !{has('general.model_path')} || "
-        f"(!({_TRAINING}) && {has('general.model_path')} && "
-        f"{matches('general.model_path', _ONNX)}) == "
-        f"({get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer')",
+        f"!({_FROM_ONNX}) || !has($config.quantization) || "
+        f"{get('quantization.quantizer', 'TFlite_converter')} == 'onnx_quantizer'",
+    ),
+    Requirement(
+        "quantization.optimize",
+        "False for an .onnx model: the weights of Keras models are equalized",
+        _equalized,
+        f"!({_FROM_ONNX}) || !({has('quantization.optimize')} && $config.quantization.optimize)",
     ),
     Requirement(
         "dataset.keypoints",
