@@ -232,6 +232,7 @@ def _trainer(
         restore_callbacks=start.checkpoint is not None,
         activation=start.activation,
         teacher=teacher,
+        ema=keras_factory.averaging(start.training),
     )
     if start.checkpoint:
         checkpoint.restore_variables(trainer.variables, start.checkpoint)

@@ -163,6 +163,7 @@ def _resumed(training: Training, state: TrainingState) -> Training:
         "heatmaps",
         "model_format",
         "distillation",
+        "ema",
     ):
         if asked[name] != kept[name]:
             _log.warning(

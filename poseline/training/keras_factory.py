@@ -22,8 +22,24 @@ def optimizer(training: Training) -> keras.optimizers.Optimizer:
     """
     _check(training)
     ((name, settings),) = training.optimizer.items()
+    if averaging(training) is not None:  # the trainer averages, and uses what it averages
+        settings = {k: v for k, v in settings.items() if k not in ("use_ema", "ema_momentum")}
     known = _classes(keras.optimizers, keras.optimizers.Optimizer)
     return _make(f"training.optimizer.{name}", known, name, settings)
+
+
+def averaging(training: Training) -> float | None:
+    """Return the momentum of the average of the weights; None: there is none.
+
+    It is `training.ema`, or that of an optimizer with `use_ema`: Keras would average and leave the
+    average unused. One that overwrites the weights from time to time is Keras' own.
+    """
+    ((_, settings),) = training.optimizer.items()
+    if training.ema is not None or not settings.get("use_ema"):
+        return training.ema
+    if settings.get("ema_overwrite_frequency"):
+        return None
+    return float(settings.get("ema_momentum", 0.99))
 
 
 def callbacks(training: Training) -> list[keras.callbacks.Callback]:
@@ -37,7 +53,7 @@ def callbacks(training: Training) -> list[keras.callbacks.Callback]:
     found: list[keras.callbacks.Callback] = []
     for name, settings in training.callbacks.items():
         path = f"training.callbacks.{name}"
-        if name in BUILT_IN:
+        if name in BUILT_IN or (name == "SwapEMAWeights" and averaging(training) is not None):
             continue
         if name in SCHEDULES:
             found.append(_follow(schedule(name, settings)))

@@ -25,6 +25,7 @@ from poseline.training.fast_model import Forward
 from poseline.training.flat_variables import FlatVariables, packable
 from poseline.training.loss import heatmap_loss
 from poseline.training.tensorflow_setup import allow_nondeterminism
+from poseline.training.weight_average import WeightAverage
 
 Batches = Iterable[tuple[Any, Any]]
 Figures = dict[str, float]
@@ -62,6 +63,7 @@ class Trainer:
         state: Where the training stands.
         activation: What the model's output is, and which loss it learns by.
         teacher: A model whose heatmaps are learned beside the labels.
+        ema: Momentum of the average of the weights that takes their place; None: there is none.
     """
 
     model: keras.Model
@@ -75,6 +77,7 @@ class Trainer:
     restore_callbacks: bool = False
     activation: FinalActivation = "sigmoid"
     teacher: Teacher | None = None
+    ema: float | None = None
 
     def __post_init__(self) -> None:
         """Pack what changes with every step, and build the optimizer for it."""
@@ -83,6 +86,7 @@ class Trainer:
         self._weights = FlatVariables(trainable) if packable(optimizer) else None
         self._learned = [self._weights.vector] if self._weights else trainable
         optimizer.build(self._learned)
+        self._average = WeightAverage(self._learned, self.ema) if self.ema is not None else None
         normalizations = self._forward.normalizations
         moving = [v for layer in normalizations for v in (layer.moving_mean, layer.moving_variance)]
         self._moving = FlatVariables(moving, trainable=False) if moving else None
@@ -169,10 +173,11 @@ class Trainer:
 
     @property
     def variables(self) -> list[Any]:
-        """What a checkpoint keeps beside the weights: optimizer and random generators."""
+        """What a checkpoint keeps beside the weights: optimizer, random generators, average."""
         weights = {id(weight) for weight in self.twin.weights}
         others = [v for v in self.twin.variables if id(v) not in weights]
-        return [*self.twin.optimizer.variables, *others]
+        averages = self._average.values if self._average else []
+        return [*self.twin.optimizer.variables, *others, *averages]
 
     def _restore(self) -> None:
         if not self.restore_callbacks:
@@ -191,6 +196,8 @@ class Trainer:
         packed = [p for p in (self._weights, self._moving) if p]
         for part in packed:
             part.load()
+        if self._average:
+            self._average.swap()
         total, count = tf.zeros([]), 0
         progress.what = f"epoch {epoch + 1}/{epochs}"
         last = self.state.history[-1] if self.state.history else {}
@@ -202,6 +209,8 @@ class Trainer:
             count += 1
             listeners.on_train_batch_end(index, {"loss": loss})
             progress.advance(len(images), partial(_shown, total, count, known))
+        if self._average:
+            self._average.swap()
         for part in packed:
             part.store()
         return {"loss": float(total) / max(count, 1)}
@@ -226,6 +235,8 @@ class Trainer:
             total = tf.add_n([loss, *others]) if others else loss
         gradients = tape.gradient(total, self._learned)
         self.twin.optimizer.apply_gradients(zip(gradients, self._learned, strict=True))
+        if self._average:
+            self._average.update(self.twin.optimizer.iterations)
         if self._moving:
             moving = self._moving.vector
             moving.assign(moving + (FlatVariables.join(statistics) - moving) * self._rates)

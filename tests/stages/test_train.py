@@ -475,6 +475,7 @@ def check_ended_training(inputs, tmp_path: Path, signals, epochs):
         epochs=epochs,
         callbacks=plateau,
         dropout=0.2,
+        ema=0.9,
         augmentation={"random_flip": {}, "random_blur": {}, "random_periodic_resizing": resizing},
     )
     (tmp_path / "config.json").write_text(config.model_dump_json())

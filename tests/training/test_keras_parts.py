@@ -43,6 +43,9 @@ class Batches:
     def pictures(self):
         return sum(len(images) for images, _ in self._batches)
 
+    def keep(self, count):
+        self._batches = self._batches[:count]
+
     def spoil(self):
         self._batches[1][1][0, 0, 0] = np.nan
 
@@ -50,7 +53,7 @@ class Batches:
         return iter(self._batches)
 
 
-def fit(epochs=2, batches=None, **settings):
+def fit(epochs=2, batches=None, after=lambda trainer: None, **settings):
     """Train the small network and return its trainer."""
     keras.utils.set_random_seed(2)
     base = {"batch_size": 4, "epochs": epochs, "optimizer": {"Adam": {"learning_rate": 0.01}}}
@@ -60,9 +63,16 @@ def fit(epochs=2, batches=None, **settings):
     twin = make_twin(model, len(batches))
     twin.compile(optimizer=keras_factory.optimizer(training))
     trainer = Trainer(
-        model, twin, Heatmaps(), "quadratic", "fit", (0.1,) * 17, keras_factory.callbacks(training)
+        model,
+        twin,
+        Heatmaps(),
+        "quadratic",
+        "fit",
+        (0.1,) * 17,
+        keras_factory.callbacks(training),
+        ema=keras_factory.averaging(training),
     )
-    trainer.fit(batches, lambda: batches.batches(0), epochs, lambda *_: None)
+    trainer.fit(batches, lambda: batches.batches(0), epochs, lambda *_: after(trainer))
     return trainer
 
 
@@ -170,13 +180,51 @@ def test_remote_monitor_sends_the_figures():
     assert [json.loads(r)["epoch"] for r in received] == [0, 1]
 
 
-def test_averaged_weights_are_what_is_measured_and_saved():
-    ema = {"Adam": {"learning_rate": 0.05, "use_ema": True, "ema_momentum": 0.5}}
-    trainer = fit(3, optimizer=ema, callbacks={"SwapEMAWeights": {}})
+_RATE = {"learning_rate": 0.5}
+_AVERAGED = {"SGD": _RATE | {"use_ema": True, "ema_momentum": 0.5}}
+
+
+def kernels(**settings):
+    """Return the first kernel after each of three epochs of one step each, and the trainer."""
+    batches, found = Batches(), []
+    batches.keep(1)
+
+    def keep(trainer):
+        found.append(trainer.export().layers[1].get_weights()[0])
+
+    return found, fit(3, batches, keep, **({"optimizer": {"SGD": _RATE}} | settings)), batches
+
+
+@pytest.fixture(scope="module")
+def unaveraged():
+    return kernels()[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ema": 0.5},
+        pytest.param({"optimizer": _AVERAGED}, marks=pytest.mark.slow),
+        pytest.param(
+            {"optimizer": _AVERAGED, "callbacks": {"SwapEMAWeights": {}}}, marks=pytest.mark.slow
+        ),
+        pytest.param(  # weights that are not packed
+            {"ema": 0.5, "optimizer": {"SGD": _RATE | {"clipnorm": 1e9}}}, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_averaged_weights_are_what_is_measured_and_saved(unaveraged, settings):
+    found, trainer, batches = kernels(**settings)
+    keras.utils.set_random_seed(2)
+    expected = network().layers[1].get_weights()[0]
+    for step, (average, weights) in enumerate(zip(found, unaveraged, strict=True), 1):
+        momentum = min(0.5, (1 + step) / (10 + step))
+        expected = momentum * expected + (1 - momentum) * weights
+        np.testing.assert_allclose(average, expected, rtol=1e-4, atol=1e-6)
+    assert np.abs(found[-1] - unaveraged[-1]).max() > 1e-4
     measured = trainer.state.history[-1]["val_oks"]
-    saved = Batches()
     trainer.twin.set_weights(trainer.export().get_weights())
-    assert trainer.validate(saved.batches(0))["val_oks"] == pytest.approx(measured, abs=1e-6)
+    assert trainer.validate(batches.batches(0))["val_oks"] == pytest.approx(measured, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -144,5 +144,9 @@ class Training(Section):
     """Read for compatibility: there is one trainer."""
     heatmaps: Heatmaps = Heatmaps()
     """Training targets."""
+    ema: Annotated[Number, Field(ge=0, lt=1)] | None = None
+    """Momentum of a moving average of the weights, such as 0.999, which is what is validated and
+    saved; in step t at most (1 + t) / (10 + t). Not set: the weights themselves. `use_ema` and
+    `ema_momentum` of an optimizer mean the same."""
     distillation: Distillation | None = None
     """A teacher; not set: the labels alone."""
