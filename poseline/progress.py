@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from poseline.log import get_logger
+from poseline.number_format import significant
 from poseline.terminal import last_output, note_output
 
 T = TypeVar("T")
@@ -64,7 +65,8 @@ def _explain(after: float, end: threading.Event) -> None:
         if what != current:
             wait, current, since = after, what, time.monotonic()
         if what and time.monotonic() - last_output() >= wait:
-            _log.info("busy", doing=what, seconds=round(time.monotonic() - since))
+            seconds = round(time.monotonic() - since)
+            _log.info("busy", doing=what, **({"seconds": seconds} if seconds else {}))
             wait = min(2 * wait, _LONGEST_SILENCE_S)
 
 
@@ -131,7 +133,7 @@ class Progress:
                 of=self.what,
                 **{self._unit: f"{self._done}/{self._total}"},
                 **_rounded(figures()),
-                **{f"{self._unit}_per_s": f"{rate:.3g}"},
+                **{f"{self._unit}_per_s": significant(rate, 3)},
                 left=duration(left),
             )
 
@@ -146,7 +148,7 @@ def duration(seconds: float) -> str:
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, str]:
-    return {name: f"{value:.4g}" for name, value in figures.items()}
+    return {name: significant(value) for name, value in figures.items()}
 
 
 def tracked(things: Iterable[T], total: int, what: str, unit: str = "pictures") -> Iterator[T]:

@@ -67,3 +67,45 @@ def test_a_set_is_drawn_onto_s3(storage):
     names = store.listing(f"s3://{storage}/drawn")
     assert sum(name.endswith(".jpg") for name in names) == 4
     assert "annotations/person_keypoints_train.json" in names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("init",), "`poseline init` needs --set."),
+        (("train", "c.yaml", "--epochs", "3"), "changed by `key=value`, such as `training.epochs"),
+        (("tqeb", "c.yaml"), "Did you mean `poseline chain tqeb`?"),
+        (("chain_qd", "c.yaml"), "Did you mean `poseline chain qd`?"),
+        (("run", "c.yaml"), "poseline run --config-name c.yaml"),
+        (("validate", "c.yaml", "training.epochs", "3"), "a word without `=`"),
+    ],
+)
+def test_a_newcomers_slip_is_answered_with_what_was_meant(
+    arguments, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text("operation_mode: training\n")
+    assert exit_code(*arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_picture_in_the_place_of_a_config_is_not_called_a_codec(tmp_path, capsys):
+    (tmp_path / "show.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    assert exit_code("validate", str(tmp_path / "show.jpg")) == 2
+    said = capsys.readouterr().err
+    assert "in the command line" in said
+    assert "a file that is not text, from byte 0 on" in said
+
+
+def test_a_resolved_config_has_no_number_with_an_exponent(tmp_path, capsys):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "operation_mode: training\ntraining: {model: {name: st_movenet_lightning_heatmaps, "
+        "alpha: 0.35, input_shape: [64, 64, 3]}, epochs: 3, batch_size: 2, "
+        "optimizer: {Adam: {learning_rate: 1.0e-05, epsilon: 2.5e-07}}}\n"
+        "dataset: {name: a, keypoints: 17, training_path: there}\n"
+    )
+    assert exit_code("validate", str(path)) == 0
+    said = capsys.readouterr().out
+    assert "learning_rate: 0.00001\n" in said
+    assert "epsilon: 0.00000025\n" in said

@@ -54,3 +54,13 @@ def test_nothing_is_said_where_nothing_is_done(lines):
 )
 def test_durations_are_for_people(seconds, text):
     assert progress.duration(seconds) == text
+
+
+def test_figures_have_no_exponent(lines, monkeypatch):
+    moments = iter(range(0, 1000, 20))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(moments))
+    with progress.Progress(10**7, "epoch 1/2") as shown:
+        shown.advance(5 * 10**6, lambda: {"learning_rate": 6.167e-05, "loss": 123456.7})
+    (line,) = (one for one in lines() if "progress" in one)
+    for part in ("learning_rate=0.00006167", "loss=123457", "pictures_per_s=250000"):
+        assert part in line, part

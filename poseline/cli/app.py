@@ -7,7 +7,13 @@ import os
 import sys
 from typing import NoReturn
 
-from cyclopts import App, CycloptsError, MissingArgumentError
+from cyclopts import (
+    App,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+)
 
 from poseline import __version__, log, progress, stopping
 from poseline.errors import EXIT_CODES, PoselineError, storage_error
@@ -27,7 +33,7 @@ app = App(
 )
 _COMMANDS = {
     "run": ("run", "Run what `operation_mode` says, as the vendor's zoo is run."),
-    "chain": ("run", "Run a chain: tqe, tqeb, eqe, eqeb or qb."),
+    "chain": ("run", "Run a chain: tqe, tqeb, eqe, eqeb, qb or qd."),
     "train": ("run", "Train a model."),
     "quantize": ("run", "Quantize a model to int8."),
     "evaluate": ("run", "Measure OKS, AP and PCK of a model."),
@@ -44,6 +50,8 @@ _COMMANDS = {
     "summary": ("model", "List the layers of a model."),
     "boards": ("model", "List the boards, or how a model fits on each."),
 }
+_WITH_OVERRIDES = {name for name, (module, _) in _COMMANDS.items() if module in ("run", "config")}
+_CHAINS = ("tqe", "tqeb", "eqe", "eqeb", "qb", "qd")
 for _name, (_module, _help) in _COMMANDS.items():
     _path = f"poseline.cli.{_module}:{_name.replace('-', '_')}"
     app.command(_path, name=_name, help=_help, help_format="markdown")
@@ -110,14 +118,22 @@ def _code(program: App, arguments: list[str] | None) -> int:
 
 def _usage(error: CycloptsError) -> str:
     """Return what is wrong with a command line; a positional argument by its name in the help."""
-    command = " ".join(["poseline", *(error.command_chain or ())])
-    argument = error.argument
+    chain = error.command_chain or ()
+    command = " ".join(["poseline", *chain])
+    argument, said = error.argument, str(error)
     if isinstance(error, MissingArgumentError) and argument and not argument.tokens:
-        field = argument.field_info
-        if field.is_positional and error.keyword is None:
-            name = argument.name.lstrip("-").upper().replace("-", "_")
-            return f"`{command}` needs {name}.\nTry `{command} --help`."
-    return f"{error}\nTry `{command} --help`."
+        if error.keyword is None:
+            name = argument.name
+            if argument.field_info.is_positional:
+                name = name.lstrip("-").upper().replace("-", "_")
+            said = f"`{command}` needs {name}."
+    elif isinstance(error, UnknownOptionError) and chain and chain[0] in _WITH_OVERRIDES:
+        said += " A key of the config is changed by `key=value`, such as `training.epochs=3`."
+    elif isinstance(error, UnknownCommandError):
+        word = error.unused_tokens[0] if error.unused_tokens else ""
+        if (name := word.removeprefix("chain_")) in _CHAINS:
+            said = f'Unknown command "{word}". Did you mean `poseline chain {name}`?'
+    return f"{said}\nTry `{command} --help`."
 
 
 def _drop_output() -> None:

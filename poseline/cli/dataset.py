@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.table import Table
 
 from poseline.terminal import Console
@@ -159,7 +159,7 @@ def synthesize(
     val: int = 400,
     test: int = 0,
     persons: int = 1,
-    size: tuple[int, int] = (256, 256),
+    size: Annotated[tuple[int, int], Parameter(negative="")] = (256, 256),
     seed: int = 0,
     overwrite: bool = False,
 ) -> None:
@@ -179,11 +179,12 @@ def synthesize(
     """
     from poseline import store
     from poseline.data.synthetic.generate import generate
+    from poseline.progress import doing
     from poseline.store.uri import parse
 
     store.writable(out)
     place = parse(out)
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, doing("drawing pictures"):
         local = place.scheme == "file"
         folder = Path(place.path) if local else Path(scratch) / "people"
         generate(
@@ -198,7 +199,9 @@ def synthesize(
         )
         if not local:
             store.publish(folder, out)
-    _say(f"Wrote {out}")
+    parts = {"training": train, "validation": val, "test": test}
+    counts = ", ".join(f"{count:,} {part}" for part, count in parts.items() if count)
+    _say(f"Wrote {out}: drawn people, {counts} pictures")
 
 
 @app.command

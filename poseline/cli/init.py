@@ -72,7 +72,8 @@ def init(
     say = Console(soft_wrap=True, highlight=False, markup=False).print
     say(f"Wrote {out}" + (f"; {answers.about}" if answers.about else ""))
     folder = "" if out.parent == Path() else f" --config-path {out.parent}"
-    say(f"Run it: poseline run{folder} --config-name {out.name}")
+    say(f"Check it: poseline validate {out}")
+    say(f"Run it:   poseline run{folder} --config-name {out.name}")
 
 
 def _seen(uri: str, keypoints: int | None, *, labelled: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from poseline.config.loading import load
 from poseline.config.models.config import Config
 from poseline.config.models.general import OperationMode
-from poseline.errors import GATE_NOT_PASSED
+from poseline.errors import GATE_NOT_PASSED, ConfigError, Problem
 
 Overrides = str
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb", "qd"]
@@ -30,6 +30,13 @@ def run(
         config_path: Folder of the config.
         config_name: File name of the config; its suffix may be left out.
     """
+    for one in overrides:
+        if "=" not in one and one.endswith((".yaml", ".yml")):
+            raise ConfigError(
+                [Problem(one, "a file in the place of an override", "key=value")],
+                "the command line",
+                f"name the config by `poseline run --config-name {one}`",
+            )
     return _run(load.load(load.find_config(config_path, config_name), overrides))
 
 

@@ -32,8 +32,8 @@ EXPLANATION = (
     f"in both, and better in one. {UNKNOWN}: the run did not measure it."
 )
 SEPARATE = (
-    "These runs were measured on different test sets or keypoints: their accuracy cannot be "
-    "compared, so that each has a table of its own."
+    "Accuracy can be compared between runs that were measured on the same test set and keypoints: "
+    "each such group has a table of its own."
 )
 
 

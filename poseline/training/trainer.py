@@ -16,6 +16,7 @@ from poseline.config.models.training import FinalActivation, Heatmaps
 from poseline.data.labels import unpack
 from poseline.data.preprocess import Transform
 from poseline.metrics.oks import nanmean, oks
+from poseline.number_format import significant
 from poseline.progress import Progress, doing
 from poseline.runtime.decode import decode_heatmaps
 from poseline.training import checkpoint
@@ -259,4 +260,4 @@ def _shown(total: Any, count: int, known: Figures) -> Figures:
 
 def log_line(epoch: int, epochs: int, figures: Mapping[str, float]) -> dict[str, Any]:
     """Return an epoch's figures as a log line shows them."""
-    return {"epoch": f"{epoch + 1}/{epochs}"} | {k: f"{v:.4g}" for k, v in figures.items()}
+    return {"epoch": f"{epoch + 1}/{epochs}"} | {k: significant(v) for k, v in figures.items()}

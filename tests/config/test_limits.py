@@ -183,7 +183,7 @@ FILES = {
     "a pipe": _fifo,
     "a device": lambda path: path.symlink_to("/dev/zero"),
     "UTF-16": lambda path: path.write_text("a: 1", encoding="utf-16"),
-    "utf-8": lambda path: path.write_bytes(b"a: \xff"),
+    "a file that is not text, from byte 3 on": lambda path: path.write_bytes(b"a: \xff"),
     "1 MB": lambda path: path.write_bytes(b"#" * 2_000_000),
     "no such file": lambda path: path.symlink_to(path),
 }

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from poseline.config.requirements.checks import missing
 from poseline.errors import ConfigError, Problem
 from poseline.masking import masked
 
+_LEAST_WRITTEN_OUT = 1e-20  # below it, the zeros are harder to read than an exponent
 _MOST_FILES = 1000  # that are looked through for a name that is near
 _ATTEMPTS = 5  # to read the rest of a config without what is wrong, so as to check that, too
 _PLACEHOLDER = re.compile(r"<(?!unnamed>)[^<>]+>|\?\?\?")
@@ -158,7 +160,22 @@ def dump(config: BaseModel) -> str:
     URIs are hidden.
     """
     shown = masked(config.model_dump(mode="json"))
-    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
+    return yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes small and large numbers as people read them, without an exponent."""
+
+    def represent_float(self, data: float) -> yaml.ScalarNode:
+        """Return a number's node; part of PyYAML's protocol."""
+        node = super().represent_float(data)
+        if "e" in node.value and _LEAST_WRITTEN_OUT < abs(data) < 1 / _LEAST_WRITTEN_OUT:
+            node.value = f"{Decimal(repr(data)):f}"
+            node.value += "" if "." in node.value else ".0"
+        return node
+
+
+_Dumper.add_representer(float, _Dumper.represent_float)
 
 
 def normal_form(config: Config) -> dict[str, Any]:

@@ -56,8 +56,10 @@ def apply(config: DictConfig, override: str) -> Problem | None:
     deletes = name.startswith("~")
     key = (name[1:] if deletes else name.lstrip("+")).strip()
     parts = key.split(".")
-    if not (equals or deletes) or not all(part.strip() for part in parts):
-        return Problem(shown, "no key=value", _ACCEPTED)
+    if not (equals or deletes):
+        return Problem(shown, "a word without `=`", _ACCEPTED)
+    if not all(part.strip() for part in parts):
+        return Problem(shown, "an empty key", _ACCEPTED)
     if len(parts) > DEEPEST or len(max(parts, key=len)) > LONGEST_KEY:
         return Problem(shown, "a key that no config has", _ACCEPTED)
     try:

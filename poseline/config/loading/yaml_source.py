@@ -70,7 +70,8 @@ def read_file(path: Path) -> str:
             raise _unreadable(path, f"more than {MOST_BYTES / 1e6:g} MB")
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        found = "UTF-16" if error.object[:2] in (b"\xff\xfe", b"\xfe\xff") else str(error)
+        utf_16 = error.object[:2] in (b"\xff\xfe", b"\xfe\xff")
+        found = "UTF-16" if utf_16 else f"a file that is not text, from byte {error.start} on"
         raise _unreadable(path, found) from None
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from None
@@ -181,4 +182,4 @@ class _Walk:
 
 
 def _unreadable(path: Path, found: str) -> ConfigError:
-    return ConfigError([Problem(str(path), found, "a UTF-8 YAML file")])
+    return ConfigError([Problem(str(path), found, "a UTF-8 YAML file")], "the command line")
