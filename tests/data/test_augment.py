@@ -68,6 +68,36 @@ def test_a_marker_stays_under_its_keypoint_through_all_steps():
         assert np.abs(centre(moved.image) - moved.keypoints[0, 0, :2] * (120, 80)).max() < 0.5
 
 
+def test_a_zoom_around_the_person_leaves_their_centre_where_it_is():
+    zoom = {"random_zoom": {"width_factor": [-0.5, -0.5], "relative_to": "person"}}
+    flip = {"random_flip": {"mode": "horizontal", "change_rate": 1}}
+    for steps, x in (((zoom,), 0.8), ((flip, zoom), 0.2)):
+        target = scene(at=(0.8, 0.3))
+        target.boxes = np.array([[0.8, 0.3, 0.1, 0.2]])
+        moved = apply(target, *steps)
+        np.testing.assert_allclose(moved.keypoints[0, 0], (x, 0.3, 1), atol=1e-9)
+        np.testing.assert_allclose(moved.boxes[0], (x, 0.3, 0.2, 0.4), atol=1e-9)
+        assert np.abs(centre(moved.image) - np.array([x, 0.3]) * (120, 80)).max() < 0.5
+
+
+def test_a_shift_relative_to_the_person_is_a_share_of_the_box():
+    shift = {"width_factor": [0.5, 0.5], "height_factor": [-0.25, -0.25], "relative_to": "person"}
+    target = scene()
+    target.boxes = np.array([[0.6, 0.4, 0.2, 0.4]])
+    moved = apply(target, {"random_translation": shift})
+    np.testing.assert_allclose(moved.keypoints[0, 0], (0.7, 0.3, 1), atol=1e-9)
+
+
+def test_without_a_person_the_picture_stands_in_for_one():
+    steps = {"random_zoom": {"width_factor": [0.2, 0.2]}}
+    person = {"random_zoom": {"width_factor": [0.2, 0.2], "relative_to": "person"}}
+    nobody = [scene(), scene()]
+    for target in nobody:
+        target.boxes = np.zeros((1, 4))
+    one, other = apply(nobody[0], steps), apply(nobody[1], person)
+    np.testing.assert_array_equal(one.image, other.image)
+
+
 def test_flipping_twice_is_the_identity():
     before = scene()
     flip = {"random_flip": {"change_rate": 1}}

@@ -30,6 +30,7 @@ _MULTIPLES = Rule(
     lambda sizes: all(side % 32 == 0 for size in sizes for side in size),
     "self.all(size, size.all(side, side % 32 == 0))",
 )
+Reference = Literal["picture", "person"]
 
 
 class PictureStep(Section):
@@ -218,6 +219,8 @@ class RandomTranslation(PictureStep):
     """Least and largest shift as a share of the width. A number f means (-f, f)."""
     height_factor: Factor = (-0.1, 0.1)
     """Least and largest shift as a share of the height. A number f means (-f, f)."""
+    relative_to: Reference = "picture"
+    """Whose width and height the shares are of: the `picture`'s, or those of the `person`'s box."""
 
 
 class RandomShear(PictureStep):
@@ -242,13 +245,15 @@ class RandomShearY(PictureStep):
 
 
 class RandomZoom(PictureStep):
-    """Scale around the centre; what comes in from outside is grey."""
+    """Scale around a centre; what comes in from outside is grey."""
 
     width_factor: Zoom = (-0.2, 0.2)
     """Least and largest change of what is seen: 0.2 shows a fifth more, -0.2 a fifth less. A
     number f means (-f, f)."""
     height_factor: Zoom | None = None
     """The same for the height; not set: as the width, so that nothing is distorted."""
+    relative_to: Reference = "picture"
+    """Which centre stays where it is: the `picture`'s, or that of the `person`'s box."""
 
 
 class RandomPeriodicResizing(Section):

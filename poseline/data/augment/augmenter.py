@@ -29,7 +29,7 @@ from poseline.config.models.augmentation_steps import (
 from poseline.config.models.preprocessing import Rescaling
 from poseline.data.augment import colour, texture
 from poseline.data.augment.filling import Filling, filling_of
-from poseline.data.augment.geometric import Movement, draw, move
+from poseline.data.augment.geometric import Movement, draw, move, person_of
 from poseline.data.augment.photometric import BLIND, SEEING, Table, recolour
 from poseline.data.augment.scene import Matrix, Scene
 from poseline.errors import ConfigError, Problem
@@ -116,7 +116,8 @@ class Augmenter:
                 if tables or not _joins(step, filling, fillings):
                     settle()
                 fillings += [] if isinstance(step, RandomFlip) else [filling]
-                movements.append(draw(step, generator, scene.image.shape[:2]))
+                person = person_of(scene, movements)
+                movements.append(draw(step, generator, scene.image.shape[:2], person))
             elif kind in BLIND:
                 if movements:
                     settle()

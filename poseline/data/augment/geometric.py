@@ -23,6 +23,7 @@ from poseline.data.augment.filling import DEFAULT, Filling
 from poseline.data.augment.scene import Matrix, Scene
 
 Size = tuple[int, int]
+Box = tuple[float, float, float, float]
 Movement = (
     RandomFlip
     | RandomRotation
@@ -39,15 +40,40 @@ _CORNERS = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
 _CENTRES = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1.0]])
 
 
-def draw(settings: Movement, generator: np.random.Generator, size: Size) -> Matrix:
+def person_of(scene: Scene, movements: Sequence[Matrix]) -> Box | None:
+    """Return the box of a scene's first person in px, once it will have been moved.
+
+    Args:
+        scene: The scene before the movements.
+        movements: What it is still to be moved by, in order.
+
+    Returns:
+        Centre x, centre y, width and height; None: nobody is there.
+    """
+    if not len(scene.boxes) or not (scene.boxes[0, 2:] > 0).all():
+        return None
+    height, width = scene.image.shape[:2]
+    centre, extent = (scene.boxes[0].reshape(2, 2) * (width, height)).astype(np.float64)
+    for matrix in movements:
+        linear = matrix[:2, :2]
+        centre, extent = linear @ centre + matrix[:2, 2], np.abs(linear) @ extent
+    return *centre.tolist(), *extent.tolist()
+
+
+def draw(
+    settings: Movement, generator: np.random.Generator, size: Size, person: Box | None = None
+) -> Matrix:
     """Draw one movement of a picture.
 
     Args:
         settings: Kind and limits of the movement.
         generator: Source of the draws.
         size: Height and width in px.
+        person: What a movement relative to a person goes by; None: the picture in its place.
     """
     height, width = size
+    if person is None or getattr(settings, "relative_to", "picture") == "picture":
+        person = width / 2, height / 2, width, height
     match settings:
         case RandomFlip():
             x, y = _directions(settings, generator)
@@ -61,13 +87,13 @@ def draw(settings: Movement, generator: np.random.Generator, size: Size) -> Matr
             return _around_centre(np.array([[cos, sin], [-sin, cos]]), size)
         case RandomTranslation():
             matrix = np.eye(3)
-            matrix[0, 2] = generator.uniform(*settings.width_factor) * width
-            matrix[1, 2] = generator.uniform(*settings.height_factor) * height
+            matrix[0, 2] = generator.uniform(*settings.width_factor) * person[2]
+            matrix[1, 2] = generator.uniform(*settings.height_factor) * person[3]
             return matrix
         case RandomZoom():
             wide = generator.uniform(*settings.width_factor)
             high = generator.uniform(*settings.height_factor) if settings.height_factor else wide
-            return _around_centre(np.diag([1 / (1 + wide), 1 / (1 + high)]), size)
+            return _around(np.diag([1 / (1 + wide), 1 / (1 + high)]), person[0], person[1])
         case RandomCrop():
             return _crop(settings, generator, size)
         case RandomShear():
@@ -106,7 +132,11 @@ def _directions(settings: RandomFlip, generator: np.random.Generator) -> tuple[i
 
 
 def _around_centre(linear: NDArray[np.float64], size: Size) -> Matrix:
-    centre = np.array([size[1] / 2, size[0] / 2])
+    return _around(linear, size[1] / 2, size[0] / 2)
+
+
+def _around(linear: NDArray[np.float64], x: float, y: float) -> Matrix:
+    centre = np.array([x, y])
     matrix = np.eye(3)
     matrix[:2, :2] = linear
     matrix[:2, 2] = centre - linear @ centre
