@@ -50,13 +50,20 @@ def check_inputs(config: Config) -> None:
 
             check_model_file(Path(uri))
         elif key == "training.model.pretrained_weights":
-            from poseline.models.weights_file import opened_weights
-
-            with opened_weights(Path(uri)):
-                pass
+            _check_weights(key, Path(uri))
     check_local_teacher(config)
     if model := with_imagenet_weights(config):
         imagenet_weights(model.alpha, model.input_shape)
+
+
+def _check_weights(key: str, path: Path) -> None:
+    from poseline.models.weights_file import opened_weights
+
+    try:
+        with opened_weights(path):
+            pass
+    except ModelError as error:
+        raise ModelError(f"{key}: {error.message}", error.remedy) from None
 
 
 def check_local_teacher(config: Config) -> None:

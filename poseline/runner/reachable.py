@@ -34,7 +34,8 @@ def check_reachable(config: Config, source: str = "config") -> None:
     try:
         check_local_teacher(config)
     except ModelError as error:
-        problems.append(Problem(TEACHER, error.message, error.remedy))
+        fault = error.message.removeprefix(f"{TEACHER}: ")
+        problems.append(Problem(TEACHER, fault, "a teacher that fits", error.remedy))
     if problems:
         raise ConfigError(problems, source)
 

@@ -3,8 +3,10 @@ import time
 import pytest
 
 from poseline.config.loading.load import parse
+from poseline.data.keypoints import PERSON_13
 from poseline.errors import ConfigError, ModelError
 from poseline.models import imagenet
+from poseline.models.metadata import ModelMetadata, keypoint_fields
 from poseline.runner import preflight
 from poseline.runner.reachable import check_reachable
 
@@ -54,3 +56,30 @@ def test_weights_that_are_here_need_no_network(offline, tmp_path):
     config = parse(CHAIN.replace("PATH", str(tmp_path)))
     check_reachable(config)
     preflight.check_inputs(config)
+
+
+def test_weights_and_a_teacher_that_cannot_be_used_are_reported_by_their_keys(tmp_path):
+    (tmp_path / "junk.h5").write_text("junk")
+    teacher = tmp_path / "teacher.keras"
+    ModelMetadata(
+        name="teacher",
+        model_type="heatmaps_spe",
+        **keypoint_fields(PERSON_13),
+        input_shape=(96, 96, 3),
+        output_shape=(24, 24, 13),
+        final_activation="softmax",
+        scale=1 / 127.5,
+        offset=-1,
+        color_mode="rgb",
+        interpolation="bilinear",
+        aspect_ratio="fit",
+    ).write(teacher)
+    teacher.write_text("not read")
+    config = parse(
+        CHAIN.replace("PATH", str(tmp_path)).replace("imagenet", str(tmp_path / "junk.h5")),
+        [f"+training.distillation={{model: {teacher}}}"],
+    )
+    with pytest.raises(ConfigError, match=r"distillation\.model: found .*cannot teach .*keypoints"):
+        check_reachable(config)
+    with pytest.raises(ModelError, match=r"pretrained_weights: .*junk\.h5 cannot be loaded"):
+        preflight.check_inputs(config)
