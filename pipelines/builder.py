@@ -153,7 +153,7 @@ def conversion(**form: Any) -> None:
 
 
 def _tracked(mode: OperationMode, form: Mapping[str, Any]) -> dsl.ExitHandler:
-    """Return what tells MLflow how the tasks inside of it ended."""
+    """Return what reports to MLflow how the tasks inside of it ended."""
     last = finish(chain=mode, **form).set_caching_options(False)
     return dsl.ExitHandler(_titled(last, "finish"), name="chain")
 

@@ -111,7 +111,7 @@ class BoundedClient:
                 raise AnswerError(found, request=error.request) from None
             raise
         except (UnicodeError, ValueError) as error:  # what httpx lets through of a bad header
-            raise AnswerError(f"an answer that is no HTTP: {error}") from None
+            raise AnswerError(f"an answer that is not HTTP: {error}") from None
         finally:
             timer.cancel()
 

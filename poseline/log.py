@@ -74,7 +74,7 @@ def get_logger(name: str) -> BoundLogger:
 def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:
     """Make a record of the standard library's logging, which other libraries use."""
     record = logging.LogRecord(*args, **kwargs)
-    with suppress(Exception):  # a library's wrong arguments are told by the handler
+    with suppress(Exception):  # a library's wrong arguments are reported by the handler
         record.msg, record.args = mask(record.getMessage()), None
     if record.exc_info and isinstance(record.exc_info, tuple) and record.exc_info[0]:
         record.exc_text = mask("".join(traceback.format_exception(*record.exc_info))).rstrip()

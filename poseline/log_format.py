@@ -61,7 +61,7 @@ def _hide_secrets(
 
 
 def _plain(value: Any) -> Any:
-    """Return what a renderer would write of a value that is no JSON."""
+    """Return what a renderer would write of a value that is not JSON."""
     known = (str, bytes, int, float, Mapping, list, tuple, type(None))
     return value if isinstance(value, known) else str(value)
 

@@ -145,7 +145,7 @@ def _parameter(found: re.Match[str]) -> str:
 
 
 def _is_word(value: str, shown: str) -> bool:
-    """Tell whether a value is a word that text may hold anyway; it is hidden on its own alone."""
+    """Return whether a value is a word that text may hold anyway; it is hidden on its own alone."""
     return value.isalpha() and len(value) < _SHORTEST_CREDENTIAL and not _SECRET_NAME.search(shown)
 
 
@@ -183,7 +183,7 @@ def _numbers() -> dict[float, str]:
 
 
 def _open(value: str) -> bool:
-    """Tell whether a value is evidently no secret."""
+    """Return whether a value is evidently no secret."""
     if _NO_SECRET.fullmatch(value.strip()):
         return True
     if _URI.fullmatch(value):

@@ -40,7 +40,7 @@ def origin(url: str) -> str | None:
 
 
 def same_server(one: str, other: str) -> bool:
-    """Tell whether two URLs surely name the same server."""
+    """Return whether two URLs surely name the same server."""
     found = origin(one)
     return found is not None and found == origin(other)
 

@@ -39,7 +39,7 @@ def held() -> Iterator[None]:
     """Let a signal that `heard` hears wait for the end of a short block.
 
     For what an exception would leave with a lock taken, such as handing work to a pool of threads:
-    its workers would wait for that lock for ever, and the program for them.
+    its workers would wait for that lock forever, and the program for them.
     """
     _held.append(None)
     try:

@@ -62,13 +62,13 @@ def read_layers(path: Path) -> list[Layer]:
 
 
 def check_model(path: Path) -> None:
-    """Refuse what is no model file that is there.
+    """Refuse what is not a model file that is there.
 
     Raises:
         ModelError: It is missing or of another kind.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise ModelError(f"{path} is no model file", f"give one of {', '.join(SUFFIXES)}")
+        raise ModelError(f"{path} is not a model file", f"give one of {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise ModelError(f"{path} does not exist", "check the path of the model")
 

@@ -34,7 +34,7 @@ class StEdgeAi:
     takes: tuple[str, ...] = (".tflite", ".onnx")
 
     def measure(self, model: Path, config: Config) -> Finding:
-        """See `Backend.measure`; the tool does not tell the time of an inference."""
+        """See `Backend.measure`; the tool does not report the time of an inference."""
         if config.benchmarking is None:
             raise ValueError("the config has no benchmarking")
         settings, facts = config.tools.stedgeai, board(config.benchmarking.board)
@@ -120,7 +120,7 @@ def _run(command: Sequence[str]) -> str:
 
 
 def _validated(command: Sequence[str]) -> dict[str, float]:
-    """Return how the C code compares with the model; nothing where the tool cannot tell.
+    """Return how the C code compares with the model; nothing where the tool does not know.
 
     The tool compiles the code with a compiler of this machine, which there may not be; its other
     figures hold all the same.

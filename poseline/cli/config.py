@@ -17,7 +17,7 @@ def validate(config: Path, *overrides: str, online: bool = False) -> None:
     Args:
         config: The YAML file.
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
-        online: Also look whether every path, URI and pretrained weight can be had.
+        online: Also look whether every path, URI and pretrained weight can be obtained.
     """
     written = load.load(config, overrides, preset=False)
     resolved = presets.completed(written)
@@ -74,7 +74,7 @@ def schema(*, check: bool = False, root: Path = Path()) -> int:
 
     outputs = {**OUTPUTS, **chart.OUTPUTS, **crd.OUTPUTS, **rbac.OUTPUTS, **reference.OUTPUTS}
     outputs |= {**exit_codes.OUTPUTS, **admission.OUTPUTS}
-    for entry in entry_points(group="poseline.outputs"):  # of the rooms above this one
+    for entry in entry_points(group="poseline.outputs"):  # of the packages above this one
         outputs |= entry.load()
     stale = generate(root, check=check, outputs=outputs)
     for path in stale:

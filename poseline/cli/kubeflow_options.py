@@ -85,7 +85,7 @@ def start_run(
     wait: bool = False,
     output: Output = "table",
 ) -> int:
-    """Start a run, tell its id, and wait for it if that is wanted; return the exit code."""
+    """Start a run, print its id, and wait for it if that is wanted; return the exit code."""
     with server.connect() as kubeflow:
         run = submission.submit(kubeflow, request, name)
         if wait:
@@ -108,7 +108,7 @@ def apply_schedule(
     name: str | None = None,
     time_zone: str = "UTC",
 ) -> None:
-    """Make or change a schedule, and tell when it is due next."""
+    """Make or change a schedule, and print when it is due next."""
     due = next_times(cron, datetime.now(zone(time_zone)))
     with server.connect() as kubeflow:
         outcome = submission.schedule(kubeflow, request, cron, name)

@@ -198,7 +198,7 @@ def logs(
 
 @app.command
 def cancel(run: str, *more: str, server: Server | None = None) -> None:
-    """End runs; one that is over already is no error.
+    """End runs; one that is over already is not an error.
 
     Example: `poseline pipelines cancel 4b7c…`
 

@@ -174,7 +174,7 @@ def _find(places: Sequence[Path], *, alone: bool = False) -> list[RunDirectory]:
         itself = len(found) == 1 and found[0].folder == there
         if not found or (alone and not itself):
             raise DataError(
-                f"{there} is no run directory"
+                f"{there} is not a run directory"
                 + (f", and holds {len(found):,}" if alone and found else ""),
                 f"`poseline runs list {there.parent}` shows those that are there",
             )

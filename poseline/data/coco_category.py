@@ -70,7 +70,7 @@ def points_of_category(
 
 
 def asks_whole_body(keypoints: int | KeypointDefinition | None) -> bool:
-    """Tell whether a set that is to be made has keypoints of feet, face or hands."""
+    """Return whether a set that is to be made has keypoints of feet, face or hands."""
     if isinstance(keypoints, KeypointDefinition):
         own = set(map(canonical, WHOLE_BODY_133.names)) - set(map(canonical, PERSON_17.names))
         return any(canonical(name) in own for name in keypoints.names)

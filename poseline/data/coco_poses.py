@@ -24,7 +24,7 @@ class _UnusableError(Exception):
 
 
 def is_crowd(person: dict[str, Any]) -> bool:
-    """Tell whether an annotation stands for a crowd; tools write 1, true and "1"."""
+    """Return whether an annotation stands for a crowd; tools write 1, true and "1"."""
     return person.get("iscrowd") not in (None, False, 0, "", "0", "false", "False")
 
 

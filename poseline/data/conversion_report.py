@@ -1,4 +1,4 @@
-"""Why a conversion kept nothing, so that its user can tell what to change."""
+"""Why a conversion kept nothing, so that its user knows what to change."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _log = get_logger(__name__)
 
 
 def defined(keypoints: int | KeypointDefinition) -> KeypointSet:
-    """Return the set that `dataset.keypoints` stands for; what it leaves open is told in the log.
+    """Return the set that `dataset.keypoints` stands for; what it leaves open is said in the log.
 
     Args:
         keypoints: The number of a known set, or a definition.

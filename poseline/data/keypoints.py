@@ -86,7 +86,7 @@ class KeypointSet:
         return tuple(side_of(name)[0] for name in self.names)
 
     def fits(self, other: KeypointSet) -> bool:
-        """Tell whether keypoints of both sets are the same, as far as their names are known."""
+        """Return whether keypoints of both sets are the same, as far as their names are known."""
         if not (self.named and other.named):
             return len(self) == len(other)
         return [n.lower() for n in self.names] == [n.lower() for n in other.names]
@@ -111,7 +111,7 @@ def canonical(name: str) -> str:
 
 
 def pairs_by_name(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Return the indices of left and right partners, as the names tell them."""
+    """Return the indices of left and right partners, as the names show them."""
     places = {side_of(name): place for place, name in enumerate(names)}
     return tuple(
         (place, places["right", rest])

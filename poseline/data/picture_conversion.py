@@ -53,7 +53,7 @@ class PictureConverter:
     def convert(self, picture: Picture, stem: str) -> Converted:
         """Convert one picture; what is there of an earlier attempt is not copied again.
 
-        Its file is opened once: the header and the end tell whether it is a whole picture, and
+        Its file is opened once: the header and the end show whether it is a whole picture, and
         nothing else of one that is left out is read.
 
         Args:

@@ -17,7 +17,7 @@ MOST_PIXELS = 200_000_000
 """Pixels of the largest picture that is decoded, as the largest sensors of phones have."""
 FORMATS = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 """Formats besides JPEG, by Pillow's names; PPM stands for PBM, PGM, PPM and PFM."""
-_PREFIX = 16  # bytes by which Pillow tells a format
+_PREFIX = 16  # bytes by which Pillow recognizes a format
 
 
 def other_size(content: bytes | BinaryIO, path: Path) -> tuple[int, int]:

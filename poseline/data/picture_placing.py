@@ -25,8 +25,8 @@ def place(
 ) -> FileEntry:
     """Put a picture beside its label, without a tag by which a reader would turn it.
 
-    A JPEG is copied; its pixels are written anew only where they are to be turned. It is no link,
-    since a program that edits a picture in place would change the set, too.
+    A JPEG is copied; its pixels are written anew only where they are to be turned. It is not
+    a link, since a program that edits a picture in place would change the set, too.
 
     Args:
         file: The open picture.

@@ -183,5 +183,5 @@ def _read(uri: str) -> Record:
     except (OSError, ValidationError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise StoreError(
-            f"{uri} is no record of a part: {reason}", "convert the part again"
+            f"{uri} is not a record of a part: {reason}", "convert the part again"
         ) from None

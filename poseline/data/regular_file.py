@@ -1,6 +1,6 @@
 """Reading files of a data set, whose folders may hold anything.
 
-A FIFO would block its reader for ever, a device may have no end, and a directory may be named like
+A FIFO would block its reader forever, a device may have no end, and a directory may be named like
 a picture; so only regular files are read, up to a size.
 """
 

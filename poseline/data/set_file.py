@@ -106,7 +106,7 @@ def read_set_file(path: Path) -> SetFile | None:
     """Read a set's file; None where it says nothing of keypoints.
 
     Raises:
-        DataError: It is no YAML, or what it says of keypoints does not fit together.
+        DataError: It is not YAML, or what it says of keypoints does not fit together.
     """
     text = read_regular(path, _LARGEST).decode("utf-8-sig", "replace")
     try:

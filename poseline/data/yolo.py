@@ -203,7 +203,7 @@ def _parse_line(line: str, keypoints: int, place: str) -> list[float]:
     if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in box):
         raise DataError(f"{place}: the box {_listed(box)} is not in [0, 1]", _SHARES)
     # A point a little outside of the picture is read as not labelled; one that is further away
-    # than the picture is large is no share.
+    # than the picture is large is not a share.
     points = zip(row[5::3], row[6::3], row[7::3], strict=True)
     for number, (x, y, v) in enumerate(points, 1):
         if v >= LABELLED_FROM and not (-1 <= x <= 2 and -1 <= y <= 2):

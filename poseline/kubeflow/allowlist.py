@@ -146,12 +146,12 @@ def taint(toleration: Mapping[str, Any]) -> str:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Tell whether a pattern means a text."""
+    """Return whether a pattern means a text."""
     return re.fullmatch(regular(pattern), text) is not None
 
 
 def names_server(pattern: str, url: str) -> bool:
-    """Tell whether a pattern of servers means the one that a URL names; empty text is AWS."""
+    """Return whether a pattern of servers means the one that a URL names; empty text is AWS."""
     if not url:
         return matches(pattern, "")
     server = origin(url)

@@ -59,7 +59,7 @@ class Api:
         patience: The longest that a GET is tried again, s; 0: once.
 
     Raises:
-        ConfigError: The host is no URL, or the certificates cannot be read.
+        ConfigError: The host is not a URL, or the certificates cannot be read.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Api:
 
         Raises:
             NotFoundError: It does not exist.
-            BackendError: Any other of the errors of this room.
+            BackendError: Any other of the errors of this package.
         """
         end, pauses = time.monotonic() + self._patience, iter(_PAUSES_S)
         while True:
@@ -125,7 +125,7 @@ class Api:
             answer = self.get(path, query, Page)
             items = answer.get(key) or []
             if not isinstance(items, list):
-                raise GarbledError(f"{place}: {key} is no list")
+                raise GarbledError(f"{place}: {key} is not a list")
             for item in items:
                 yield _checked(KINDS[key], item, place)
             token = answer["next_page_token"]
@@ -170,13 +170,13 @@ class Api:
         except httpx.RequestError as error:
             raise self._no_answer(error) from None
         except httpx.InvalidURL as error:
-            raise RefusedError(f"{self.host}{path} is no URL: {error}") from None
+            raise RefusedError(f"{self.host}{path} is not a URL: {error}") from None
         if answer.is_success:
             return _checked(kind, self._content(answer), f"{self.host}{path}")
         raise _error(self.host, answer)
 
     def text(self, path: str) -> str:
-        """Read what is no JSON, by its whole path; see `send`."""
+        """Read what is not JSON, by its whole path; see `send`."""
         try:
             answer = self._http.request("GET", path)
         except httpx.RequestError as error:

@@ -77,7 +77,7 @@ def find_token(token: str | None = None, path: Path | None = None) -> Bearer | N
     if not token and path is None:
         return None
     bearer = Bearer(token, path)
-    bearer._read()  # a mistake is told before anything is sent
+    bearer._read()  # a mistake is reported before anything is sent
     return bearer
 
 

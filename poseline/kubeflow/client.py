@@ -198,7 +198,7 @@ class Kubeflow:
         """End a run.
 
         Returns:
-            Whether it was going on; a run that is ending, has ended or is gone is no error.
+            Whether it was going on; a run that is ending, has ended or is gone is not an error.
         """
         try:
             if self.run(run_id).ending:

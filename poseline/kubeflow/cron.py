@@ -18,7 +18,7 @@ def six_fields(line: str) -> str:
     `next_times` says.
 
     Raises:
-        ConfigError: The line is no cron line, or says what Kubeflow has no words for.
+        ConfigError: The line is not a cron line, or says what Kubeflow has no words for.
     """
     schedule = read_line(line, datetime(2000, 1, 1))
     minute, hour, day, month, weekday = line.upper().split()

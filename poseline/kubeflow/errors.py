@@ -22,7 +22,7 @@ class NotFoundError(BackendError):
 
 
 class RefusedError(BackendError):
-    """The server takes the call for wrong, or is no Kubeflow API; repeating it is of no use."""
+    """The server takes the call for wrong, or is not a Kubeflow API; repeating it is of no use."""
 
 
 class ConflictError(RefusedError):

@@ -18,7 +18,7 @@ from poseline.kubeflow.runs import KubeflowRun
 from poseline.kubeflow.tasks import Task
 from poseline.log import get_logger
 
-_ARTIFACTS = "s3://mlpipeline/v2/artifacts"  # unless KFP is told otherwise
+_ARTIFACTS = "s3://mlpipeline/v2/artifacts"  # unless KFP is configured otherwise
 _STORED = "executor-logs"
 _MOST_BYTES = 64 * 2**20
 _log = get_logger(__name__)

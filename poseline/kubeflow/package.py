@@ -50,7 +50,7 @@ def configure(package: str, platform: Platform) -> str:
         platform: How its tasks run.
 
     Raises:
-        ConfigError: The text is no compiled pipeline, or has a task that the platform does not
+        ConfigError: The text is not a compiled pipeline, or has a task that the platform does not
             know.
     """
     spec = read_package(package)
@@ -83,7 +83,7 @@ def pipeline_name(package: str) -> str:
     """Return the name of a package's pipeline.
 
     Raises:
-        ConfigError: The text is no compiled pipeline.
+        ConfigError: The text is not a compiled pipeline.
     """
     return str(read_package(package)["pipelineInfo"]["name"])
 
@@ -106,7 +106,7 @@ def read_package(package: str) -> dict[str, Any]:
     """Return the pipeline of a package, without its Kubernetes part.
 
     Raises:
-        ConfigError: The text is no compiled pipeline.
+        ConfigError: The text is not a compiled pipeline.
     """
     try:
         spec = next(yaml.safe_load_all(package), None)
@@ -131,7 +131,7 @@ def _image(task: str, platform: Platform) -> str:
 
 
 def _env(task: str, platform: Platform) -> dict[str, str]:
-    """Return what a task is told by its environment; the images say what is the same for all."""
+    """Return what a task gets from its environment; the images say what is the same for all."""
     s3 = platform.s3
     found = {
         "POSELINE_CACHE": _CACHE if platform.cache_claim else "",
@@ -146,7 +146,7 @@ def _env(task: str, platform: Platform) -> dict[str, str]:
 
 
 def _in_cloud(task: str, platform: Platform) -> bool:
-    """Tell whether a task signs in to ST's developer cloud."""
+    """Return whether a task signs in to ST's developer cloud."""
     return task == "benchmark" and bool(platform.stedgeai.secret_name)
 
 

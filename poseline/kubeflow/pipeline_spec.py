@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from poseline.kubeflow.answers import Part, Text
 
 TEMPLATE = "system-container-impl"
-"""What KFP calls the template of the pods that do the work, with what it is told of them before."""
+"""What KFP calls the template of the pods that do the work, with what is said of them before."""
 
 
 class _Spec(BaseModel):

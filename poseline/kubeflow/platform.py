@@ -112,7 +112,7 @@ class Toleration(KubernetesSection):
     effect: Effect | None = None
     """Effect of the taint; not set: any."""
     toleration_seconds: Annotated[Integer, Field(ge=0), unit("s")] | None = None
-    """Seconds that a `NoExecute` taint is tolerated; not set: for ever."""
+    """Seconds that a `NoExecute` taint is tolerated; not set: forever."""
 
 
 class Gpu(KubernetesSection):

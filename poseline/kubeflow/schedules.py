@@ -67,12 +67,12 @@ def apply(kubeflow: Kubeflow, schedule: Schedule) -> Outcome:
     """Make the server run a schedule, once.
 
     KFP cannot change a recurring run. The new one is made disabled, so that whatever the server
-    dislikes is told while the old one still runs; then the old one is retired and the new one
+    dislikes is reported while the old one still runs; then the old one is retired and the new one
     enabled. Wherever that is interrupted, the same call completes it. What would have been due
     while nothing ran is not made up for.
 
     To retire is to delete, but to disable as long as a run of it goes on: the server deletes the
-    workflow of that run with it, and shows the run as going on for ever.
+    workflow of that run with it, and shows the run as going on forever.
 
     Raises:
         ConfigError: The cron line cannot be read.
@@ -134,7 +134,7 @@ def _make(kubeflow: Kubeflow, body: dict[str, Any], known: set[str]) -> dict[str
 
 
 def _retire(kubeflow: Kubeflow, one: Mapping[str, Any]) -> bool:
-    """Delete a recurring run, or disable it as long as a run of it goes on; tell whether deleted.
+    """Delete a recurring run, or disable it as long as a run of it goes on; True: deleted.
 
     It is disabled first, so that it makes no run between the look and the end.
     """
@@ -151,7 +151,7 @@ def _retire(kubeflow: Kubeflow, one: Mapping[str, Any]) -> bool:
 
 
 def _busy(kubeflow: Kubeflow, one: Mapping[str, Any]) -> bool:
-    """Tell whether a run of a recurring run goes on; one that is being ended does not count."""
+    """Return whether a run of a recurring run goes on; one that is being ended does not count."""
     of_it = ("EQUALS", "recurring_run_id", one["recurring_run_id"])
     going_on = [("NOT_EQUALS", "state", state) for state in (*OVER, "CANCELING")]
     query = {
@@ -192,7 +192,7 @@ def _body(schedule: Schedule, experiment_id: str) -> dict[str, Any]:
 
 
 def _says(one: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Tell whether a recurring run does what is asked; KFP fills in a service account."""
+    """Return whether a recurring run does what is asked; KFP fills in a service account."""
     parameters = one.get("runtime_config", {}).get("parameters", {})
     return (
         one.get("experiment_id") == body["experiment_id"]

@@ -1,7 +1,7 @@
 """What the server's database does not take, so that it is refused before anything is sent.
 
-KFP 2.17 stores a run after it has made the run's workflow: what the database refuses then is told
-as an internal error, while the workflow goes on, and each repetition leaves one more.
+KFP 2.17 stores a run after it has made the run's workflow: what the database refuses then is an
+internal error, while the workflow goes on, and each repetition leaves one more.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def watch(
     """Yield a run each time that it is looked at, until it is over.
 
     KFP ends a run that was terminated as FAILED, and may leave no trace of it in its history: a
-    run that was seen CANCELING is told as canceled to the end.
+    run that was seen CANCELING is reported as canceled to the end.
 
     Args:
         kubeflow: The server.

@@ -50,7 +50,7 @@ _METADATA = {
     "size_kb": 740.3,
     "store_session_info": _SESSION,
 }
-"""What is told of a model, and where KFP says that it lies."""
+"""What is said of a model, and where KFP says that it lies."""
 _PROXY = "127.0.0.1,localhost"
 _ENVIRONMENT = [
     *({"name": name, "value": _PROXY} for name in ("no_proxy", "NO_PROXY")),

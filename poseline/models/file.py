@@ -24,7 +24,7 @@ def model_format(path: Path) -> str:
         `keras`, `tflite`, `onnx` or `saved_model`.
 
     Raises:
-        ModelError: It does not exist, is no ordinary file, is empty, too large or of another kind.
+        ModelError: It is missing, not an ordinary file, empty, too large or of another kind.
     """
     if is_saved_model(path):
         return "saved_model"
@@ -42,9 +42,9 @@ def model_format(path: Path) -> str:
     if stat.S_ISDIR(status.st_mode):
         raise ModelError(f"{path} is a folder without saved_model.pb", f"give one of {accepted}")
     if not stat.S_ISREG(status.st_mode):
-        raise ModelError(f"{path} is no ordinary file", f"give one of {accepted}")
+        raise ModelError(f"{path} is not an ordinary file", f"give one of {accepted}")
     if kind is None:
-        raise ModelError(f"{path} is no model file", f"give one of {accepted}")
+        raise ModelError(f"{path} is not a model file", f"give one of {accepted}")
     if not 0 < status.st_size <= MAX_BYTES:
         raise ModelError(
             f"{path} cannot be loaded: it has {status.st_size:,} bytes",

@@ -22,7 +22,7 @@ def with_new_head(model: keras.Model, keypoints: int) -> keras.Model:
         keypoints: K of the new model.
 
     Raises:
-        ModelError: Its last layer with weights is no convolution.
+        ModelError: Its last layer with weights is not a convolution.
     """
     weighted = [layer for layer in model.layers if layer.weights]
     after: list[str] = []

@@ -141,5 +141,5 @@ def _parsed(path: Path, text: str | bytes) -> dict[str, Any]:
             f"{path}: its architecture cannot be read: {first_line(error)}", _SAVE
         ) from None
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict | list):
-        raise ModelError(f"{path}: its architecture is no model", _SAVE)
+        raise ModelError(f"{path}: its architecture is not a model", _SAVE)
     return config

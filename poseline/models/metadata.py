@@ -92,7 +92,7 @@ class ModelMetadata(BaseModel):
 
 
 def keypoint_fields(points: KeypointSet) -> dict[str, Any]:
-    """Return the fields of the metadata that tell a keypoint set."""
+    """Return the fields of the metadata that describe a keypoint set."""
     return {
         "keypoints": points.names,
         "skeleton": points.skeleton,

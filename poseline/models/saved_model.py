@@ -100,7 +100,7 @@ def _check_operations(folder: Path) -> None:
         raise ModelError(f"{graph} has {graph.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
     for file in folder.rglob("*"):
         if file.is_symlink() or not (file.is_file() or file.is_dir()):
-            raise ModelError(f"{file} is no ordinary file", "copy the SavedModel without links")
+            raise ModelError(f"{file} is not an ordinary file", "copy the SavedModel without links")
     model = SavedModel()
     try:
         model.ParseFromString(graph.read_bytes())

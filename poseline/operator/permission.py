@@ -55,7 +55,7 @@ class Permission:
         return [*self._platform(platform), *self._secrets(platform), *self._config(config)]
 
     def server(self, url: str) -> bool:
-        """Tell whether a server of S3 or MLflow may be talked to."""
+        """Return whether a server of S3 or MLflow may be talked to."""
         own = [self._own[part].get(key, "") for part, key in _SERVERS]
         if any(url == known or same_server(url, known) for known in own):
             return True
@@ -123,7 +123,7 @@ class Permission:
             yield Problem(path, "credentials", _NO_SECRET)
 
     def _tracked(self, uri: str) -> bool:
-        """Tell whether `mlflow.uri` is a folder of the task's or a server that is allowed."""
+        """Return whether `mlflow.uri` is a folder of the task's or a server that is allowed."""
         scheme = uri.partition(":")[0].lower() if ":" in uri else ""
         return scheme in ("", "file", "sqlite") or self.server(uri)
 

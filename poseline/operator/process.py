@@ -38,7 +38,7 @@ _log = get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Run a replica of the operator until it is told to end.
+    """Run a replica of the operator until it is asked to end.
 
     Args:
         settings: All it depends on.

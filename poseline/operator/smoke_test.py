@@ -36,7 +36,7 @@ def run(
         Its last status.
 
     Raises:
-        ConfigError: The file is no PoseExperiment.
+        ConfigError: The file is not a PoseExperiment.
         BackendError: It failed, or took too long; it is kept for inspection.
     """
     body = _read(manifest)

@@ -50,6 +50,6 @@ class Source:
 def refuse_equalization(model: Path) -> ModelError:
     """Return the error of `quantization.optimize` with a model that is not one of Keras."""
     return ModelError(
-        f"the weights of {model.name} cannot be equalized: it is no Keras model",
+        f"the weights of {model.name} cannot be equalized: it is not a Keras model",
         "give the Keras model, or set quantization.optimize to False",
     )

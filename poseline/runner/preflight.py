@@ -38,7 +38,7 @@ def check_inputs(config: Config) -> None:
 
     Raises:
         DataError: Pictures are not there.
-        ModelError: A model is not there or cannot be used, or the published weights cannot be had.
+        ModelError: A model is missing or unusable, or the published weights cannot be obtained.
     """
     for key, uri, error in named_inputs(config):
         if "://" in uri:

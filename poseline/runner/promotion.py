@@ -131,7 +131,7 @@ class Promoter:
         return result.metrics["oks"]
 
     def _take(self, version: Version, champion: Version | None, verdict: Verdict) -> bool:
-        """Take the champion's place; tell whether it was still that champion's."""
+        """Take the champion's place; return whether it was still that champion's."""
         uri, place = self.tracker.address.uri, champion.version if champion else _NOBODY
         registry.tag(uri, version, {_CLAIM: place, _CLAIMED: str(int(time.time()))})
         now = registry.by_alias(uri, version.name)

@@ -1,4 +1,4 @@
-"""Whether everything that a config names can be had, local or not, before a chain is run."""
+"""Whether everything that a config names can be obtained, local or not, before a chain is run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def check_reachable(config: Config, source: str = "config") -> None:
             check_imagenet_weights(model.alpha, model.input_shape)
         except ModelError as error:
             key = "training.model.pretrained_weights"
-            problems.append(Problem(key, "'imagenet'", "weights that can be had", error.message))
+            problems.append(
+                Problem(key, "'imagenet'", "weights that can be obtained", error.message)
+            )
     try:
         check_local_teacher(config)
     except ModelError as error:

@@ -49,7 +49,7 @@ def check(run: RunDirectory) -> None:
     if real in (here, *here.parents):
         raise StoreError(f"you are in {folder}", "leave it first")
     if real == Path(os.path.realpath(Path.home())) or os.path.ismount(real):
-        raise StoreError(f"{folder} is no run directory", "name one that `poseline runs` lists")
+        raise StoreError(f"{folder} is not a run directory", "name one that `poseline runs` lists")
     if not _stamped(folder / CONFIG, YAML):
         raise StoreError(
             f"{folder} has no {CONFIG} that poseline wrote, or it was changed since",
@@ -95,7 +95,7 @@ def _ours(place: Path, run: Path) -> set[str]:
 
 
 def _below_step(run: Path, name: Path) -> bool:
-    """Tell whether the manifest of a folder above a file lists it, and it is as it was."""
+    """Return whether the manifest of a folder above a file lists it, and it is as it was."""
     for above in list(name.parents)[:-1]:
         place = run / above
         try:

@@ -151,7 +151,7 @@ def find(place: Path) -> list[RunDirectory]:
         DataError: There is no such folder.
     """
     if not place.is_dir():
-        raise DataError(f"{place} is no folder", "name a folder of run directories")
+        raise DataError(f"{place} is not a folder", "name a folder of run directories")
     found = [RunDirectory.read(folder) for folder in _folders(place)]
     if not found and (alone := RunDirectory.read(place)).stages:
         return [alone]

@@ -81,7 +81,7 @@ def local_input(uri: str) -> Path:
 
 
 def finished(step: Step, config: Config, inputs: Mapping[str, Path], out: Path) -> bool:
-    """Tell whether `out` holds this step's result for the same config slice and inputs."""
+    """Return whether `out` holds this step's result for the same config slice and inputs."""
     try:
         manifest = Manifest.read(out)
     except StoreError:

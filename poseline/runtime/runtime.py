@@ -146,7 +146,7 @@ def checked_input(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Return a model's (H, W, C).
 
     Raises:
-        ModelError: The input is no picture of a fixed size.
+        ModelError: The input is not a picture of a fixed size.
     """
     if len(shape) != 3 or any(not isinstance(v, int) or v < 1 for v in shape):
         raise ModelError(

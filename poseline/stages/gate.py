@@ -53,7 +53,7 @@ class EvaluatedOn:
     Attributes:
         content: Content hash of the test set.
         settings: Hash of the evaluation's config slice.
-        pictures: How many were evaluated; tells a part from the whole.
+        pictures: How many were evaluated; distinguishes a part from the whole.
     """
 
     content: str
@@ -112,7 +112,7 @@ def run(
 ) -> StageResult:
     """Decide whether a model passes the gate, and have it registered where it does.
 
-    A model that does not pass is no error: the result says so.
+    A model that does not pass is not an error: the result says so.
 
     Args:
         config: The gate slice or the whole config.

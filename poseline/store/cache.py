@@ -140,7 +140,7 @@ def _digest(*identity: object) -> str:
 
 
 def _is(file: BinaryIO, path: Path) -> bool:
-    """Tell whether an open file is still the one of that name."""
+    """Return whether an open file is still the one of that name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

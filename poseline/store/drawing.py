@@ -23,10 +23,12 @@ def check_picture(path: Path, *, inputs: Iterable[Path] = (), overwrite: bool = 
         overwrite: Replace a file that poseline did not make.
 
     Raises:
-        StoreError: Its suffix is no picture's, or something else is there.
+        StoreError: Its suffix is not that of a picture, or something else is there.
     """
     if path.suffix.lower() not in _SUFFIXES:
-        raise StoreError(f"{path} is no name of a picture", f"end it with {', '.join(_SUFFIXES)}")
+        raise StoreError(
+            f"{path} does not have the name of a picture", f"end it with {', '.join(_SUFFIXES)}"
+        )
     return check_file(path, inputs=inputs, overwrite=overwrite)
 
 

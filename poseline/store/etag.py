@@ -27,19 +27,19 @@ def of_parts(path: Path, sizes: Sequence[int]) -> str:
 
 
 def of_something_else(answer: Mapping[str, Any]) -> bool:
-    """Tell whether an object's ETag is no MD5, for it is encrypted with a key of its own."""
+    """Return whether an object's ETag is not an MD5, for it is encrypted with a key of its own."""
     return bool(answer.get("SSECustomerAlgorithm")) or "kms" in str(
         answer.get("ServerSideEncryption")
     )
 
 
 def contradicts(path: Path, etag: str, part_size: Callable[[int], int | None]) -> bool:
-    """Tell whether a file is not what an ETag is of.
+    """Return whether a file is not what an ETag is of.
 
     Args:
         path: The file.
         etag: What the storage says; one of an unknown form says nothing.
-        part_size: Bytes of a part by its number, from 1; None where the storage does not tell.
+        part_size: Bytes of a part by its number, from 1; None where the storage does not say.
     """
     if _WHOLE.fullmatch(etag):
         with path.open("rb") as file:

@@ -24,7 +24,7 @@ _guard = threading.Lock()
 def locked(file: Path, what: Path) -> Iterator[None]:
     """Hold a lock file, which goes at the end.
 
-    The kernel drops the lock with its process, so a stale file is no obstacle; it is a POSIX lock,
+    The kernel drops the lock with its process, so a stale file does no harm; it is a POSIX lock,
     since children that are forked do not inherit one. Such a lock does not keep threads apart; a
     set of what this process holds does.
 

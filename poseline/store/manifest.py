@@ -1,4 +1,4 @@
-"""`manifest.json`: what a stage made, from what, and how to tell that it is whole."""
+"""`manifest.json`: what a stage made, from what, and how to see that it is whole."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Manifest:
         """Read the manifest of a folder.
 
         Raises:
-            StoreError: There is none, or it is no manifest.
+            StoreError: There is none, or it is not a manifest.
         """
         path = folder / MANIFEST
         try:
@@ -105,7 +105,7 @@ class Manifest:
         """Return the relative paths of what was added or changed since the manifest was written.
 
         The checksum is compared where a file is younger than the manifest or of another size; what
-        is missing is no change.
+        is missing is not a change.
         """
         written = (folder / MANIFEST).stat().st_mtime_ns
         return sorted(
@@ -117,7 +117,7 @@ class Manifest:
 
 
 def _is_content(name: str, found: os.DirEntry[str]) -> bool:
-    """Tell whether it is a file or a link, and neither our own nor a file manager's."""
+    """Return whether it is a file or a link, and neither our own nor a file manager's."""
     return (
         not found.is_dir(follow_symlinks=False)
         and name not in (MANIFEST, ATTEMPT)

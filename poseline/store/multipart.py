@@ -44,7 +44,7 @@ def put(
 
 
 class _Multipart:
-    """A file in parts; part n is the same bytes in every attempt: its MD5 tells if it is there."""
+    """A file in parts; part n is the same bytes in every attempt: its MD5 shows if it is there."""
 
     def __init__(self, s3: Any, path: Path, bucket: str, key: str) -> None:
         self._s3, self._path = s3, path

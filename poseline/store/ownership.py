@@ -16,7 +16,7 @@ from poseline.log import get_logger
 from poseline.store.manifest import Manifest
 
 MARK = b"written by poseline"
-"""In every picture and text that a command writes where the user says; tells it from others."""
+"""In every picture and text that a command writes where the user says; marks it as ours."""
 _SHOWN, _SEARCHED = 4, 1 << 24
 _log = get_logger(__name__)
 
@@ -109,13 +109,13 @@ def check_file(path: Path, *, inputs: Iterable[Path] = (), overwrite: bool = Fal
 
 
 def is_marked(path: Path) -> bool:
-    """Tell whether a picture or a text bears our mark."""
+    """Return whether a picture or a text bears our mark."""
     with path.open("rb") as file:
         return MARK in file.read(_SEARCHED)
 
 
 def is_ours(folder: Path, kind: str) -> bool:
-    """Tell whether a manifest says that a folder is ours and of a kind."""
+    """Return whether a manifest says that a folder is ours and of a kind."""
     try:
         return Manifest.read(folder).stage == kind
     except StoreError:

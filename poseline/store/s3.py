@@ -130,7 +130,7 @@ def upload(path: Path, bucket: str, key: str, *, progress: bool = True) -> None:
 
 
 def exists(bucket: str, key: str) -> bool:
-    """Tell whether there is an object of that key, or anything below that prefix."""
+    """Return whether there is an object of that key, or anything below that prefix."""
     with translate_errors(f"s3://{bucket}/{key}"):
         s3 = client()
         if key and _head(s3, bucket, key):
@@ -180,7 +180,7 @@ def _head(s3: Any, bucket: str, key: str) -> Object | None:
     try:
         answer = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        # 403 is what a missing key gives without the right to list; the listing tells.
+        # 403 is what a missing key gives without the right to list; the listing shows it.
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
             return None
         raise

@@ -76,7 +76,7 @@ def _check_endpoint(name: str, value: str) -> None:
     except ValueError:
         right = False
     if not right:
-        raise StoreError(f"{name} is {value.rpartition('@')[2]!r}, which is no URL", _ENDPOINT)
+        raise StoreError(f"{name} is {value.rpartition('@')[2]!r}, which is not a URL", _ENDPOINT)
 
 
 def _mounted() -> dict[str, str]:
@@ -139,7 +139,7 @@ def translate_errors(place: str) -> Iterator[None]:
         ) from None
     except ResponseParserError:
         raise StoreError(
-            f"{place}: what answers is no S3 storage",
+            f"{place}: what answers is not an S3 storage",
             "check AWS_ENDPOINT_URL_S3: it names the S3 API, and not a console or a login page",
         ) from None
     except (boto.BotoCoreError, Boto3Error) as error:

@@ -86,7 +86,7 @@ def writable(uri: str) -> None:
 
 
 def exists(uri: str) -> bool:
-    """Tell whether there is a file, or anything in a folder.
+    """Return whether there is a file, or anything in a folder.
 
     Raises:
         StoreError: It cannot be told.

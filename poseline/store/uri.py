@@ -45,10 +45,10 @@ def parse(uri: str) -> Location:
         parts = urlsplit(uri)
         _ = parts.port  # read as late as that
     except ValueError as error:
-        raise StoreError(f"{uri!r} is no URI: {error}", f"use {_ACCEPTED}") from None
+        raise StoreError(f"{uri!r} is not a URI: {error}", f"use {_ACCEPTED}") from None
     scheme = parts.scheme.lower()
     if "\0" in uri:
-        raise StoreError(f"{uri!r} is no path", f"use {_ACCEPTED}")
+        raise StoreError(f"{uri!r} is not a path", f"use {_ACCEPTED}")
     if len(scheme) < 2:  # a path, or a Windows drive
         return Location("file", uri, str(Path(uri).expanduser()))
     if scheme == "file":
@@ -57,7 +57,7 @@ def parse(uri: str) -> Location:
         return Location("file", uri, unquote(parts.path))
     if scheme == "s3":
         if not _BUCKET.fullmatch(parts.netloc):
-            raise StoreError(f"{uri}: {parts.netloc!r} is no bucket", f"use {_ACCEPTED}")
+            raise StoreError(f"{uri}: {parts.netloc!r} is not a bucket", f"use {_ACCEPTED}")
         # A key may hold ? and #, which split a URI of any other scheme.
         key = uri[len("s3://") + len(parts.netloc) :].strip("/")
         return Location("s3", uri, safe_key(key, uri), parts.netloc)
@@ -66,7 +66,9 @@ def parse(uri: str) -> Location:
             raise StoreError(f"{uri!r} names no host", f"use {_ACCEPTED}")
         promise = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", parts.fragment)
         if parts.fragment and not promise:
-            raise StoreError(f"{uri}: {parts.fragment!r} is no checksum", "use #sha256=<64 digits>")
+            raise StoreError(
+                f"{uri}: {parts.fragment!r} is not a checksum", "use #sha256=<64 digits>"
+            )
         checksum = promise[1].lower() if promise else None
         address = uri.partition("#")[0]
         return Location(scheme, address, unquote(parts.path), sha256=checksum)  # type: ignore[arg-type]
@@ -87,7 +89,7 @@ def safe_key(key: str, shown: str) -> str:
         or any(len(part.encode()) > 240 for part in parts)
     ):
         raise StoreError(
-            f"{shown}: the key {key!r} leaves its prefix or is no path",
+            f"{shown}: the key {key!r} leaves its prefix or is not a path",
             "use keys without `..`, backslashes, empty parts and control characters",
         )
     return key

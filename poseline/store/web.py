@@ -51,7 +51,7 @@ def download(place: Location, cache: Cache, *, progress: bool = True) -> Path:
 
 
 def exists(place: Location) -> bool:
-    """Tell whether the server has it."""
+    """Return whether the server has it."""
     try:
         with _open(place.uri, method="HEAD"):
             return True
@@ -78,7 +78,7 @@ def _get(place: Location, cache: Cache, *, progress: bool) -> tuple[Path, dict[s
         with _open(place.uri, method="HEAD") as answer:
             headers = answer.headers
     except _FAULTS:
-        headers = None  # a server without HEAD; the GET tells what is wrong
+        headers = None  # a server without HEAD; the GET shows what is wrong
     size = _length(headers, place.uri) if headers else None
     tag = (headers["ETag"] or headers["Last-Modified"]) if headers else None
     if size and size > _MOST_BYTES:
@@ -134,7 +134,7 @@ def _receive(uri: str, file: BinaryIO, offset: int, tag: str | None, count: Any)
 
 
 def _fresh(uri: str, known: dict[str, Any]) -> bool:
-    """Tell whether the server has still what is cached; one that cannot be reached is believed."""
+    """Return whether the server still has what is cached; True where it cannot be reached."""
     if not known.get("tag"):
         return True
     try:

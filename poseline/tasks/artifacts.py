@@ -36,7 +36,7 @@ class Artifact(Protocol):
 
 
 class Place:
-    """A folder that is no artifact of its own, beside one that is."""
+    """A folder that is not an artifact of its own, beside one that is."""
 
     def __init__(self, path: str, uri: str) -> None:
         self.path, self.uri, self.metadata = path, uri, dict[str, Any]()
@@ -48,12 +48,12 @@ def uri_of(artifact: Artifact) -> str:
 
 
 def is_remote(artifact: Artifact) -> bool:
-    """Tell whether KFP keeps an artifact in an S3 store."""
+    """Return whether KFP keeps an artifact in an S3 store."""
     return uri_of(artifact).startswith("s3://")
 
 
 def chain_of(artifact: Artifact) -> str:
-    """Return what ties the runs of a chain together: the run's id where KFP tells it."""
+    """Return what ties the runs of a chain together: the run's id where KFP states it."""
     if known := os.environ.get("POSELINE_CHAIN_ID"):
         return known
     if found := _RUN.search(artifact.uri):

@@ -59,7 +59,7 @@ def convert_and_pack(config: Config, source: str, content: str, out: str) -> Con
         out: Folder for the shards.
 
     Raises:
-        DataError: The source is no COCO set, or nothing of it can be used.
+        DataError: The source is not a COCO set, or nothing of it can be used.
         StoreError: It cannot be fetched, or the shards cannot be put.
     """
     place = _place(config, content)

@@ -162,7 +162,7 @@ def import_model(data: str, model: Artifact) -> None:
     uri = DataSources.read(data).sources["model"]
     source = retry_storage(store.fetch)(uri)
     if not source.is_file():
-        raise StoreError(f"{uri} is no file", "check general.model_path")
+        raise StoreError(f"{uri} is not a file", "check general.model_path")
     out = Path(model.path)
     out.mkdir(parents=True, exist_ok=True)
     for path in (source, source.with_name(f"{source.name}.json")):

@@ -47,7 +47,7 @@ class RunReference(Parameter):
     output: str = ""
     """Folder that models are copied to; empty: none."""
     variant: str = ""
-    """What this pass of a sweep changes; empty: it is no sweep."""
+    """What this pass of a sweep changes; empty: it is not a sweep."""
 
 
 class DataSources(Parameter):
@@ -85,7 +85,7 @@ class StageInputs(Parameter):
     inputs: dict[str, str] = Field(default_factory=dict)
     """Name of the input to its URI."""
     content: dict[str, str] = Field(default_factory=dict)
-    """As in `DataSources`: KFP's cache tells by it that a set has changed."""
+    """As in `DataSources`: KFP's cache notices by it that a set has changed."""
     part: str = ""
     """The part of the training set that is the test set; empty: it is a set of its own."""
 

@@ -1,4 +1,4 @@
-"""MLflow; nothing else imports it, and importing this room does not either."""
+"""MLflow; nothing else imports it, and importing this package does not either."""
 
 from poseline.tracking.outbox import outboxes
 from poseline.tracking.sender import sync

@@ -152,7 +152,7 @@ class Outbox:
 
     @contextmanager
     def delivering(self, wait: float = 0.0) -> Iterator[bool]:
-        """Tell whether this process may deliver: one at a time does.
+        """Return whether this process may deliver: one at a time does.
 
         Args:
             wait: Most seconds to wait for the one that does.

@@ -32,7 +32,7 @@ class PoseModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             config = {"general": {"model_type": metadata.model_type}}
             self._decoder = Decoder(self._runtime, Config.model_validate(config), metadata.points)
 
-    # The type tells MLflow that the signature says what goes in.
+    # The type states for MLflow that the signature says what goes in.
     def predict(self, context, model_input: np.ndarray, params=None):  # type: ignore[no-untyped-def]
         """Return keypoints.
 

@@ -134,14 +134,14 @@ def _connection(uri: str, timeout: float, *, credentials: bool) -> BoundedClient
             timeout=timeout,
         )
     except (httpx.InvalidURL, ValueError) as error:
-        raise RefusedError(f"the address of MLflow is no URL: {error}", _ADDRESS) from None
+        raise RefusedError(f"the address of MLflow is not a URL: {error}", _ADDRESS) from None
 
 
 def _post(http: BoundedClient, path: str, body: dict[str, Any], kind: type[Answer]) -> Answer:
     try:
         answer = http.request("POST", _ROOT + path, json=body)
     except httpx.InvalidURL as error:
-        raise RefusedError(f"the address of MLflow is no URL: {error}", _ADDRESS) from None
+        raise RefusedError(f"the address of MLflow is not a URL: {error}", _ADDRESS) from None
     except httpx.RequestError as error:
         why = str(error) or type(error).__name__
         raise UnreachableError(f"MLflow at {http.base_url} does not answer: {why}") from None
@@ -156,7 +156,7 @@ def _post(http: BoundedClient, path: str, body: dict[str, Any], kind: type[Answe
     try:
         return read_as(kind, read_json(answer.content))
     except ValueError as error:
-        why = f"{http.base_url} is no MLflow server: {str(error)[:_SHOWN]}"
+        why = f"{http.base_url} is not an MLflow server: {str(error)[:_SHOWN]}"
         raise RefusedError(why, _ADDRESS) from None
 
 

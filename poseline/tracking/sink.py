@@ -25,7 +25,7 @@ _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS",
 
 
 def refused(error: Exception) -> bool:
-    """Tell whether the server will never take what it was sent; else trying again may help."""
+    """Return whether the server will never take what it was sent; else trying again may help."""
     if isinstance(error, FileNotFoundError):
         return True  # an artifact that was removed since
     return getattr(error, "error_code", None) in _REFUSED

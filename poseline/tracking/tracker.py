@@ -38,7 +38,7 @@ class StageRun:
     Args:
         name: The stage's step, or `CHAIN`.
         outbox: Where entries are put.
-        sender: Who is told of them.
+        sender: Who receives them.
     """
 
     def __init__(self, name: str, outbox: Outbox, sender: Sender) -> None:

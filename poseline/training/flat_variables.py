@@ -55,7 +55,7 @@ _ELEMENTWISE = frozenset(
 
 
 def packable(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Tell whether an optimizer treats each value by itself.
+    """Return whether an optimizer treats each value by itself.
 
     Some look at a whole variable: at its norm (LAMB, `clipnorm`), at its rows (Adafactor, Muon),
     or keep an average for it (`use_ema`).

@@ -110,7 +110,7 @@ def _read(out: Path) -> dict[str, Any] | None:
 
 
 def _began_with(out: Path, settings: Mapping[str, Any]) -> bool:
-    """Tell whether the checkpoint says so, as those of earlier versions did alone."""
+    """Return whether the checkpoint says so, as those of earlier versions did alone."""
     if not (out / LAST).is_file():
         return False
     from poseline.errors import ModelError

@@ -142,7 +142,7 @@ class RemoteCheckpoint:
             self._thread.start()
 
     def close(self, patience: float) -> bool:
-        """Wait until the last epoch is there, at most `patience` seconds; tell whether it is."""
+        """Wait until the last epoch is there, at most `patience` seconds; return whether it is."""
         with self._changed:
             self._closing = True
             self._changed.notify()

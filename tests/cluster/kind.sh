@@ -23,8 +23,6 @@ for world in ml pipelines operator; do
   kind load docker-image --name "$cluster" "poseline-$world:$version"
 done
 kube -n kubeflow wait --for=condition=Available --timeout=15m deployment --all
-# S3 is KFP's own; MLflow is the chart's.
 helm upgrade --install poseline charts/poseline --kube-context "kind-$cluster" \
-  --namespace kubeflow --wait --set operator.replicas=1 \
-  --set mlflow.embedded.enabled=true --set objectStore.secretName=mlpipeline-minio-artifact
+  --namespace kubeflow --wait --values charts/poseline/ci/kind-values.yaml
 echo "KFP's pages: kubectl --context=kind-$cluster -n kubeflow port-forward svc/ml-pipeline-ui 8080:80"

@@ -88,7 +88,7 @@ def test_what_is_no_part_is_told(people, tmp_path):
     assert convert(people, tmp_path, "--parts", "1/1") == 0
     record = place / "train/part-1-of-1.json"
     record.write_text("{}")
-    with pytest.raises(StoreError, match="is no record of a part"):
+    with pytest.raises(StoreError, match="is not a record of a part"):
         join(str(place))
     shutil.rmtree(place)
     place.mkdir()

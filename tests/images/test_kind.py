@@ -13,8 +13,8 @@ SCRIPT = (ROOT / "tests" / "cluster" / "kind.sh").read_text()
 
 
 def test_the_chart_takes_its_values_and_uses_the_images_that_are_loaded():
-    flags = ",".join(re.findall(r"--set (\S+)", SCRIPT))
-    values = helm.parse_set_string(flags)
+    (file,) = re.findall(r"--values (\S+)", SCRIPT)
+    values = yaml.safe_load((ROOT / file).read_text())
     assert {"operator", "mlflow", "objectStore"} <= values.keys()
     with helm.Chart.load(str(ROOT / "charts" / "poseline")) as chart:
         files = chart.render(values, name="poseline", namespace="kubeflow")
@@ -27,7 +27,7 @@ def test_the_chart_takes_its_values_and_uses_the_images_that_are_loaded():
         for container in spec["template"]["spec"]["containers"]
     }
     loaded = {f"poseline-{world}:{__version__}" for world in ("ml", "operator")}
-    assert images == loaded
+    assert {image for image in images if image.startswith("poseline-")} == loaded
     assert "poseline-$world:$version" in SCRIPT
 
 

@@ -86,7 +86,7 @@ def test_litert_starts_as_many_threads_as_it_is_told(models, threads):
         ("m.tflite", b"nonsense" * 9, "cannot be loaded"),
         ("m.onnx", b"nonsense", "cannot be loaded"),
         ("m.h5", b"nonsense", "cannot be loaded"),
-        ("m.txt", b"text", "is no model file"),
+        ("m.txt", b"text", "is not a model file"),
     ],
 )
 def test_a_damaged_file_is_told(tmp_path, name, content, message):

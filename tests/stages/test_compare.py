@@ -171,4 +171,4 @@ def test_compare_names_experiments_by_what_differs(tmp_path, capsys):
 
 def test_compare_tells_what_is_no_experiment(tmp_path, capsys):
     assert called("compare", tmp_path, "--out", tmp_path / "out") == 3
-    assert "is no run directory" in capsys.readouterr().err
+    assert "is not a run directory" in capsys.readouterr().err

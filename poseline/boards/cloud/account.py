@@ -72,7 +72,7 @@ def find_servers() -> Servers:
     """Return the servers: ST's own, or those that the environment names.
 
     Raises:
-        BackendError: One is no URL, or would get credentials without TLS.
+        BackendError: One is not a URL, or would get credentials without TLS.
     """
     named = {
         "cloud": "STEDGEAI_CLOUD_URL",

@@ -84,7 +84,7 @@ def compose(text: str) -> yaml.Node | None:
     """Return the nodes of a text; None where it says nothing.
 
     Raises:
-        yaml.YAMLError: It is no YAML, or beyond a limit; an alias counts as one node here.
+        yaml.YAMLError: It is not YAML, or beyond a limit; an alias counts as one node here.
     """
     try:
         size = len(text.encode())

@@ -120,7 +120,7 @@ class _Measure:
                     said = str(OmegaConf.select(self._config, ".".join(map(str, found[0]))))
             text = f"{before}{said}{text[match.end() :]}"
             if len(text) > LONGEST_REFERENCE or "${" in said:
-                raise _problem(place, "a reference whose name is no name")
+                raise _problem(place, "a reference with a name that is not valid")
 
     def _follow(self, reference: str, place: Place) -> tuple[Place, Any] | None:
         """Return the place that a reference names and what stands there; None: there is none."""

@@ -138,7 +138,7 @@ def resolve(text: str, overrides: Sequence[str] = (), *, source: str = "config")
     """Read YAML, apply overrides, and resolve `${…}`: references, `${now:…}`, `${env:…}`.
 
     Raises:
-        ConfigError: The text is no YAML mapping, or something in it cannot be resolved.
+        ConfigError: The text is not a YAML mapping, or something in it cannot be resolved.
     """
     written = read_text(text, source)
     return _resolved(written, zoo_layout.own_overrides(overrides, written.data), source)
@@ -239,7 +239,7 @@ def _unfit(value: Any, path: str) -> Iterator[Problem]:
 
 
 def _is_reported(path: str, problems: Iterable[Problem]) -> bool:
-    """Tell whether a problem of this key, or of what it is in or has in it, is listed."""
+    """Return whether a problem of this key, or of what it is in or has in it, is listed."""
     return any(
         f"{path}.".startswith(f"{p.path}.") or f"{p.path}.".startswith(f"{path}.") for p in problems
     )

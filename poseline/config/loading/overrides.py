@@ -46,7 +46,7 @@ def apply(config: DictConfig, override: str) -> Problem | None:
     """Apply one override.
 
     `a.b=1` sets whether or not the key is there, since the schema knows which keys exist: unlike
-    Hydra's, it is told of a wrong key with a did-you-mean. `+` and `++` are taken, too.
+    Hydra's, it answers a wrong key with a did-you-mean. `+` and `++` are taken, too.
 
     Returns:
         What is wrong with it, or None.

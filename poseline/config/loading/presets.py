@@ -61,7 +61,7 @@ def _is_stated(config: Config, key: str) -> bool:
 
 
 def _mirrors(config: Config) -> bool:
-    """Tell whether a mirrored picture is known to swap the right keypoints.
+    """Return whether a mirrored picture is known to swap the right keypoints.
 
     Points of a user's own may have partners that only the set names, or that nothing names.
     """

@@ -130,7 +130,7 @@ def read(text: str, mode: OperationMode, form: Form, *, look: bool = True) -> Co
         text: The config as YAML; JSON is YAML.
         mode: The mode; the text's own is replaced.
         form: What was entered; a dotted name is a key of the config.
-        look: Look into the data set to tell of what kind it is; otherwise it is taken for a COCO
+        look: Find out the kind of the data set from its files; otherwise it is taken for a COCO
             set, which is enough to check the rest.
 
     Raises:

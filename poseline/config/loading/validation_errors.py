@@ -101,7 +101,7 @@ def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Pr
         known = _fields_at(root, path)
         return Problem(dotted, found, f"a section: {', '.join(known)}" if known else "a mapping")
     message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    message = message.partition(", unable to parse")[0]  # of text that is no number
+    message = message.partition(", unable to parse")[0]  # of text that is not a number
     cut = isinstance(value, str) and value.startswith("(") and ")" not in value
     return Problem(dotted, found, message, _CUT if cut else "")
 

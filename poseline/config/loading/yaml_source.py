@@ -85,7 +85,7 @@ def read_text(text: str, source: str) -> Source:
     Aliases are bounded by what they expand to, and a key that is written twice is an error.
 
     Raises:
-        ConfigError: The text is no YAML mapping, or is larger or deeper than any config.
+        ConfigError: The text is not a YAML mapping, or is larger or deeper than any config.
     """
     try:
         root = compose(text)
@@ -119,7 +119,7 @@ def read_value(text: str) -> Any:
 
 
 def yaml_problem(error: yaml.YAMLError, source: str) -> Problem:
-    """Return what a YAML error says, with its place."""
+    """Return what a YAML error says, with its location."""
     mark = getattr(error, "problem_mark", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else source
     found = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -169,7 +169,9 @@ class _Walk:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode) or len(key.value) > LONGEST_KEY:
                 place, accepted = path or "<top>", f"names of at most {LONGEST_KEY} characters"
-                self.problems.append(Problem(place, "a key that is no name", accepted, line=line))
+                self.problems.append(
+                    Problem(place, "a key that is not a name", accepted, line=line)
+                )
                 continue
             name = key.value
             dotted = f"{path}.{name}".lstrip(".")

@@ -97,7 +97,7 @@ def read(data: Data) -> Layout:
 
 
 def is_current(data: Mapping[str, Any]) -> bool:
-    """Tell whether a config has a key that the layout of version 4 alone has."""
+    """Return whether a config has a key that the layout of version 4 alone has."""
     return any(_get(data, path) is not None for path in _NEW)
 
 
@@ -179,7 +179,7 @@ def _move_model(layout: Layout) -> None:
 
 
 def _makes_a_model(data: Data, given: Data) -> bool:
-    """Tell whether a training makes the model that the section describes."""
+    """Return whether a training makes the model that the section describes."""
     if data.get("operation_mode", "chain_tqeb") not in _TRAINING:
         return False
     if not _empty(data["training"].get("resume_training_from")):

@@ -136,7 +136,7 @@ class Section(BaseModel):
 
 
 def _optional(annotation: Any) -> bool:
-    """Tell whether None is among the values that an annotation allows."""
+    """Return whether None is among the values that an annotation allows."""
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         return type(None) in typing.get_args(annotation)

@@ -14,7 +14,7 @@ def modes(stage: Stage) -> str:
 
 
 def has(path: str) -> str:
-    """Return CEL that tells whether a dotted path is set."""
+    """Return CEL for whether a dotted path is set."""
     parts = path.split(".")
     steps = [f"has($config.{'.'.join(parts[: end + 1])})" for end in range(len(parts))]
     return f"({' && '.join(steps)})"
@@ -26,6 +26,6 @@ def get(path: str, default: str) -> str:
 
 
 def matches(path: str, pattern: str) -> str:
-    """Return CEL that tells whether the text of a dotted path has a part that a pattern matches."""
+    """Return CEL for whether the text of a dotted path has a part that a pattern matches."""
     text = pattern.replace("\\", "\\\\").replace("$", "$$")
     return f"$config.{path}.matches('{text}')"

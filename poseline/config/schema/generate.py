@@ -156,7 +156,7 @@ def generate(
     Args:
         root: The project's folder.
         check: Compare alone.
-        outputs: Path in the project to what makes it; a room above this one adds its own:
+        outputs: Path in the project to what makes it; a package above this one adds its own:
             `{**OUTPUTS, **more}`.
 
     Returns:

@@ -132,7 +132,7 @@ class Augmenter:
 
 
 def _joins(step: PictureStep, filling: Filling, fillings: Sequence[Filling]) -> bool:
-    """Tell whether a movement can be made in one pass with those before it.
+    """Return whether a movement can be made in one pass with those before it.
 
     Colours that are alike are the same in one pass; a picture that is repeated outside has to be
     moved before it is repeated again.

@@ -156,7 +156,7 @@ def move(
         scene: Changed in place.
         matrices: The movements in order.
         flip: Mirror partner of each keypoint; they change places where a movement mirrors.
-        filling: What comes in from outside. Where it is no constant, all movements but one are
+        filling: What comes in from outside. Where it is not a constant, all movements but one are
             flips.
     """
     height, width = scene.image.shape[:2]
@@ -219,7 +219,7 @@ def _move_image(
 
 
 def _mirrors(matrix: Matrix, width: int, height: int) -> bool:
-    """Tell whether a movement is a flip or none, which maps the picture's frame on itself."""
+    """Return whether a movement is a flip or none, which maps the picture's frame on itself."""
     (a, b, x), (c, d, y) = matrix[:2].tolist()
     return b == c == 0 and (a, x) in ((1, 0), (-1, width)) and (d, y) in ((1, 0), (-1, height))
 

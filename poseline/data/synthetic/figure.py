@@ -73,7 +73,7 @@ def dress(random: np.random.Generator) -> Clothes:
 
 
 def draw(image: Array, parts: Array, body: Body, clothes: Clothes, place: Array) -> Array:
-    """Draw a person and tell where the keypoints are.
+    """Draw a person and return where the keypoints are.
 
     Args:
         image: (h, w, 3) uint8 RGB, changed in place.

@@ -41,7 +41,7 @@ def _expression(check: Check) -> str:
 
 
 def _allowed(check: Check, place: str) -> str:
-    """Return CEL that tells whether all that is at a place is allowed."""
+    """Return CEL for whether all that is at a place is allowed."""
     match check.shape:
         case "list":
             return f"{place}.all(it, {_listed(check, 'it')})"

@@ -31,7 +31,7 @@ Both kinds are `{API_VERSION}`, namespaced, and in the category `poseline`:
 _CONFIG = """\
 The config in its normal form: numbers are numbers, shapes and ranges are lists, augmentations are a
 list of steps; layers alone are text. The API server fills in no defaults: those below hold when it
-is run. [config.md](config.md) tells more.
+is run. [config.md](config.md) has more.
 """
 _PLATFORM = """\
 What is not set is as in the operator's own settings, the chart's `platform`; the defaults below are
@@ -96,7 +96,7 @@ def _properties(kind: Kind) -> dict[str, Schema]:
 
 
 def _sections(node: Schema, model: Schema) -> Iterator[str]:
-    """Yield a table for each section of the config, after one of what is no section."""
+    """Yield a table for each section of the config, after one of what is not in a section."""
     fields = node["properties"]
     alone = {name: field for name, field in fields.items() if not _inner(field)}
     yield _table({"properties": alone}, model)
@@ -118,7 +118,7 @@ def _table(node: Schema, model: Schema, elsewhere: Mapping[str, str] | None = No
     Args:
         node: Of the definition.
         model: The same of the model, which has the defaults; empty where the definition has them.
-        elsewhere: Path of a field that is told elsewhere on the page to its anchor.
+        elsewhere: Path of a field that is described elsewhere on the page to its anchor.
     """
     return "\n".join([_FIELDS, *_rows(node, model, {}, elsewhere or {}, ""), ""])
 

@@ -49,7 +49,7 @@ def runs_needed(experiment: Experiment) -> Literal["nothing", "run", "all"]:
 
 
 def may_submit(submission: Submission, now: datetime, limits: Limits) -> bool:
-    """Tell whether the run may still be asked for, by whoever wrote it down.
+    """Return whether the run may still be asked for, by whoever wrote it down.
 
     Others take it that nothing is asked any more once `settle` has passed. Half of that is left
     to the call itself.
@@ -86,13 +86,13 @@ def plan(
 
 
 def _needs_finalizer(experiment: Experiment) -> bool:
-    """Tell whether there may be a run that must be stopped before the experiment goes."""
+    """Return whether there may be a run that must be stopped before the experiment goes."""
     asked = experiment.submission is not None and not experiment.ended
     return asked or experiment.phase == "Stopping"
 
 
 def _is_current(experiment: Experiment) -> bool:
-    """Tell whether what was asked for is still what is wanted.
+    """Return whether what was asked for is still what is wanted.
 
     A fault does not count: what was asked for had none, and a later version of the operator that
     finds one leaves the run alone.

@@ -89,7 +89,7 @@ class Runs:
             raise
 
     def stop(self, run_id: str) -> None:
-        """Terminate a run; one that has ended or is gone is no error."""
+        """Terminate a run; one that has ended or is gone is not an error."""
         self._kubeflow.terminate(run_id)
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""The status of an experiment: phase, conditions, figures, and the Events that tell of a change."""
+"""The status of an experiment: phase, conditions, figures, and the Events that report a change."""
 
 from __future__ import annotations
 

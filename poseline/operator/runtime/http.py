@@ -75,7 +75,7 @@ class _Server:
         if len(self._open) >= _MOST:
             next(iter(self._open)).transport.abort()
         self._open[writer] = None
-        # What clients do wrong, and an end of theirs or of ours, is nothing to tell of.
+        # What clients do wrong, and an end of theirs or of ours, needs no report.
         with suppress(OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_LONGEST_S):
                 head = await reader.readuntil(b"\r\n\r\n")

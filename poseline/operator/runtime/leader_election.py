@@ -97,11 +97,11 @@ class Election:
         self._thread.start()
 
     def leads(self) -> bool:
-        """Tell whether this replica leads and will for a moment."""
+        """Return whether this replica leads and will for a moment."""
         return self._clock() < self._held_until
 
     def sees(self) -> bool:
-        """Tell whether this replica has seen the Lease of late: it could take over."""
+        """Return whether this replica has seen the Lease of late: it could take over."""
         return self._clock() - self._seen < self._seconds
 
     def close(self) -> None:

@@ -106,7 +106,7 @@ def _ours(body: Body) -> bool:
 
 
 def _within(wanted: Any, found: Any) -> bool:
-    """Tell whether all that is wanted is there; the API server adds defaults."""
+    """Return whether all that is wanted is there; the API server adds defaults."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         return all(key in found and _within(value, found[key]) for key, value in wanted.items())
     return bool(wanted == found)

@@ -189,7 +189,7 @@ class ControlPlane(Cluster):
             f"--service-account-signing-key-file={folder / 'accounts.key'}",
             f"--audit-policy-file={folder / 'audit-policy.yaml'}",
             f"--audit-log-path={self.audit_log}",
-            # Loopback is no address for the endpoints of the service `kubernetes`.
+            # Loopback is not an address for the endpoints of the service `kubernetes`.
             "--endpoint-reconciler-type=none",
             # A kubelet of ours is called localhost (node.py).
             "--kubelet-preferred-address-types=Hostname",

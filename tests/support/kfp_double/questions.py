@@ -1,6 +1,6 @@
 """What a Kubeflow server is asked, right and wrong, so that two servers' answers can be compared.
 
-Left out is a file that is no YAML: KFP 2.17.0 never answers it, and is busy with it for good.
+Left out is a file that is not YAML: KFP 2.17.0 never answers it, and is busy with it for good.
 """
 
 import json

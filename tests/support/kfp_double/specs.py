@@ -16,7 +16,7 @@ _KINDS = {
 
 
 def read_package(text):
-    """Return pipeline and platform spec of an uploaded file; ValueError where it is no pipeline."""
+    """Return pipeline and platform spec of an uploaded file; ValueError if it is not one."""
     try:
         documents = [d for d in yaml.safe_load_all(text) if d]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
