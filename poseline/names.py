@@ -5,7 +5,7 @@ from __future__ import annotations
 EVALUATE_FLOAT, EVALUATE_INT8, BENCHMARK = "evaluate-float", "evaluate-int8", "benchmark"
 """Steps of a chain whose figures it is compared by."""
 
-OKS_FLOAT, OKS_INT8 = "oks_float", "oks_int8"
+OKS_FLOAT, OKS_INT8, OKS_VALIDATION = "oks_float", "oks_int8", "val_oks"
 FITS = "fits"
 LATENCY_MS_ESTIMATE = "latency_ms_estimate"
 FLASH_KB, RAM_KB = "flash_kb", "ram_kb"

@@ -21,7 +21,7 @@ class Figure:
 
 
 FIGURES: dict[str, Figure] = {
-    "macc": Figure("multiply-accumulates", ""),
+    "macc": Figure("multiply-accumulates (MACC)", ""),
     "flash_kb": Figure("flash, ST's runtime included (estimate)"),
     "ram_kb": Figure("RAM, runtime included"),
     "latency_ms_estimate": Figure("latency on the board (estimate)", "ms", 1),

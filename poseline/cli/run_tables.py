@@ -30,8 +30,12 @@ def leaderboard(entries: Sequence[Entry], folder: Path) -> Table:
     table.add_column("board", overflow="fold", max_width=16)
     for entry in entries:
         project = f"{entry.project}: " if entry.project not in ("", "<unnamed>") else ""
+        if entry.oks_validation is None or entry.oks_float is not None:
+            trained = ""
+        else:  # a training alone: the one figure that it has
+            trained = f"\nOKS {entry.oks_validation:.3f} in validation"
         table.add_row(
-            f"{entry.name}\n{project}{entry.detail}",
+            f"{entry.name}\n{project}{entry.detail}{trained}",
             age(entry.created),
             figure(entry.oks_float, ".3f"),
             figure(entry.oks_int8, ".3f"),
@@ -53,6 +57,7 @@ def run_table(entry: Entry) -> Table:
         "project": entry.project or UNKNOWN,
         "state": entry.detail,
         "last written": f"{entry.created:%Y-%m-%d %H:%M:%SZ}, {age(entry.created)} ago",
+        "OKS, validation": figure(entry.oks_validation, ".3f"),
         "OKS float": figure(entry.oks_float, ".3f"),
         "OKS int8": figure(entry.oks_int8, ".3f"),
         "flash (estimate)": f"{flash} KB" if entry.flash_kb is not None else UNKNOWN,

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from poseline.names import FITS, FLASH_KB, LATENCY_MS_ESTIMATE, OKS_FLOAT, OKS_INT8, RAM_KB
+from poseline.names import (
+    FITS,
+    FLASH_KB,
+    LATENCY_MS_ESTIMATE,
+    OKS_FLOAT,
+    OKS_INT8,
+    OKS_VALIDATION,
+    RAM_KB,
+)
 from poseline.runner.runs import RunDirectory
 from poseline.tracking.chains import Chain, chains
 
@@ -24,6 +32,7 @@ class Entry:
         created: When it was last written to.
         oks_float: OKS of the float model.
         oks_int8: OKS of the quantized model.
+        oks_validation: OKS of the best epoch on the validation set.
         flash_kb: Flash in KB; an estimate.
         ram_kb: RAM in KB; an estimate.
         latency_ms: Time of an inference on the board in ms; an estimate.
@@ -40,6 +49,7 @@ class Entry:
     created: datetime
     oks_float: float | None
     oks_int8: float | None
+    oks_validation: float | None
     flash_kb: float | None
     ram_kb: float | None
     latency_ms: float | None
@@ -66,6 +76,7 @@ def local(run: RunDirectory, below: Path) -> Entry:
         created=run.created,
         oks_float=run.oks(quantized=False),
         oks_int8=run.oks(quantized=True),
+        oks_validation=run.oks_validation,
         flash_kb=row.flash_kb,
         ram_kb=row.ram_kb,
         latency_ms=row.latency_ms,
@@ -96,6 +107,7 @@ def _entry(chain: Chain) -> Entry:
         created=datetime.fromtimestamp(chain.started_ms / 1000, UTC),
         oks_float=chain.metrics.get(OKS_FLOAT),
         oks_int8=chain.metrics.get(OKS_INT8),
+        oks_validation=chain.metrics.get(OKS_VALIDATION),
         flash_kb=chain.metrics.get(FLASH_KB),
         ram_kb=chain.metrics.get(RAM_KB),
         latency_ms=chain.metrics.get(LATENCY_MS_ESTIMATE),

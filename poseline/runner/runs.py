@@ -16,6 +16,7 @@ import yaml
 from poseline.config.models.config import CHAINS
 from poseline.config.models.steps import steps
 from poseline.errors import DataError, StoreError
+from poseline.names import OKS_VALIDATION
 from poseline.report.ranking import Row
 from poseline.runner.chain import CONFIG, LOCK, REPORT
 from poseline.store.lock import holder
@@ -139,6 +140,12 @@ class RunDirectory:
             if integer == quantized:
                 return manifest.metrics.get("oks")
         return None
+
+    @property
+    def oks_validation(self) -> float | None:
+        """OKS of the best epoch on the validation set; None where nothing was trained."""
+        trained = (one.metrics for one in self.stages.values() if one.stage == "train")
+        return next(trained, {}).get(OKS_VALIDATION)
 
 
 def find(place: Path) -> list[RunDirectory]:

@@ -43,6 +43,14 @@ def test_runs_are_listed_with_their_figures_and_states(tmp_path, capsys):
     assert runs["sweep/half"]["oks_int8"] is None
 
 
+def test_a_training_alone_is_listed_with_the_oks_of_its_best_epoch(tmp_path, capsys):
+    run_directory(tmp_path / "runs" / "trained", steps=("train",), oks=0.4)
+    run_directory(tmp_path / "runs" / "whole", oks=0.4)
+    assert called("runs", "list", "runs") == 0
+    assert capsys.readouterr().out.count("OKS 0.430 in validation") == 1
+    assert listed(capsys, "runs")["trained"]["oks_validation"] == pytest.approx(0.43)
+
+
 def test_tables_of_runs_fit_80_columns(tmp_path, capsys):
     name = "a_project_with_a_name_that_goes_on_and_on/2026_01_31_12_00_00"
     run_directory(tmp_path / "experiments_outputs" / name, latency=12345.6, board="STM32N6570-DK")

@@ -48,7 +48,7 @@ def run_directory(
         write_atomic(path, content + str(folder).encode())
     hashes = {"evaluate-float": sha256_of(model), "evaluate-int8": sha256_of(quantized)}
     if "train" in done:
-        _finish(models, "train", model=model)
+        _finish(models, "train", model=model, metrics={"val_oks": oks + 0.03})
     if "quantize" in done:
         _finish(quantized.parent, "quantize", model=quantized)
     for step, gain in (("evaluate-float", 0.02), ("evaluate-int8", 0.0)):
@@ -75,6 +75,10 @@ def run_directory(
     return folder
 
 
-def _finish(folder: Path, stage: str, *, model: Path) -> None:
-    files = entries(folder, [model.name])
-    Manifest(stage, "c", files=files, roles={"model": model.name}, created=CREATED).write(folder)
+def _finish(
+    folder: Path, stage: str, *, model: Path, metrics: dict[str, float] | None = None
+) -> None:
+    files, roles = entries(folder, [model.name]), {"model": model.name}
+    Manifest(stage, "c", files=files, roles=roles, metrics=metrics or {}, created=CREATED).write(
+        folder
+    )
