@@ -101,7 +101,7 @@ docs: .venv/.ready ## Build the documentation into site/ and check its links
 bench: .venv/.ready ## Run the side-by-side speed comparisons
 	@for f in benchmarks/[a-z]*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
-ML_EXTRAS := --extra ml --extra onnx --extra postgres
+ML_EXTRAS := --extra ml --extra onnx --extra postgres --extra search
 COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --no-header
 lock: .venv/.ready ## Resolve the locks again
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o locks/dev.txt

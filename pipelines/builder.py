@@ -32,6 +32,9 @@ from poseline_kfp.components.import_model.component import import_model
 from poseline_kfp.components.predict.component import predict
 from poseline_kfp.components.quantize.component import quantize
 from poseline_kfp.components.resolve.component import resolve
+from poseline_kfp.components.search_plan.component import search_plan
+from poseline_kfp.components.search_result.component import search_result
+from poseline_kfp.components.search_worker.component import search_worker
 from poseline_kfp.components.train.component import train
 from poseline_kfp.pipelines.form import SAYS
 
@@ -41,6 +44,9 @@ _TITLES = {
     "dataset-split": "Check the settings",
     "dataset-convert-part": "Convert and pack a part",
     "dataset-join": "Join the parts",
+    "search-plan": "Check the search",
+    "search-worker": "Try candidates",
+    "search-result": "Compare, and register the best",
     "import-model": "Import the model",
     "train": "Train",
     EVALUATE_FLOAT: "Evaluate the float model",
@@ -150,6 +156,20 @@ def conversion(**form: Any) -> None:
         converted = _titled(dataset_convert_part(share=share), "dataset-convert-part")
     joined = dataset_join(shares=asked.output).set_caching_options(False).after(converted)
     _titled(joined, "dataset-join")
+
+
+def search(**form: Any) -> None:
+    """Build a search by several workers.
+
+    Args:
+        form: As `search_plan` takes it; pipeline parameters.
+    """
+    asked = _titled(search_plan(**form).set_caching_options(False), "search-plan")
+    with dsl.ParallelFor(asked.outputs["Output"], name="workers") as order:
+        worker = search_worker(order=order).set_caching_options(False)
+        _titled(worker, "search-worker")
+    result = search_result(orders=asked.outputs["Output"]).set_caching_options(False)
+    _titled(result.after(worker), "search-result")
 
 
 def _tracked(mode: OperationMode, form: Mapping[str, Any]) -> dsl.ExitHandler:

@@ -11,7 +11,7 @@ from poseline_kfp.pipelines import builder, command, form
     name="poseline-conversion",
     display_name="Conversion: convert and pack a data set in parts",
 )
-@form.asks("dataset", "output", "parts", "pose", "keypoints", "category", config=False)
+@form.asks("dataset", "output", "parts", "pose", "keypoints", "category", config=None)
 def pipeline(**given: Any) -> None:
     """A large COCO or YOLO-pose set, once for many trainings: shards that every chain reads."""
     builder.conversion(**given)

@@ -16,6 +16,7 @@ PIPELINES = (
     "prediction",
     "sweep",
     "conversion",
+    "search",
 )
 COMPONENTS = (
     "resolve",
@@ -24,6 +25,9 @@ COMPONENTS = (
     "dataset_convert_part",
     "dataset_join",
     "import_model",
+    "search_plan",
+    "search_worker",
+    "search_result",
     "train",
     "quantize",
     "evaluate",

@@ -10,6 +10,9 @@ FITS = "fits"
 LATENCY_MS_ESTIMATE = "latency_ms_estimate"
 FLASH_KB, RAM_KB = "flash_kb", "ram_kb"
 
+SEARCH_STORAGE = "POSELINE_SEARCH_STORAGE"
+"""Environment variable with the URL of the database that searches share."""
+
 TAG_CHAIN_ID, TAG_STAGE = "poseline.chain_id", "poseline.stage"
 TAG_STATE, TAG_MESSAGE = "poseline.state", "poseline.message"
 TAG_GATE = "poseline.gate"

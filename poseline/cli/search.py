@@ -30,7 +30,6 @@ def search(config: Path, *overrides: str) -> None:
         console.print(part)
     counts = Counter(one["state"] for one in found.trials)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items()))
-    if found.best:
-        console.print(f"The most accurate one is in {found.best.folder}", soft_wrap=True)
+    console.print(f"The most accurate one is in {found.best.folder}", soft_wrap=True)
     wrote = f"Wrote {found.folder / RESULT} and {found.folder / COMPARISON / PAGE}"
     console.print(wrote, soft_wrap=True)

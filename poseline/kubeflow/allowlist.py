@@ -119,6 +119,7 @@ CHECKS: tuple[Check, ...] = (
     Check("secrets", "s3.secretName"),
     Check("secrets", "mlflow.secretName"),
     Check("secrets", "stedgeai.secretName"),
+    Check("secrets", "search.secretName"),
     Check("service_accounts", "serviceAccount", empty=False),
     Check("volume_claims", "cacheClaim"),
     Check("config_maps", "s3.caConfigMap"),

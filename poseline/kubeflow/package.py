@@ -16,7 +16,7 @@ import yaml
 
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.platform import Platform, Resources, Tasks, Toleration
-from poseline.names import EVALUATE_FLOAT, EVALUATE_INT8
+from poseline.names import EVALUATE_FLOAT, EVALUATE_INT8, SEARCH_STORAGE
 
 CHAIN_ID = "POSELINE_CHAIN_ID"
 _TASKS = {
@@ -25,6 +25,9 @@ _TASKS = {
     "dataset-convert-part": "convert",
     "dataset-join": "convert",
     "import-model": "convert",
+    "search-plan": "resolve",
+    "search-worker": "train",
+    "search-result": "evaluate",
     EVALUATE_FLOAT: "evaluate",
     EVALUATE_INT8: "evaluate",
 }
@@ -35,6 +38,7 @@ _RUN_ID = "metadata.labels['pipeline/runid']"
 _S3_SECRET, _CA, _CACHE = "/etc/poseline/s3", "/etc/poseline/ca", "/var/cache/poseline"
 _STEDGEAI_SECRET = "/etc/poseline/stedgeai"  # noqa: S105  a path
 _MLFLOW = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+_SEARCHING = ("search-worker", "search-result")
 _SOURCE = "the compiled pipeline"
 
 
@@ -63,6 +67,8 @@ def configure(package: str, platform: Platform) -> str:
             container["env"] = [{"name": k, "value": v} for k, v in _env(task, platform).items()]
             container["resources"] = _resources(task, platform)
             kubernetes[label] = _pod(task, platform)
+            if _name(label) in _SEARCHING and platform.search.secret_name:
+                kubernetes[label].setdefault("secretAsEnv", []).append(_storage(platform))
     for entry, component in _tasks(spec):
         entry.pop("retryPolicy", None)
         name = names.get(component.get("executorLabel", ""))
@@ -94,12 +100,22 @@ def task_of(executor: str) -> str:
     Raises:
         ConfigError: There is no such task.
     """
-    name = re.sub(r"^exec-|-\d+$", "", executor)
+    name = _name(executor)
     task = _TASKS.get(name, name)
     known = Tasks.model_fields
     if task not in known:
         raise ConfigError([Problem(f"task {name}", "unknown", ", ".join(known))], _SOURCE)
     return task
+
+
+def _name(executor: str) -> str:
+    return re.sub(r"^exec-|-\d+$", "", executor)
+
+
+def _storage(platform: Platform) -> dict[str, Any]:
+    """Return what gives a task the URL of the database that searches share."""
+    key = {"secretKey": "uri", "envVar": SEARCH_STORAGE}
+    return _named("secretName", platform.search.secret_name) | {"keyToEnv": [key]}
 
 
 def read_package(package: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from poseline.kubeflow.package import read_package
 from poseline.kubeflow.validation import check_no_secrets
 from poseline.kubeflow.workflow_size import values_of, workflow_size
 
-CONFIG, VARIANTS = "config", "variants"
+CONFIG, VARIANTS, WORKERS = "config", "variants", "workers"
 SWEPT: OperationMode = "chain_tqeb"
 """What a pipeline that is of no mode alone, a sweep, runs of each variant."""
 _KINDS = {
@@ -99,7 +99,7 @@ def sweep_size(package: str, given: Mapping[str, Any], models: int) -> int:
 
 def _check(text: str, mode: OperationMode, fields: Mapping[str, Any]) -> None:
     """Check all of it as the pipeline's first task does, but for the data itself."""
-    given = {name: value for name, value in fields.items() if name != VARIANTS}
+    given = {name: value for name, value in fields.items() if name not in (VARIANTS, WORKERS)}
     for variant in fields.get(VARIANTS) or [{}]:
         run_form.read(text, mode, given | variant, look=False)
 

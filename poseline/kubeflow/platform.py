@@ -160,6 +160,14 @@ class DeveloperCloud(KubernetesSection):
     none, and the backend `cloud` is refused."""
 
 
+class SearchStorage(KubernetesSection):
+    """The database that the workers of a search share, for the pipeline `search` alone."""
+
+    secret_name: str = ""
+    """Secret whose key `uri` is its URL as SQLAlchemy has it, such as postgresql://…; empty: none,
+    and a search is refused."""
+
+
 class Retries(KubernetesSection):
     """Attempts of a task whose pod was lost: preempted, evicted, deleted, or its node is gone.
 
@@ -226,6 +234,8 @@ class Platform(KubernetesSection):
     """The tracking server."""
     stedgeai: DeveloperCloud = DeveloperCloud()
     """ST's developer cloud."""
+    search: SearchStorage = SearchStorage()
+    """The database of searches."""
     retries: Retries = Retries()
     """Attempts."""
     labels: dict[str, str] = Field(default_factory=dict)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poseline import store
 from poseline.config.loading import load
 from poseline.config.models.config import Config
 from poseline.config.models.search import Search
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import optuna
 
 TRIALS = "trials"
+PLACE = "poseline.place"
+"""Attribute of a trial: URI of its run directory, where tasks on several machines search."""
 _FIGURES = {"latency_ms": LATENCY_MS_ESTIMATE, "flash_kb": FLASH_KB, "ram_kb": RAM_KB}
 _MOST_REFUSED, _MOST_FAILED = 100, 3
 _log = get_logger(__name__)
@@ -43,6 +46,7 @@ class Worker:
         folder: Of the search.
         studies: Of the search.
         end: When no further trial is started, by `time.monotonic`; None: never.
+        place: URI that the run directories of measured trials are put to; None: they stay here.
     """
 
     path: Path
@@ -51,6 +55,7 @@ class Worker:
     folder: Path
     studies: Studies
     end: float | None = None
+    place: str | None = None
     _budget: Budget = field(default_factory=Budget)
 
     @property
@@ -95,6 +100,7 @@ class Worker:
         return getattr(self.config, section) is not None
 
     def _over(self) -> bool:
+        self.studies.end_those_of_dead_workers()
         late = self.end is not None and time.monotonic() > self.end
         return late or self.studies.counted() >= self.settings.trials
 
@@ -110,7 +116,8 @@ class Worker:
         learner = self.studies.learner(trial)
         _log.info("trial", number=trial.number, values=space.words(values))
         try:
-            experiment = run_chain(config, on_epoch=_judging(learner))
+            with self.studies.heartbeat(trial):
+                experiment = run_chain(config, on_epoch=_judging(learner))
         except PrunedError:
             self._end(trial, learner, "PRUNED")
             _log.info("pruned", number=trial.number)
@@ -121,10 +128,18 @@ class Worker:
             _log.warning("a trial failed", number=trial.number, reason=error.message)
             return error
         found = measured(experiment)
+        self._keep(trial, experiment)
         self.studies.learning.tell(learner, found["oks"])
         self.studies.main.tell(trial, [found[name] for name in self.settings.objectives])
         _log.info("measured", number=trial.number, **{k: f"{v:,.3f}" for k, v in found.items()})
         return ""
+
+    def _keep(self, trial: optuna.Trial, experiment: Experiment) -> None:
+        """Put a trial where the end of the search finds it, before it counts as measured."""
+        if self.place:
+            uri = f"{self.place}/{trial.number:04d}"
+            store.publish(experiment.folder, uri, progress=False)
+            trial.set_user_attr(PLACE, uri)
 
     def _refuse(self, trial: optuna.Trial, values: Mapping[str, Any], reason: str) -> str:
         trial.set_user_attr(REFUSED, reason)

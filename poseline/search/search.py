@@ -37,13 +37,13 @@ class Found:
         folder: Of the search.
         groups: The trials that were measured, the most accurate first.
         trials: Every trial as JSON values: number, state, values, figures, reason.
-        best: The most accurate model within the limits; None: no trial was finished.
+        best: The most accurate model within the limits.
     """
 
     folder: Path
     groups: list[Group]
     trials: list[dict[str, Any]]
-    best: Experiment | None
+    best: Experiment
 
 
 def search(path: Path, overrides: Sequence[str] = ()) -> Found:
@@ -71,7 +71,7 @@ def search(path: Path, overrides: Sequence[str] = ()) -> Found:
         studies = _studies(config, folder)
         settings = space.settings_of(config)
         end = time.monotonic() + settings.minutes * 60 if settings.minutes else None
-        left = list(studies.unfinished()) if settings.storage is None else []
+        left = list(studies.unfinished()) if not studies.shared else []
         worker = Worker(path, overrides, config, folder, studies, end)
         others = _started(settings.workers - 1, path, overrides, folder, end)
         try:
@@ -81,7 +81,7 @@ def search(path: Path, overrides: Sequence[str] = ()) -> Found:
         finally:
             for other in others:
                 other.terminate()
-        return _finished(worker)
+        return finished(worker)
 
 
 def _studies(config: Config, folder: Path) -> Studies:
@@ -121,29 +121,55 @@ def _convert(config: Config) -> None:
         run_task(Step("convert", "convert"), config, given, conversion_folder(config))
 
 
-def _finished(worker: Worker) -> Found:
+def worker_of(path: Path, overrides: Sequence[str], *, place: str | None = None) -> Worker:
+    """Return a worker of a search that others work at, too, each on a machine of its own.
+
+    Args:
+        path: The config file.
+        overrides: Changes of it as `key=value`.
+        place: URI that measured trials are put to.
+
+    Raises:
+        ConfigError: The config, or the space in it, is wrong.
+        BackendError: Optuna is not installed, or its storage is away.
+        StoreError: Another space was searched there.
+    """
+    config = space.base(path, overrides)
+    folder = Path(config.hydra.run.dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    minutes = space.settings_of(config).minutes
+    end = time.monotonic() + minutes * 60 if minutes else None
+    return Worker(path, overrides, config, folder, _studies(config, folder), end, place)
+
+
+def finished(worker: Worker) -> Found:
+    """Compare the trials of a search that is over, and run gate and export for the best.
+
+    Raises:
+        DataError: No trial was finished.
+    """
     folder, trials = worker.folder, described(worker)
     write_atomic(folder / RESULT, json.dumps(trials, indent=1) + "\n")
-    finished = {one["number"]: one for one in trials if one["state"] == "finished"}
-    if not finished:
+    good = {one["number"]: one for one in trials if one["state"] == "finished"}
+    if not good:
         reasons = {one["reason"] for one in trials if one["reason"]}
         raise DataError(
             f"none of {len(trials)} trials was finished: {'; '.join(sorted(reasons)[:3])}",
             "widen search.limits or search.space, or raise search.trials or search.minutes",
         )
     runs = {int(run.folder.name): run for run in find(folder / TRIALS) if run.folder.name.isdigit()}
-    here = {number: run for number, run in runs.items() if number in finished}
-    named = {f"{n}: {space.words(finished[n]['values'])}": run for n, run in here.items()}
+    here = {number: run for number, run in runs.items() if number in good}
+    named = {f"{n}: {space.words(good[n]['values'])}": run for n, run in here.items()}
     manifests = {name: list(run.stages.values()) for name, run in named.items()}
     folders = {name: run.folder for name, run in named.items()}
     groups = compare.run(manifests, folder / COMPARISON, folders)
-    return Found(folder, groups, trials, _best(worker, finished))
+    return Found(folder, groups, trials, _best(worker, good))
 
 
-def _best(worker: Worker, finished: dict[int, dict[str, Any]]) -> Experiment | None:
+def _best(worker: Worker, good: dict[int, dict[str, Any]]) -> Experiment:
     """Run the gate, which registers it, and the export for the most accurate trial."""
-    number = max(finished, key=lambda n: (finished[n]["figures"]["oks"], -n))
-    config = worker.configured(number, finished[number]["values"], final=True)
+    number = max(good, key=lambda n: (good[n]["figures"]["oks"], -n))
+    config = worker.configured(number, good[number]["values"], final=True)
     return run_chain(config)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from poseline.config.loading import load
@@ -48,6 +49,18 @@ def base(path: Path, overrides: Sequence[str]) -> Config:
     if problems:
         raise ConfigError(problems, str(path))
     return config
+
+
+def check(text: str) -> None:
+    """Check the text of a search's config, as `base` does a file.
+
+    Raises:
+        ConfigError: As `base`.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(text, encoding="utf-8")
+        base(path, [])
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, Any]:

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import random
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from poseline.config.models.search import Search
 from poseline.errors import BackendError, StoreError
 from poseline.masking import mask
+from poseline.names import SEARCH_STORAGE
 
 if TYPE_CHECKING:
     import optuna
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
 JOURNAL = "search.journal"
 REFUSED, FAILED, SPACE, LEARNING = "refused", "failed", "poseline.space", "poseline.learning"
 _HEARTBEAT_S = 60
+_ATTEMPTS = 4
+T = TypeVar("T")
 
 
 class Studies:
@@ -42,21 +50,20 @@ class Studies:
     def __init__(self, settings: Search, name: str, folder: Path) -> None:
         library = _optuna()
         self._settings = settings
+        self.shared = bool(_url(settings))
+        """Whether the storage may have other workers than those of this command."""
         self.main: optuna.Study
         self.learning: optuna.Study
         storage = _storage(settings, folder)
         sought = ["maximize" if one == "oks" else "minimize" for one in settings.objectives]
-        common: dict[str, Any] = {"storage": storage, "load_if_exists": True}
+        create = partial(library.create_study, storage=storage, load_if_exists=True)
         try:
-            self.main = library.create_study(
-                study_name=name, directions=sought, sampler=_sampler(settings), **common
-            )
-            self.learning = library.create_study(
+            self.main = create(study_name=name, directions=sought, sampler=_sampler(settings))
+            self.learning = create(
                 study_name=f"{name}: val_oks",
                 direction="maximize",
                 sampler=library.samplers.RandomSampler(),
                 pruner=_pruner(settings),
-                **common,
             )
         except Exception as error:  # SQLAlchemy's, Optuna's, OSError
             raise BackendError(
@@ -68,6 +75,19 @@ class Studies:
     def ask(self) -> optuna.Trial:
         """Return a new trial."""
         return self.main.ask()
+
+    def end_those_of_dead_workers(self) -> None:
+        """Let trials whose worker has died count no more, where the storage can tell."""
+        from optuna.storages import fail_stale_trials
+
+        fail_stale_trials(self.main)
+
+    def heartbeat(self, trial: optuna.Trial) -> AbstractContextManager[Any]:
+        """Tell other workers that a trial is being worked at, as long as the block runs."""
+        from optuna.storages._heartbeat import get_heartbeat_thread
+
+        thread: Any = get_heartbeat_thread(trial._trial_id, self.main._storage)
+        return cast("AbstractContextManager[Any]", thread)
 
     def learner(self, trial: optuna.Trial) -> optuna.Trial:
         """Return the trial in the other study, made where there is none yet."""
@@ -121,18 +141,37 @@ def _optuna() -> Any:
     except ImportError:
         raise BackendError("Optuna is not installed", "install poseline[search]") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Trials have one here, too: `Studies.heartbeat`.
+    warnings.filterwarnings("ignore", "Heartbeat of storage is supposed", UserWarning)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     return optuna
+
+
+def _patiently(make: Callable[[], T]) -> T:
+    """Make something that fails where several workers make the tables of a new database at once."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return make()
+        except Exception:  # SQLAlchemy's and the driver's
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.5, 1.0) * 2**attempt)  # noqa: S311  jitter
+    raise AssertionError
+
+
+def _url(settings: Search) -> str | None:
+    return settings.storage or os.environ.get(SEARCH_STORAGE)
 
 
 def _storage(settings: Search, folder: Path) -> Any:
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
 
-    if settings.storage is None:
+    url = _url(settings)
+    if not url:
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     try:
-        return RDBStorage(settings.storage, heartbeat_interval=_HEARTBEAT_S)
+        return _patiently(lambda: RDBStorage(url, heartbeat_interval=_HEARTBEAT_S))
     except Exception as error:  # SQLAlchemy's, ImportError of a driver
         raise BackendError(
             f"search.storage cannot be opened: {mask(str(error))[:300]}",

@@ -41,6 +41,7 @@ from poseline.tasks.parameters import (
     DataSources,
     Figures,
     RunReference,
+    SearchOrder,
     Share,
     StageInputs,
     read_figures,
@@ -298,7 +299,7 @@ def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact
         table: Markdown to write.
         page: HTML to write.
     """
-    from poseline.stages.compare import PAGE, TABLE, run
+    from poseline.stages.compare import run
 
     models: dict[str, list[Manifest]] = {}
     for results in judged.values():
@@ -307,8 +308,42 @@ def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "compared"
         run(models, out)
-        for name, shown in ((TABLE, table), (PAGE, page)):
-            write_atomic(Path(shown.path), (out / name).read_text(encoding="utf-8"))
+        _show_comparison(out, table, page)
+
+
+@exit_with_error_code
+def plan_search(config: str, form: Mapping[str, Any], workers: int, trials: Artifact) -> list[str]:
+    """Check a search; return what each worker is told."""
+    from poseline.tasks.searching import orders
+
+    Path(trials.path).mkdir(parents=True, exist_ok=True)
+    found = retry_storage(orders)(config, form, workers, uri_of(trials))
+    return [order.text() for order in found]
+
+
+@exit_with_error_code
+def work_at_search(order: str) -> None:
+    """Work at a search until it is over."""
+    from poseline.tasks.searching import work
+
+    with tempfile.TemporaryDirectory() as folder:
+        work(SearchOrder.read(order), Path(folder))
+
+
+@exit_with_error_code
+def finish_search(orders: Sequence[str], table: Artifact, page: Artifact, model: Artifact) -> None:
+    """Compare the trials of a search, and put the best model through the gate."""
+    import shutil
+
+    from poseline.search.search import COMPARISON
+    from poseline.tasks.searching import result
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = result(SearchOrder.read(orders[0]), Path(folder))
+        _show_comparison(Path(folder) / COMPARISON, table, page)
+        best = found.best.results["quantize"]
+        shutil.copytree(best.out, model.path, dirs_exist_ok=True)
+        model.metadata.update(model_shown(best.files["model"]))
 
 
 @exit_with_error_code
@@ -373,6 +408,14 @@ def _run(
         retry_storage(store.publish)(result.out, place)
         out.metadata["published"] = place
     return result
+
+
+def _show_comparison(folder: Path, table: Artifact, page: Artifact) -> None:
+    """Show what `stages.compare` wrote of a sweep or of a search."""
+    from poseline.stages.compare import PAGE, TABLE
+
+    for name, shown in ((TABLE, table), (PAGE, page)):
+        write_atomic(Path(shown.path), (folder / name).read_text(encoding="utf-8"))
 
 
 def _with_model(inputs: str, model: Artifact) -> tuple[dict[str, str], dict[str, Any]]:

@@ -79,6 +79,17 @@ class Share(Parameter):
     """URI of the packed set, the same for all parts."""
 
 
+class SearchOrder(Parameter):
+    """What a worker of a search is told."""
+
+    worker: int
+    """Its number, from 1: KFP's cache must not take one for another."""
+    config: str
+    """The whole config as YAML."""
+    place: str
+    """URI that measured trials are put to."""
+
+
 class StageInputs(Parameter):
     """What a stage reads beside a model."""
 

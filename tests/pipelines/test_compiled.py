@@ -19,7 +19,11 @@ from poseline_kfp.components.declared import COMMAND
 from poseline_kfp.pipelines.form import CONFIG, VARIANTS
 from poseline_kfp.pipelines.generated import COMPONENTS, OUTPUTS, PIPELINES
 
-FRESH = ("resolve", "gate", "finish", "dataset-split", "dataset-join")
+FRESH = (
+    *("resolve", "gate", "finish", "dataset-split", "dataset-join"),
+    *("search-plan", "search-worker", "search-result"),
+)
+OWN_GRAPHS = ("conversion", "search")
 CHAINS_WITH_FIGURES = [n for n in PIPELINES if n.startswith("chain_") and n != "chain_qd"]
 
 
@@ -67,7 +71,7 @@ def test_every_parameter_and_task_is_told_in_words(name):
     assert all(" " in title or title == "Train" for title in titles), titles
 
 
-@pytest.mark.parametrize("name", [n for n in PIPELINES if n not in ("sweep", "conversion")])
+@pytest.mark.parametrize("name", [n for n in PIPELINES if n not in ("sweep", *OWN_GRAPHS)])
 def test_the_graph_has_the_steps_of_its_mode(name):
     spec = read_package(compiled(name))
     tasks = {name for tasks in graphs(spec) for name in tasks}
@@ -202,13 +206,13 @@ def test_a_pipeline_asks_for_fields_of_the_form(name):
     asked = spec["root"]["inputDefinitions"]["parameters"]
     fields = RunForm.described()
     own = {"output", "parts", "pose", "category"} if name == "conversion" else {"config"}
-    assert own <= asked.keys() <= own | {"variants", *fields}
+    assert own <= asked.keys() <= own | {"variants", "workers", *fields}
     kinds = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
     for key in asked.keys() & fields.keys():
         assert asked[key]["parameterType"] == kinds[fields[key].parameter.annotation]
         assert asked[key]["defaultValue"] == fields[key].parameter.default
         assert asked[key]["description"] == fields[key].says
-    if name == "conversion":
+    if name in OWN_GRAPHS:
         return
     for component in ("comp-resolve", "comp-finish"):
         assert (

@@ -4,6 +4,7 @@ import contextlib
 import json
 from importlib import import_module
 
+import optuna
 import pytest
 import yaml
 from support.samples import TINY
@@ -212,6 +213,40 @@ def test_a_set_converted_in_parts_is_the_set_converted_at_once(
     )
     local.run(package, arguments, tmp_path / "root", cache=False)
     assert samples(f"{place}/train") == samples(tmp_path / "packed/train")
+
+
+def test_workers_of_a_search_share_a_storage_and_register_the_best(
+    run, yolo, storage, chain_runs, server, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("POSELINE_SEARCH_STORAGE", f"sqlite:///{tmp_path}/search.db")
+    for part in ("train", "val"):
+        pack(yolo / part, tmp_path / "packed" / part)
+        put(tmp_path / "packed" / part, f"s3://{storage}/searched/{part}")
+    config = """
+general: {project_name: wanted}
+search:
+  space: {training.model.alpha: {choices: [0.35, 1.4]}}
+  limits: {flash_kb: 2000}
+  trials: 2
+  seed: 1
+"""
+    run("search", config, dataset=f"s3://{storage}/searched", epochs=1, workers=2)
+    trials = optuna.load_study(
+        study_name="wanted", storage=f"sqlite:///{tmp_path}/search.db"
+    ).trials
+    done = [one for one in trials if one.state.name == "COMPLETE"]
+    refused = [one for one in trials if "refused" in one.user_attrs]
+    assert len(done) == 2
+    assert all(one.params["training.model.alpha"] == "0.35" for one in done)
+    assert all("flash_kb" in one.user_attrs["refused"] for one in refused)
+    root = tmp_path / "root"
+    assert "alpha 0.35" in outputs(root, "search-result", "table").read_text()
+    assert "<html" in outputs(root, "search-result", "page").read_text()
+    assert (outputs(root, "search-result", "model") / "quantized_model.tflite").is_file()
+    assert by_alias(server.uri, "wanted").version == "1"
+    runs = chain_runs(server.uri, "wanted")
+    assert len(runs["chain"]) == len(runs["train"]) == 2, "each trial is trained once"
+    assert len(runs["gate"]) == 1
 
 
 def test_a_config_that_is_wrong_ends_as_failed_before_anything_is_run(

@@ -248,7 +248,7 @@ spec:
 {{- $platform := .Values.platform -}}
 {{- $own := dict
   "images" (list $platform.images.ml $platform.images.pipelines)
-  "secrets" (concat $platform.images.pullSecrets (list (include "poseline.s3Secret" .) .Values.mlflow.secretName))
+  "secrets" (concat $platform.images.pullSecrets (list (include "poseline.s3Secret" .) .Values.mlflow.secretName $platform.search.secretName))
   "serviceAccounts" (list $platform.serviceAccount)
   "volumeClaims" (list $platform.cacheClaim)
   "configMaps" (list .Values.objectStore.caConfigMap)
