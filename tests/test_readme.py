@@ -15,6 +15,7 @@ import pytest
 import yaml
 from support.samples import ROOT, TINY
 
+from poseline.boards.figures import FIGURES
 from poseline.config.loading.load import parse
 
 TEXT = re.sub(r"\n## On a cluster\n.*?(?=\n## )", "", (ROOT / "README.md").read_text(), flags=re.S)
@@ -43,6 +44,19 @@ def test_settings_that_are_shown_are_settings():
         config = parse(TINY + block, ["dataset.training_path=set"])
         for section, keys in yaml.safe_load(block).items():
             assert getattr(config, section).model_dump(include=keys) == keys
+
+
+def test_the_figures_of_the_demo_have_the_labels_that_it_prints():
+    (table,) = re.findall(r"Benchmark\n┏.*?╇━+┩\n(.*?)└", TEXT, re.S)
+    rows = [line.split("│")[1:3] for line in table.splitlines()]
+    labels = re.split(
+        r" ?\n", "".join(f"\n{a.strip()}" if b.strip() else f" {a.strip()}" for a, b in rows)
+    )
+    known = {figure.label for figure in FIGURES.values()}
+    assert {"multiply-accumulates (MACC)", "latency on the board (estimate)"} <= set(labels)
+    for label in labels:
+        if label.endswith((")", "KB", "MB", "ms")):
+            assert label in known or label.partition(" (measured in")[0] in known, label
 
 
 @pytest.mark.slow
