@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
-from poseline.config.models.config import CHAINS
+from poseline.config.models.config import CHAINS, Stage
 from poseline.config.models.steps import steps
 from poseline.errors import DataError, StoreError
 from poseline.names import OKS_VALIDATION
@@ -24,10 +24,13 @@ from poseline.store.manifest import MANIFEST, Manifest
 from poseline.store.ownership import MARK
 from poseline.tracking.tracker import flatten
 
-STAGES = ("train", "quantize", "evaluate", "predict", "benchmark", "gate")
+# A conversion writes to a place of its own.
+STAGES = frozenset(get_args(Stage)) - {"convert"}
 _MOST_SETTINGS, _LONGEST_STAMP = 4, 200
 _SAME_FOR_ALL = ("hydra", "mlflow", "operation_mode")
 _INTEGERS = ("int8", "uint8")
+_FURTHER = {"exported": "export", "gated": "gate"}
+"""Which section of the config adds a step to a chain."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,11 @@ class RunDirectory:
         """The steps that its mode has and that did not finish."""
         if self.mode not in CHAINS:
             return () if self.stages else ("step",)
-        planned = steps(self.mode, gated=bool(self.settings.get("gate")))
+        chained = len(CHAINS[self.mode]) > 1
+        also = {
+            name: chained and self.settings.get(key) is not None for name, key in _FURTHER.items()
+        }
+        planned = steps(self.mode, **also)
         left = Counter(manifest.stage for manifest in self.stages.values())
         absent = []
         for step in planned:

@@ -9,6 +9,7 @@ from support.run_directories import STEPS, run_directory
 from poseline.cli.app import main
 from poseline.runner.chain import LOCK
 from poseline.store.lock import locked
+from poseline.store.manifest import Manifest
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +215,24 @@ def test_nothing_to_list_is_explained(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert called("runs", "list", "empty") == 0
     assert "There is no run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("mode", "section", "stages", "detail"),
+    [
+        ("deployment", "", ("export",), "finished"),
+        ("chain_qd", "", ("quantize", "export"), "finished"),
+        ("chain_qb", "export: null", ("quantize", "benchmark"), "finished"),
+        ("chain_qb", "export: {name: a}", ("quantize", "benchmark"), "unfinished: no export"),
+        ("chain_qb", "gate: {min_oks: 1}", ("quantize", "benchmark"), "unfinished: no gate"),
+        ("training", "gate: {min_oks: 1}", ("train",), "finished"),
+    ],
+)
+def test_a_run_has_the_steps_of_its_mode_and_sections(
+    mode, section, stages, detail, tmp_path, capsys
+):
+    run = run_directory(tmp_path / "runs" / "a", steps=())
+    (run / "config.yaml").write_text(f"operation_mode: {mode}\n{section}\n")
+    for stage in stages:
+        Manifest(stage, "c").write(run / stage)
+    assert listed(capsys, "runs")["a"]["detail"] == detail
