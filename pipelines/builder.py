@@ -142,7 +142,8 @@ def sweep(mode: OperationMode, variants: Any, **form: Any) -> None:
             asked.after(converted)
             figures, _ = _stages(mode, asked, data)
         collected = {k.replace("-", "_"): dsl.Collected(v) for k, v in figures.items()}
-        _titled(compare(**collected), "compare")
+        # Never from the cache: `finish` knows by it that all is done.
+        _titled(compare(**collected).set_caching_options(False), "compare")
 
 
 def conversion(**form: Any) -> None:

@@ -7,9 +7,11 @@ import json
 import math
 import os
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from poseline import store
 from poseline.errors import StoreError
 from poseline.stages.result import StageResult
 from poseline.store.manifest import write_atomic
@@ -66,6 +68,31 @@ def run_folder(artifact: Artifact) -> str:
     uri = uri_of(artifact)
     found = _RUN.search(uri)
     return uri[: found.end()] if found else uri.rpartition("/")[0]
+
+
+def leave_note(artifact: Artifact, name: str, text: str) -> None:
+    """Leave a text among the artifacts of a run, for another of its tasks.
+
+    Args:
+        artifact: One of the run.
+        name: Name of the file.
+        text: What it says.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        write_atomic(file, text)
+        store.publish(file, f"{run_folder(artifact)}/{name}")
+
+
+def left_note(artifact: Artifact, name: str) -> str | None:
+    """Return what `leave_note` left in the run of an artifact; None: nothing that is text."""
+    try:
+        return store.fetch(f"{run_folder(artifact)}/{name}").read_text(encoding="utf-8")
+    except (StoreError, OSError, ValueError):
+        return None
 
 
 def model_in(artifact: Artifact) -> str:

@@ -30,6 +30,8 @@ from poseline.tasks.artifacts import (
     Place,
     chain_of,
     is_remote,
+    leave_note,
+    left_note,
     model_in,
     model_shown,
     show,
@@ -57,6 +59,8 @@ from poseline.tracking.failures import Failure, fitting
 if TYPE_CHECKING:
     pass
 
+_COMPARED = "compared"
+"""Note of the task with which a sweep ends."""
 _ENDS = {
     FinalStatus.FINISHED: "Every task is done.",
     FinalStatus.FAILED: "A task failed; its log says why.",
@@ -309,6 +313,7 @@ def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact
         out = Path(folder) / "compared"
         run(models, out)
         _show_comparison(out, table, page)
+    leave_note(table, _COMPARED, "")
 
 
 @exit_with_error_code
@@ -354,6 +359,9 @@ def finish(
     from poseline.config.loading.run_form import read, salvaged
 
     status, failure = FinalStatus.of(state), None
+    if status == FinalStatus.KILLED and left_note(summary, _COMPARED) is not None:
+        # Kubeflow lost sight of a workflow above Argo's limit, and takes it for one that runs.
+        status = FinalStatus.FINISHED
     try:
         found = read(config, cast(OperationMode, chain), form)
         params = found.model_dump(mode="json", exclude={"hydra"})
@@ -363,8 +371,10 @@ def finish(
         found = salvaged(config)
     run = RunReference(mlflow=found.mlflow.uri, project=found.general.project_name)
     with chain_tracker(run, summary) as tracker:
-        if status == FinalStatus.FAILED:
-            failure = failure or tracker.failure() or left_failure(summary)
+        if status != FinalStatus.FINISHED:
+            recorded = tracker.failure() or left_failure(summary)
+            status = FinalStatus.FAILED if recorded else status
+            failure = failure or recorded
             message = message or str(failure or "")
             tracker.parent.tags(failure.tags if failure else {})
         tracker.parent.params(params)

@@ -6,20 +6,17 @@ import errno
 import functools
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
-from poseline import log, store
+from poseline import log
 from poseline.errors import PoselineError, StoreAwayError, StoreError, storage_error
 from poseline.retry import retrying
-from poseline.store.manifest import write_atomic
-from poseline.tasks.artifacts import Artifact, run_folder
+from poseline.tasks.artifacts import Artifact, leave_note, left_note
 from poseline.tasks.parameters import RunReference
 from poseline.tasks.tracking import chain_tracker
 from poseline.tracking.failures import Failure
@@ -86,7 +83,7 @@ def _record(failure: Failure, arguments: Iterable[Any]) -> None:
     run = next(filter(None, map(_run_in, arguments)), None)
     try:
         if run is None:
-            _leave(failure, artifact)
+            leave_note(artifact, _LEFT, json.dumps(failure.tags))
         else:
             _track(failure, run, artifact)
     except Exception as error:  # MLflow's own, OSError of a full disk, an answer of S3
@@ -98,19 +95,11 @@ def _track(failure: Failure, run: RunReference, artifact: Artifact) -> None:
         tracker.parent.tags(failure.tags)
 
 
-def _leave(failure: Failure, artifact: Artifact) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / _LEFT
-        write_atomic(file, json.dumps(failure.tags))
-        store.publish(file, f"{run_folder(artifact)}/{_LEFT}")
-
-
 def left_failure(artifact: Artifact) -> Failure | None:
     """Return the failure that a task left among the artifacts of the run that one is of."""
     try:
-        found = store.fetch(f"{run_folder(artifact)}/{_LEFT}")
-        return Failure.read(json.loads(found.read_text(encoding="utf-8")))
-    except (StoreError, OSError, ValueError):  # there is none, or none that can be read
+        return Failure.read(json.loads(left_note(artifact, _LEFT) or ""))
+    except ValueError:  # there is none, or none that can be read
         return None
 
 

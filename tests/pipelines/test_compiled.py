@@ -20,7 +20,7 @@ from poseline_kfp.pipelines.form import CONFIG, VARIANTS
 from poseline_kfp.pipelines.generated import COMPONENTS, OUTPUTS, PIPELINES
 
 FRESH = (
-    *("resolve", "gate", "finish", "dataset-split", "dataset-join"),
+    *("resolve", "compare", "gate", "finish", "dataset-split", "dataset-join"),
     *("search-plan", "search-worker", "search-result"),
 )
 OWN_GRAPHS = ("conversion", "search")

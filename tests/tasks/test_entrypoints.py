@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import types
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from poseline import store
 from poseline.config.loading.load import load
 from poseline.config.models.config import CHAINS, config_hash
 from poseline.errors import StoreAwayError
+from poseline.store.manifest import Manifest
 from poseline.tasks import entrypoints
 from poseline.tasks.artifacts import chain_of, show
-from poseline.tasks.parameters import DataSources, RunReference, StageInputs, written
+from poseline.tasks.parameters import DataSources, Figures, RunReference, StageInputs, written
 from poseline.tasks.resolve import STAGES
 from poseline.tracking.failures import Failure
 
@@ -277,3 +279,26 @@ def test_the_end_of_a_run_is_that_in_mlflow(tmp_path, chain_runs, monkeypatch, s
     (chain,) = chain_runs(str(tmp_path / "mlruns"), "ended")["chain"]
     assert chain.info.status == ends
     assert ends.lower() in (tmp_path / "summary").read_text()
+
+
+def test_a_sweep_that_kubeflow_lost_sight_of_ends_as_it_did(tmp_path, chain_runs, monkeypatch):
+    """Above Argo's limit the driver hands over RUNNING, as it does for a run that was cancelled."""
+    monkeypatch.setenv("POSELINE_CHAIN_ID", "abc")
+    made = Manifest("evaluate", "c", {"model": "a", "test": "t"}, metrics={"oks": 0.5})
+    judged = {"evaluate-int8": [Figures(variant="alpha 0.5", manifest=asdict(made)).text()]}
+    entrypoints.compare(judged, artifact(tmp_path, "table"), artifact(tmp_path, "page"))
+    text = "general: {project_name: swept}\ntraning: {}"
+    entrypoints.finish("chain_tqeb", text, {}, "RUNNING", "", artifact(tmp_path, "summary"))
+    (chain,) = chain_runs(str(tmp_path / "mlruns"), "swept")["chain"]
+    assert chain.info.status == "FINISHED"
+
+
+def test_a_sweep_that_kubeflow_lost_sight_of_failed(people, tmp_path, chain_runs, monkeypatch):
+    monkeypatch.setenv("POSELINE_CHAIN_ID", "abc")
+    data = DataSources(sources={"model": "/nowhere/m.h5"}, content={}).text()
+    with pytest.raises(SystemExit):
+        entrypoints.import_model(data, artifact(tmp_path, "model"))
+    form = {"dataset": str(people)}
+    entrypoints.finish("chain_tqeb", TINY, form, "RUNNING", "", artifact(tmp_path, "summary"))
+    (chain,) = chain_runs(str(tmp_path / "mlruns"), "tiny")["chain"]
+    assert chain.info.status == "FAILED"
