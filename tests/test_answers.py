@@ -152,7 +152,7 @@ def test_a_list_whose_pages_repeat(serve):
     ],
 )
 def test_mlflow_that_answers_otherwise(serve, body):
-    with pytest.raises(BackendError, match="no MLflow server"):
+    with pytest.raises(BackendError, match="not an MLflow server"):
         result("c1", serve(_http(body)), timeout=2)
 
 

@@ -18,7 +18,7 @@ from poseline.names import FLASH_KB, LATENCY_MS_ESTIMATE, RAM_KB
 from poseline.runner.chain import Experiment, run_chain
 from poseline.search import space
 from poseline.search.budget import Budget
-from poseline.search.study import FAILED, REFUSED, Studies
+from poseline.search.study import FAILED, REFUSED, SURPLUS, Studies
 
 if TYPE_CHECKING:
     import optuna
@@ -78,6 +78,7 @@ class Worker:
         while not self._over():
             trial = self.studies.ask()
             if self.studies.counted(below=trial.number) >= self.settings.trials:
+                trial.set_user_attr(SURPLUS, value=True)  # another worker asked for the last one
                 self.studies.main.tell(trial, state=_state("FAIL"))
                 return
             outcome = self._run(trial)

@@ -20,7 +20,7 @@ from poseline.runner.runs import find
 from poseline.runner.step import run_task
 from poseline.search import space
 from poseline.search.candidates import TRIALS, Worker
-from poseline.search.study import FAILED, REFUSED, Studies
+from poseline.search.study import FAILED, REFUSED, SURPLUS, Studies
 from poseline.stages import compare
 from poseline.store.lock import locked
 from poseline.store.manifest import write_atomic
@@ -174,8 +174,9 @@ def _best(worker: Worker, good: dict[int, dict[str, Any]]) -> Experiment:
 
 
 def described(worker: Worker) -> list[dict[str, Any]]:
-    """Return every trial of a search as JSON values."""
-    return [_described(one, worker) for one in worker.studies.main.trials]
+    """Return every trial of a search as JSON values, without those that nobody needed."""
+    trials = worker.studies.main.trials
+    return [_described(one, worker) for one in trials if SURPLUS not in one.user_attrs]
 
 
 def _described(trial: Any, worker: Worker) -> dict[str, Any]:

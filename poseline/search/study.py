@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 JOURNAL = "search.journal"
-REFUSED, FAILED, SPACE, LEARNING = "refused", "failed", "poseline.space", "poseline.learning"
+REFUSED, FAILED, SURPLUS = "refused", "failed", "surplus"
+SPACE, LEARNING = "poseline.space", "poseline.learning"
 _HEARTBEAT_S = 60
 _ATTEMPTS = 4
 T = TypeVar("T")

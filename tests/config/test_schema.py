@@ -191,7 +191,7 @@ def test_the_command_line_and_kubernetes_say_the_same():
     rules = generate.cel_rules()
     programs = [environment.program(environment.compile(rule["rule"])) for rule in rules]
     generator, broken = random.Random(0), set()
-    for _ in range(150):
+    for _ in range(220):
         data = _some_config(generator)
         config = Config.model_validate(data)
         for requirement, program in zip(IN_CEL, programs, strict=True):
@@ -212,7 +212,7 @@ def _some_config(generator):
         operation_mode=list(CHAINS),
         general=[
             some(
-                model_path=["a.h5", "a.H5", "b.tflite", "c.onnx?raw=1", "d.txt", "e/f"],
+                model_path=["a.h5", "a.H5", "b.tflite", "c.onnx?raw=1", "C.ONNX", "d.txt", "e/f"],
                 model_type=["heatmaps_spe", "spe", "hand_spe"],
             )
         ],
@@ -226,6 +226,7 @@ def _some_config(generator):
         quantization=[
             some(quantizer=["TFlite_converter"]),
             {"quantizer": "onnx_quantizer", "quantization_input_type": "float"},
+            {"granularity": "per_tensor", "optimize": True},
         ],
         prediction=[{"test_files_path": "x"}],
         benchmarking=[

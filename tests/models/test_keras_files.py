@@ -132,7 +132,7 @@ HOSTILE = {
         lambda c: {"class_name": "Functional", "config": {}},
         "cannot be loaded|0 inputs",
     ),
-    "a_list": (lambda c: [1], "no model"),
+    "a_list": (lambda c: [1], "not a model"),
     "no_output": (lambda c: c["config"].update(output_layers=[]), "0 outputs|cannot be loaded"),
     "deep": (lambda c: c["config"].update(x=json.loads("[" * 200 + "]" * 200)), "nested over 100"),
     "giant_layer": (

@@ -57,7 +57,7 @@ def test_what_a_server_may_answer(server):
 @pytest.mark.parametrize(
     ("status", "body", "kind", "says"),
     [
-        (200, b"<html>", RefusedError, "no MLflow server"),
+        (200, b"<html>", RefusedError, "not an MLflow server"),
         (403, b"", DeniedError, "403"),
         (503, b"", UnreachableError, "503"),
     ],
