@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import yaml
 
@@ -55,9 +55,6 @@ from poseline.tasks.resolve import STAGES
 from poseline.tasks.resolve import resolve as resolved
 from poseline.tasks.tracking import chain_tracker
 from poseline.tracking.failures import Failure, fitting
-
-if TYPE_CHECKING:
-    pass
 
 _COMPARED = "compared"
 """Note of the task with which a sweep ends."""
