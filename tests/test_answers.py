@@ -37,7 +37,7 @@ class _Raw(socketserver.StreamRequestHandler):
 def serve(monkeypatch, tmp_path):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("POSELINE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("poseline.store.web.time.sleep", lambda _: None)
+    monkeypatch.setattr("poseline.retry.FIRST_WAIT_S", 0.001)
     servers = []
 
     def start(pieces):

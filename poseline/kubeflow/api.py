@@ -25,17 +25,16 @@ from poseline.kubeflow.errors import (
     RefusedError,
     UnreachableError,
 )
-from poseline.log import get_logger
+from poseline.retry import retrying
 
 ROOT = "/apis/v2beta1"
 _PAGE = 100
 _MOST_PAGES = 1000
 _MOST_S, _MOST_LIST_S = 60.0, 300.0
 _LONGEST_MESSAGE = 2000
-_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
+_ATTEMPTS = 5
 _GRPC_NOT_FOUND, _GRPC_DENIED = 5, 7
 _INTERNAL = "Internal Server Error"
-_log = get_logger(__name__)
 _HOST = re.compile(r"[\w.-]+|[\da-f:.]+")
 _LATER = "see whether the API server runs (kubectl -n kubeflow get pods), then try again"
 _LOGIN = (
@@ -96,18 +95,8 @@ class Api:
             NotFoundError: It does not exist.
             BackendError: Any other of the errors of this package.
         """
-        end, pauses = time.monotonic() + self._patience, iter(_PAUSES_S)
-        while True:
-            try:
-                return self.send("GET", path, parameters, kind=kind)
-            except GarbledError:
-                raise
-            except UnreachableError as error:
-                pause = next(pauses, self._patience)
-                if time.monotonic() + pause >= end:
-                    raise
-                _log.debug("trying again", path=path, pause_s=pause, why=error.message)
-            time.sleep(pause)
+        patiently = retrying(_may_mend, seconds=self._patience, attempts=_ATTEMPTS)
+        return patiently(self.send)("GET", path, parameters, kind=kind)
 
     def pages(
         self, path: str, key: str, parameters: Mapping[str, Any] | None = None
@@ -204,6 +193,11 @@ class Api:
         if "html" in answer.headers.get("content-type", ""):
             raise DeniedError(f"{self.host} answers with a page for browsers", _LOGIN)
         raise RefusedError(f"{self.host} answers with something else than JSON", _wrong_address())
+
+
+def _may_mend(error: Exception) -> bool:
+    """Return whether the same call may work later."""
+    return isinstance(error, UnreachableError) and not isinstance(error, GarbledError)
 
 
 def equals(key: str, value: str) -> str:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -22,6 +20,7 @@ from poseline.config.models.search import Search
 from poseline.errors import BackendError, StoreError
 from poseline.masking import mask
 from poseline.names import SEARCH_STORAGE
+from poseline.retry import retrying
 
 if TYPE_CHECKING:
     import optuna
@@ -31,7 +30,7 @@ JOURNAL = "search.journal"
 REFUSED, FAILED, SURPLUS = "refused", "failed", "surplus"
 SPACE, LEARNING = "poseline.space", "poseline.learning"
 _HEARTBEAT_S = 60
-_ATTEMPTS = 4
+_ATTEMPTS = 5
 T = TypeVar("T")
 
 
@@ -148,16 +147,10 @@ def _optuna() -> Any:
     return optuna
 
 
-def _patiently(make: Callable[[], T]) -> T:
-    """Make something that fails where several workers make the tables of a new database at once."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return make()
-        except Exception:  # SQLAlchemy's and the driver's
-            if attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(random.uniform(0.5, 1.0) * 2**attempt)  # noqa: S311  jitter
-    raise AssertionError
+@retrying(Exception, attempts=_ATTEMPTS)  # SQLAlchemy's and the driver's
+def _open(kind: Callable[..., T], url: str) -> T:
+    """Open a database; fails where several workers make the tables of a new one at once."""
+    return kind(url, heartbeat_interval=_HEARTBEAT_S)
 
 
 def _url(settings: Search) -> str | None:
@@ -172,7 +165,7 @@ def _storage(settings: Search, folder: Path) -> Any:
     if not url:
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     try:
-        return _patiently(lambda: RDBStorage(url, heartbeat_interval=_HEARTBEAT_S))
+        return _open(RDBStorage, url)
     except Exception as error:  # SQLAlchemy's, ImportError of a driver
         raise BackendError(
             f"search.storage cannot be opened: {mask(str(error))[:300]}",

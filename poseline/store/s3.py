@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TypeVar
 
 from poseline.errors import StoreError
-from poseline.store import etag
+from poseline.store import s3_objects
 from poseline.store.cache import Cache, disk_errors
 from poseline.store.manifest import MANIFEST, Manifest
 from poseline.store.progress import bar
 from poseline.store.s3_client import THREADS, client, translate_errors
+from poseline.store.s3_objects import Object
+from poseline.store.s3_receive import Receiver
 from poseline.store.uri import safe_key
 
 T = TypeVar("T")
-
-_MODELS = (".h5", ".keras", ".tflite", ".onnx")
-
-_CHUNK = 1 << 20
-_MOST_PAGES = 10_000  # of 1,000 objects
-_ATTEMPTS = 6  # to get on with an object, without a byte of progress
-_PAUSE_S = 0.1  # before the second, twice as long before each later one
-
-
-@dataclass(frozen=True)
-class Object:
-    """An object as it was listed.
-
-    Attributes:
-        key: Its key.
-        etag: What S3 calls its content.
-        size: Bytes.
-        modified: Time of the last change, s since 1970.
-    """
-
-    key: str
-    etag: str
-    size: int
-    modified: float
-
-    @classmethod
-    def of(cls, key: str, entry: Mapping[str, Any]) -> Object:
-        """Read an entry of a listing, or the answer to a HEAD."""
-        try:
-            changed: datetime = entry["LastModified"]
-            size = int(entry["Size"] if "Size" in entry else entry["ContentLength"])
-            return cls(key, str(entry["ETag"]), size, changed.timestamp())
-        except (KeyError, AttributeError, ValueError, TypeError, OverflowError):
-            raise StoreError(
-                f"{key}: the storage does not say its size, time and ETag",
-                "check the endpoint: it does not answer as S3 does",
-            ) from None
 
 
 def download(
@@ -79,7 +42,7 @@ def download(
     shown = f"s3://{bucket}/{key}"
     with translate_errors(shown), disk_errors(shown, cache.folder):
         s3 = client()
-        single, found = _find(s3, bucket, key)
+        single, found = s3_objects.find(s3, bucket, key)
         identity = (s3.meta.endpoint_url, bucket)
         blobs = {name: cache.blob(*identity, o.key, o.etag, o.size) for name, o in found.items()}
         wanted = [name for name in found if not blobs[name].exists()]
@@ -89,7 +52,7 @@ def download(
 
             def get(name: str) -> None:
                 target = found[name]
-                receive = _receiver(s3, bucket, target, shown_bar.update)
+                receive = Receiver(s3, bucket, target, shown_bar.update)
                 cache.obtain(blobs[name], receive, target.modified)
 
             _in_parallel(get, wanted)
@@ -115,8 +78,11 @@ def upload(path: Path, bucket: str, key: str, *, progress: bool = True) -> None:
     with translate_errors(shown), disk_errors(str(path), path.parent):
         files = {key: path} if path.is_file() else dict(_below(path, key))
         s3 = client()
-        listed = _list(s3, bucket, key) if path.is_dir() else filter(None, [_head(s3, bucket, key)])
-        there = {entry.key: entry for entry in listed}
+        if path.is_dir():
+            there = {entry.key: entry for entry in s3_objects.list_below(s3, bucket, key)}
+        else:
+            entry = s3_objects.head(s3, bucket, key)
+            there = {key: entry} if entry else {}
         with bar(sum(f.stat().st_size for f in files.values()), shown, show=progress) as shown_bar:
 
             def put(name: str) -> None:
@@ -133,7 +99,7 @@ def exists(bucket: str, key: str) -> bool:
     """Return whether there is an object of that key, or anything below that prefix."""
     with translate_errors(f"s3://{bucket}/{key}"):
         s3 = client()
-        if key and _head(s3, bucket, key):
+        if key and s3_objects.head(s3, bucket, key):
             return True
         prefix = f"{key}/" if key else ""
         answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
@@ -143,7 +109,7 @@ def exists(bucket: str, key: str) -> bool:
 def listing(bucket: str, key: str) -> dict[str, str]:
     """Return the ETag and size of each object below a prefix, or of the object of that key."""
     with translate_errors(f"s3://{bucket}/{key}"):
-        _, found = _find(client(), bucket, key)
+        _, found = s3_objects.find(client(), bucket, key)
     return {name: f"{entry.etag} {entry.size}" for name, entry in found.items()}
 
 
@@ -152,127 +118,11 @@ def entries(bucket: str, key: str) -> Iterator[Object]:
     prefix = f"{key}/" if key else ""
     with translate_errors(f"s3://{bucket}/{key}"):
         s3 = client()
-        if key and (single := _head(s3, bucket, key)):
+        if key and (single := s3_objects.head(s3, bucket, key)):
             yield replace(single, key=key.rpartition("/")[2])
             return
-        for found in _list(s3, bucket, key):
+        for found in s3_objects.list_below(s3, bucket, key):
             yield replace(found, key=found.key.removeprefix(prefix))
-
-
-def _find(s3: Any, bucket: str, key: str) -> tuple[bool, dict[str, Object]]:
-    """Return whether the key is an object, and what is to be fetched by relative path."""
-    if key and (found := _head(s3, bucket, key)):
-        name = key.rpartition("/")[2]
-        sidecar = _head(s3, bucket, f"{key}.json") if name.endswith(_MODELS) else None
-        return True, {name: found} | ({f"{name}.json": sidecar} if sidecar else {})
-    prefix = f"{key}/" if key else ""
-    below = {o.key.removeprefix(prefix): o for o in _list(s3, bucket, key)}
-    if not below:
-        raise StoreError(f"s3://{bucket}/{key} holds nothing", "check the bucket and the key")
-    for name, entry in below.items():
-        safe_key(name, f"s3://{bucket}/{entry.key}")
-    return False, below
-
-
-def _head(s3: Any, bucket: str, key: str) -> Object | None:
-    from botocore.exceptions import ClientError
-
-    try:
-        answer = s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        # 403 is what a missing key gives without the right to list; the listing shows it.
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
-            return None
-        raise
-    directory = answer.get("ContentType") == "httpd/unix-directory"
-    return None if directory else Object.of(key, answer)
-
-
-def _list(s3: Any, bucket: str, key: str) -> Iterator[Object]:
-    prefix = f"{key}/" if key else ""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for number, page in enumerate(pages):
-        if number > _MOST_PAGES or ("KeyCount" not in page and "Name" not in page):
-            raise StoreError(
-                f"s3://{bucket}/{key}: what answers gives no listing that ends",
-                "check AWS_ENDPOINT_URL_S3: it names the S3 API, and not a console or a login page",
-            )
-        for entry in page.get("Contents", []):
-            if not entry["Key"].endswith("/"):
-                yield Object.of(entry["Key"], entry)
-
-
-def _receiver(
-    s3: Any, bucket: str, wanted: Object, count: Callable[[int], Any]
-) -> Callable[[BinaryIO, int], None]:
-    """Return what fetches the rest of an object, over as many connections as it takes."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    def receive(file: BinaryIO, offset: int) -> None:
-        encrypted = False
-        if offset > wanted.size:
-            file.truncate(offset := 0)
-        count(offset)
-        idle = 0
-        while offset < wanted.size:
-            start = offset
-            try:
-                answer = s3.get_object(
-                    Bucket=bucket, Key=wanted.key, Range=f"bytes={offset}-", IfMatch=wanted.etag
-                )
-                encrypted = encrypted or etag.of_something_else(answer)
-                for chunk in answer["Body"].iter_chunks(_CHUNK):
-                    file.write(chunk)
-                    offset += len(chunk)
-                    count(len(chunk))
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 412, 416):
-                    file.truncate(0)
-                    raise StoreError(
-                        f"s3://{bucket}/{wanted.key} changed while it was fetched", "run it again"
-                    ) from None
-                raise
-            except BotoCoreError:
-                if offset == start and idle >= _ATTEMPTS:
-                    raise
-            idle = idle + 1 if offset == start else 0
-            if idle > _ATTEMPTS:
-                raise StoreError(
-                    f"s3://{bucket}/{wanted.key} ends after {offset} of {wanted.size} bytes",
-                    "the storage or what is between cuts it off; run it again",
-                )
-            if idle:
-                time.sleep(min(_PAUSE_S * 2**idle, 5))
-        if not encrypted:
-            _check_content(s3, bucket, wanted, file)
-
-    return receive
-
-
-def _check_content(s3: Any, bucket: str, wanted: Object, file: BinaryIO) -> None:
-    """Compare what came with the ETag.
-
-    Raises:
-        StoreError: It came damaged.
-    """
-    from botocore.exceptions import ClientError
-
-    def part_size(number: int) -> int | None:
-        try:
-            answer = s3.head_object(
-                Bucket=bucket, Key=wanted.key, PartNumber=number, IfMatch=wanted.etag
-            )
-        except ClientError:
-            return None
-        return int(answer["ContentLength"]) if answer.get("PartsCount") else None
-
-    file.flush()
-    if etag.contradicts(Path(file.name), wanted.etag, part_size):
-        file.truncate(0)
-        raise StoreError(
-            f"s3://{bucket}/{wanted.key} came damaged: its MD5 is not its ETag",
-            "check what is between, run it again",
-        )
 
 
 def _verify(view: Path, blobs: Mapping[str, Path], fetched: Iterable[str]) -> None:

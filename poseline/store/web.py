@@ -6,15 +6,18 @@ import base64
 import hashlib
 import http.client
 import json
+import os
 import re
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 from urllib.error import HTTPError, URLError
 
 from poseline.errors import StoreError
 from poseline.log import get_logger
+from poseline.retry import retrying
 from poseline.store.cache import Cache, disk_errors
 from poseline.store.manifest import sha256_of, write_atomic
 from poseline.store.progress import bar
@@ -25,9 +28,13 @@ _MOST_BYTES = 2 << 30
 _ATTEMPTS = 4
 _LONGEST_S, _LEAST_RATE = 120, 10_000  # B/s after those seconds
 _AWAY = (URLError, ConnectionError, TimeoutError, http.client.HTTPException)
-_FAULTS = (*_AWAY, OSError, ValueError)
+_FAULTS = (*_AWAY, OSError, StoreError)
 _CHUNK = 1 << 20
 _log = get_logger(__name__)
+
+
+class _CutError(StoreError):
+    """An answer ended before its end."""
 
 
 def download(place: Location, cache: Cache, *, progress: bool = True) -> Path:
@@ -59,7 +66,7 @@ def exists(place: Location) -> bool:
         if error.code in (404, 410):
             return False
         raise _failed(place.uri, error) from None
-    except _FAULTS as error:
+    except (*_AWAY, OSError) as error:
         raise _failed(place.uri, error) from None
 
 
@@ -88,49 +95,60 @@ def _get(place: Location, cache: Cache, *, progress: bool) -> tuple[Path, dict[s
     blob.unlink(missing_ok=True)
     with bar(size or 0, place.uri, show=progress) as shown:
 
-        def write(file: BinaryIO, offset: int) -> None:
+        def write(file: BinaryIO, _: int) -> None:
             if tag is None:
-                file.truncate(offset := 0)  # nothing says that the rest is of the same file
-            _receive(place.uri, file, offset, tag, shown.update)
+                file.truncate(0)  # nothing says that the rest is of the same file
+            _receive(place.uri, file, tag, shown.update)
 
         cache.obtain(blob, write)
     _compare(blob, headers, place.uri)
     return blob, {"tag": tag, "sha256": sha256_of(blob)}
 
 
-def _receive(uri: str, file: BinaryIO, offset: int, tag: str | None, count: Any) -> None:
-    end_of_time = time.monotonic() + _LONGEST_S
-    for attempt in range(_ATTEMPTS):
-        ranged = {"Range": f"bytes={offset}-", "If-Range": tag} if offset and tag else {}
-        try:
-            with _open(uri, ranged) as answer:
-                if answer.status != 206:
-                    file.truncate(offset := 0)
-                expected = _length(answer.headers, uri)
-                end = None if expected is None else offset + expected
-                while chunk := answer.read1(_CHUNK):
-                    file.write(chunk)
-                    offset += len(chunk)
-                    count(len(chunk))
-                    if offset > _MOST_BYTES:
-                        file.truncate(0)
-                        raise _too_large(uri)
-                    if time.monotonic() > end_of_time + offset / _LEAST_RATE:
-                        raise StoreError(f"{uri} comes too slowly", "fetch it and give its path")
-                if end is None or offset >= end:
-                    return
-        except HTTPError as error:
-            if error.code == 416 and offset:
-                file.truncate(offset := 0)
-            elif error.code < 500 or attempt == _ATTEMPTS - 1:
-                raise _failed(uri, error) from None
-        except _AWAY as error:
-            if attempt == _ATTEMPTS - 1:
-                raise _failed(uri, error) from None
-        except ValueError as error:  # an address that is none, here or in a redirect
-            raise _failed(uri, error) from None
-        time.sleep(0.2 * 2**attempt)
-    raise StoreError(f"{uri} ends too early", "run it again")
+def _receive(uri: str, file: BinaryIO, tag: str | None, count: Callable[[int], Any]) -> None:
+    """Write what is missing of a file, over as many connections as the retry policy allows."""
+    try:
+        _receive_rest(uri, file, tag, count, time.monotonic() + _LONGEST_S)
+    except _AWAY as error:
+        raise _failed(uri, error) from None
+
+
+def _may_mend(error: Exception) -> bool:
+    """Return whether another request may get on."""
+    if isinstance(error, HTTPError):
+        return error.code >= 500 or error.code in (408, 416, 429)
+    return isinstance(error, (*_AWAY, _CutError))
+
+
+@retrying(_may_mend, attempts=_ATTEMPTS)
+def _receive_rest(
+    uri: str, file: BinaryIO, tag: str | None, count: Callable[[int], Any], end_of_time: float
+) -> None:
+    """Append what one answer brings."""
+    offset = file.seek(0, os.SEEK_END)
+    ranged = {"Range": f"bytes={offset}-", "If-Range": tag} if offset and tag else {}
+    try:
+        answer = _open(uri, ranged)
+    except HTTPError as error:
+        if error.code == 416:
+            file.truncate(0)
+        raise
+    with answer:
+        if answer.status != 206:
+            file.truncate(offset := 0)
+        length = _length(answer.headers, uri)
+        end = None if length is None else offset + length
+        while chunk := answer.read1(_CHUNK):
+            file.write(chunk)
+            offset += len(chunk)
+            count(len(chunk))
+            if offset > _MOST_BYTES:
+                file.truncate(0)
+                raise _too_large(uri)
+            if time.monotonic() > end_of_time + offset / _LEAST_RATE:
+                raise StoreError(f"{uri} comes too slowly", "fetch it and give its path")
+    if end is not None and offset < end:
+        raise _CutError(f"{uri} ends too early", "run it again")
 
 
 def _fresh(uri: str, known: dict[str, Any]) -> bool:
@@ -146,8 +164,22 @@ def _fresh(uri: str, known: dict[str, Any]) -> bool:
 
 
 def _open(uri: str, headers: dict[str, Any] | None = None, method: str = "GET") -> Any:
-    request = urllib.request.Request(uri, headers=headers or {}, method=method)  # noqa: S310
-    return urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310  http(s) alone
+    """Return an answer, to be closed.
+
+    Raises:
+        StoreError: The URI, or a redirect, is not a URL.
+        HTTPError: The server refuses.
+        URLError: It does not answer; or another of `_AWAY`.
+    """
+    try:
+        request = urllib.request.Request(uri, headers=headers or {}, method=method)  # noqa: S310
+        return urllib.request.urlopen(request, timeout=_TIMEOUT_S)  # noqa: S310  http(s) alone
+    except HTTPError as error:
+        error.close()  # it is the answer, too, and holds its connection
+        raise
+    except ValueError as error:
+        failed = _failed(uri, error)
+    raise failed  # without its cause, whose frames hold the connection of a redirect
 
 
 def _length(headers: Any, uri: str) -> int | None:

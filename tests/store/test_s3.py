@@ -172,19 +172,19 @@ def test_a_large_upload_goes_on_with_its_parts(proxy, tmp_path, monkeypatch):
 
 
 def test_an_object_that_changes_underway_is_told(storage, tmp_path, monkeypatch):
-    from poseline.store import s3
+    from poseline.store.s3_receive import Receiver
 
     (tmp_path / "a").write_bytes(b"first")
     publish(tmp_path / "a", f"s3://{storage}/moving")
-    receiver = s3._receiver
+    receive = Receiver.__call__
 
-    def change_first(client, bucket, wanted, count):
+    def change_first(self, file, offset):
         (tmp_path / "a").write_bytes(b"other")
         publish(tmp_path / "a", f"s3://{storage}/moving")
-        return receiver(client, bucket, wanted, count)
+        receive(self, file, offset)
 
     with monkeypatch.context() as patch:
-        patch.setattr(s3, "_receiver", change_first)
+        patch.setattr(Receiver, "__call__", change_first)
         with pytest.raises(StoreError, match="changed while"):
             fetch(f"s3://{storage}/moving")
     assert fetch(f"s3://{storage}/moving").read_bytes() == b"other"
@@ -270,11 +270,11 @@ def test_credentials_of_a_mounted_secret(storage, tmp_path, monkeypatch):
 
 
 def test_keys_that_lead_out_of_their_prefix(storage, tmp_path, monkeypatch):
-    from poseline.store import s3
+    from poseline.store import s3_objects
 
-    listed = [s3.Object("sets/evil/../../../../etc/cron.d/x", '"e"', 1, 0.0)]
-    monkeypatch.setattr(s3, "_list", lambda *_: iter(listed))
-    monkeypatch.setattr(s3, "_head", lambda *_: None)
+    listed = [s3_objects.Object("sets/evil/../../../../etc/cron.d/x", '"e"', 1, 0.0)]
+    monkeypatch.setattr(s3_objects, "list_below", lambda *_: iter(listed))
+    monkeypatch.setattr(s3_objects, "head", lambda *_: None)
     with pytest.raises(StoreError, match="leaves its prefix"):
         fetch(f"s3://{storage}/sets/evil")
     (tmp_path / "out").mkdir()
@@ -314,7 +314,7 @@ def test_a_disk_that_fills_up_underway(storage, tmp_path):
 def test_a_proxy_that_always_cuts_ends_in_an_error(proxy, tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(noise(1 << 20))
     publish(tmp_path / "a", "s3://poses/hopeless")
-    monkeypatch.setattr("poseline.store.s3._PAUSE_S", 0.001)
+    monkeypatch.setattr("poseline.retry.FIRST_WAIT_S", 0.001)
     proxy.cuts, proxy.after = 10**6, 500
     with pytest.raises(StoreError):
         fetch("s3://poses/hopeless")

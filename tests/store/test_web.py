@@ -52,7 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def site(monkeypatch, tmp_path):
     monkeypatch.setenv("POSELINE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(web.time, "sleep", lambda _: None)
+    monkeypatch.setattr("poseline.retry.FIRST_WAIT_S", 0.001)
     handler = type("Site", (Handler,), {"content": bytes(range(256)) * 4000})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -15,12 +15,17 @@ from poseline.answers import Answer, AnswerError, BoundedClient, read_as, read_j
 from poseline.boards.cloud import answers
 from poseline.errors import BackendError
 from poseline.log import get_logger
+from poseline.retry import retrying
 
 _log = get_logger(__name__)
-_AGAIN = (429, 500, 502, 503, 504)
+_AWAY = (429, 500, 502, 503, 504)
 _LATER = "try again later; what was measured before is kept"
 _OTHER = "the cloud's API may have changed since poseline was made"
 _SHOWN = 300
+
+
+class _AwayError(BackendError):
+    """No answer, or one that says to come back; the same request may work later."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,14 @@ class Patience:
 
     Attributes:
         timeout_s: For an answer or a part of one.
-        tries: Of a request that may be sent twice.
-        pause_s: Before the second try, and twice as long before each further one; at most 30.
+        attempts: The most times that a request is sent, where it may be sent twice.
         poll_s: Between two looks at a benchmark.
         benchmark_s: For a benchmark from its queue to its end, as ST's model zoo has it.
         tool_s: For a run of the tool.
     """
 
     timeout_s: float = 60
-    tries: int = 6
-    pause_s: float = 1
+    attempts: int = 8
     poll_s: float = 4
     benchmark_s: float = 2500
     tool_s: float = 900
@@ -161,28 +164,19 @@ class Service:
         self, method: str, path: str, *, again: bool = False, **options: Any
     ) -> httpx.Response:
         """Send a request; `again`: once more where it got lost or the cloud is away."""
-        tries = self._patience.tries if again else 1
-        for number in range(1, tries + 1):
-            last = number == tries
-            try:
-                answer = self._http.request(method, path, **options)
-            except httpx.RequestError as error:
-                if last or isinstance(error, AnswerError):
-                    why = str(error) or type(error).__name__
-                    raise BackendError(
-                        f"{self._url}{path} does not answer: {why}", _LATER
-                    ) from None
-                why = type(error).__name__
-            else:
-                if answer.is_success:
-                    return answer
-                if last or answer.status_code not in _AGAIN:
-                    raise self._refused(path, answer)
-                why = str(answer.status_code)
-            pause = min(self._patience.pause_s * 2 ** (number - 1), 30)
-            _log.debug("trying again", path=path, pause_s=pause, why=why)
-            time.sleep(pause)
-        raise AssertionError("unreachable")
+        patiently = retrying(_AwayError, attempts=self._patience.attempts if again else 1)
+        return patiently(self._send_once)(method, path, options)
+
+    def _send_once(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.RequestError as error:
+            kind = BackendError if isinstance(error, AnswerError) else _AwayError
+            why = str(error) or type(error).__name__
+            raise kind(f"{self._url}{path} does not answer: {why}", _LATER) from None
+        if answer.is_success:
+            return answer
+        raise self._refused(path, answer)
 
     def _refused(self, path: str, answer: httpx.Response) -> BackendError:
         code = answer.status_code
@@ -192,8 +186,8 @@ class Service:
                 "sign in at its page once and accept its license; a token of one's own expires",
             )
         said = "" if answer.is_redirect else f": {_said(answer.text)}"
-        remedy = _LATER if code in _AGAIN else _OTHER
-        return BackendError(f"{self._url}{path} answers {code}{said}", remedy)
+        text = f"{self._url}{path} answers {code}{said}"
+        return _AwayError(text, _LATER) if code in _AWAY else BackendError(text, _OTHER)
 
 
 def _read(kind: type[Answer], answer: httpx.Response) -> Answer:

@@ -12,7 +12,7 @@ from poseline.config.models.config import Config
 from poseline.errors import BackendError
 from poseline.stages import benchmark
 
-QUICK = Patience(timeout_s=5, tries=3, pause_s=0.01, poll_s=0.01, benchmark_s=5, tool_s=5)
+QUICK = Patience(timeout_s=5, attempts=3, poll_s=0.01, benchmark_s=5, tool_s=5)
 VARIABLES = ("STM32AI_USERNAME", "STM32AI_PASSWORD", "STM32AI_TOKEN", "POSELINE_STEDGEAI_SECRET")
 
 
@@ -20,6 +20,7 @@ VARIABLES = ("STM32AI_USERNAME", "STM32AI_PASSWORD", "STM32AI_TOKEN", "POSELINE_
 def cloud(monkeypatch):
     for name in (*VARIABLES, "stmai_username", "stmai_password", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("poseline.retry.FIRST_WAIT_S", 0.01)
     with double.serving() as server:
         for name in ("CLOUD", "SIGN_IN", "PASSWORD"):
             monkeypatch.setenv(f"STEDGEAI_{name}_URL", server.url)
