@@ -98,8 +98,8 @@ schema: .venv/.ready ## Regenerate every schema and table that comes from the co
 docs: .venv/.ready ## Build the documentation into site/ and check its links
 	@$(BIN)/zensical build --clean --strict
 
-bench: .venv/.ready ## Run the side-by-side speed comparisons
-	@for f in benchmarks/[a-z]*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+bench: .venv/.ready ## Run the side-by-side comparisons and write docs/benchmarks.md (BENCH="train start")
+	@$(BIN)/python benchmarks/_page.py $(BENCH)
 
 ML_EXTRAS := --extra ml --extra onnx --extra postgres --extra search
 COMPILE := $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --no-header
