@@ -1,6 +1,10 @@
 """A training step as Keras makes it on TensorFlow as it comes, against ours, in turn.
 
 Each side has processes of its own, since the settings of TensorFlow are those of a process.
+Two limits stand beside them. Of arithmetic: the products of a step, three times those of inference,
+at the rate of this processor's matrix product. Of memory: what each layer puts out is written and
+read once forward, and once more read, and its gradient written and read, backward, at the rate at
+which this memory copies.
 """
 
 from __future__ import annotations
@@ -9,18 +13,24 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 ROUNDS, STEPS = 3, 6
-CASES = ((128, 16, 0.35), (192, 32, 0.35), (192, 32, 1.0))
+CASES = ((128, 16, 0.35), (192, 32, 0.35), (192, 64, 0.35), (192, 32, 1.0))
 SIDES = ("Keras fit", "poseline")
 
 
 def main() -> None:
     if len(sys.argv) > 1:
         side, size, batch, alpha = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-        measure(side, size, batch, float(alpha))
+        if side == "limits":
+            limits(size, float(alpha))
+        else:
+            measure(side, size, batch, float(alpha))
         return
     for size, batch, alpha in CASES:
         print(f"training, {size}x{size}, batch of {batch}, alpha {alpha}")
@@ -40,6 +50,56 @@ def main() -> None:
                 f"{median(cpus):8.1f} ms CPU a picture; {ratios[0]:.2f} times as fast, "
                 f"{ratios[1]:.2f} by CPU"
             )
+        answer = subprocess.run(
+            [sys.executable, __file__, "limits", str(size), str(batch), str(alpha)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        print(answer.stdout, end="")
+
+
+def limits(size: int, alpha: float) -> None:
+    """Print the least milliseconds a picture, by arithmetic and by memory."""
+    import numpy as np
+    import tensorflow as tf
+
+    from poseline.boards.layers import read_layers
+    from poseline.config.models.training import Model
+    from poseline.models.movenet import build
+
+    spec = Model(alpha=alpha, input_shape=(size, size, 3), pretrained_weights=None)
+    model = build(spec, 13)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(path := Path(folder) / "model.keras")
+        operations = 6 * sum(layer.macc or 0 for layer in read_layers(path))
+    values = sum(float(np.prod(layer.output.shape[1:])) for layer in model.layers[1:])
+    for name, kind in (("float32", tf.float32), ("bfloat16", tf.bfloat16)):
+        matrix = tf.cast(tf.random.uniform((1536, 1536)), kind)
+        product = tf.function(lambda matrix=matrix: tf.reduce_sum(matrix @ matrix))
+        rate = 2 * 1536**3 / fastest(lambda product=product: float(product()))
+        print(
+            f"  limit of arithmetic, {name}: {operations / rate * 1e3:.1f} ms a picture "
+            f"({operations / 1e9:.2f} GFLOP at {rate / 1e9:.0f} GFLOP/s)"
+        )
+    source = np.ones(2**26, np.float32)
+    target = np.empty_like(source)
+    rate = 2 * source.nbytes / fastest(lambda: np.copyto(target, source))
+    moved = 5 * 4 * values
+    print(
+        f"  limit of memory, no layers merged: {moved / rate * 1e3:.1f} ms a picture "
+        f"({moved / 1e6:.0f} MB at {rate / 1e9:.1f} GB/s)"
+    )
+
+
+def fastest(work: Callable[[], object]) -> float:
+    """Return the seconds of the fastest of several goes."""
+    seconds = []
+    for _ in range(7):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
 
 
 def measure(side: str, size: int, batch: int, alpha: float) -> None:
