@@ -13,6 +13,11 @@ FLASH_KB, RAM_KB = "flash_kb", "ram_kb"
 SEARCH_STORAGE = "POSELINE_SEARCH_STORAGE"
 """Environment variable with the URL of the database that searches share."""
 
+TRAIN_PLATFORM = "POSELINE_TRAIN_PLATFORM"
+"""Environment variable with the platform of a training's nodes, where there are several."""
+POD_NAME, POD_NAMESPACE = "POSELINE_POD_NAME", "POSELINE_POD_NAMESPACE"
+"""Environment variables that tell a task its own pod."""
+
 TAG_CHAIN_ID, TAG_STAGE = "poseline.chain_id", "poseline.stage"
 TAG_STATE, TAG_MESSAGE = "poseline.state", "poseline.message"
 TAG_GATE = "poseline.gate"

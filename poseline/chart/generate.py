@@ -21,6 +21,7 @@ SETUPS = {
     "postgres": "embedded MLflow on Postgres, its artifacts on S3",
     "cluster-wide": "every namespace, with credentials from a service account's role (IRSA)",
     "gpu": "training on GPU nodes, other images, pinned by digest",
+    "nodes": "training on several nodes by Kubeflow Trainer",
 }
 """Values in ci/, each for a set-up that is supported, and tested."""
 

@@ -251,6 +251,16 @@ class NetworkPolicy(KubernetesSection):
     operator and the tasks of pipelines may."""
 
 
+class Trainer(KubernetesSection):
+    """Trainings on several nodes (`platform.train.nodes`) by Kubeflow Trainer 2.2 or later."""
+
+    enabled: bool = False
+    """Make the training runtime that `platform.train` names, and let the train task make TrainJobs;
+    Kubeflow Trainer's definitions must be there."""
+    max_restarts: Annotated[Integer, Field(ge=0, le=1000)] = 10
+    """How often a training may go on from its last epoch after the loss of a node."""
+
+
 class Test(KubernetesSection):
     """What `helm test` runs: an experiment on a few drawn people, some minutes."""
 
@@ -286,6 +296,8 @@ class Values(KubernetesSection):
     platform: Platform = Platform()
     """How the tasks of a pipeline run; an experiment's `spec.platform` changes it for itself. S3
     and MLflow are said above."""
+    trainer: Trainer = Trainer()
+    """Trainings on several nodes."""
     schedules: tuple[Schedule, ...] = ()
     """Schedules that come with the release."""
     network_policy: NetworkPolicy = NetworkPolicy()

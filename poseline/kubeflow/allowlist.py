@@ -35,6 +35,8 @@ class AllowList(KubernetesSection):
     own servers alone."""
     service_accounts: Patterns = ()
     """Service accounts of tasks."""
+    runtimes: Patterns = ()
+    """Training runtimes of trainings on several nodes."""
     volume_claims: Patterns = ()
     """Volume claims of the cache."""
     config_maps: Patterns = ()
@@ -121,6 +123,7 @@ CHECKS: tuple[Check, ...] = (
     Check("secrets", "stedgeai.secretName"),
     Check("secrets", "search.secretName"),
     Check("service_accounts", "serviceAccount", empty=False),
+    Check("runtimes", "train.runtime", empty=False),
     Check("volume_claims", "cacheClaim"),
     Check("config_maps", "s3.caConfigMap"),
     Check("endpoints", "s3.endpoint", "server", empty=False),

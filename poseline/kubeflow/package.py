@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, cast
@@ -16,7 +17,26 @@ import yaml
 
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.platform import Platform, Resources, Tasks, Toleration
-from poseline.names import EVALUATE_FLOAT, EVALUATE_INT8, SEARCH_STORAGE
+from poseline.kubeflow.task_settings import (
+    CA,
+    CACHE,
+    S3_SECRET,
+    SCRATCH,
+    SHARED_MEMORY,
+    STEDGEAI_SECRET,
+    environment,
+    in_cloud,
+    placement,
+    pod_labels,
+)
+from poseline.names import (
+    EVALUATE_FLOAT,
+    EVALUATE_INT8,
+    POD_NAME,
+    POD_NAMESPACE,
+    SEARCH_STORAGE,
+    TRAIN_PLATFORM,
+)
 
 CHAIN_ID = "POSELINE_CHAIN_ID"
 _TASKS = {
@@ -35,10 +55,10 @@ _TASKS = {
 _LIGHT = ("resolve",)
 _ONCE = ("resolve", "gate", "finish")
 _RUN_ID = "metadata.labels['pipeline/runid']"
-_S3_SECRET, _CA, _CACHE = "/etc/poseline/s3", "/etc/poseline/ca", "/var/cache/poseline"
-_STEDGEAI_SECRET = "/etc/poseline/stedgeai"  # noqa: S105  a path
 _MLFLOW = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 _SEARCHING = ("search-worker", "search-result")
+_UNTOLD = {"mlflow", "stedgeai", "search", "retries"}
+"""Parts of a platform that the nodes of a training have no use for."""
 _SOURCE = "the compiled pipeline"
 
 
@@ -63,10 +83,15 @@ def configure(package: str, platform: Platform) -> str:
     for label, executor in spec["deploymentSpec"]["executors"].items():
         if container := executor.get("container"):
             names[label] = task = task_of(label)
+            if follows := _name(label) == "train" and platform.train.nodes > 1:
+                task = "follow"
             container["image"] = _image(task, platform)
-            container["env"] = [{"name": k, "value": v} for k, v in _env(task, platform).items()]
+            variables = environment(task, platform)
+            container["env"] = [{"name": k, "value": v} for k, v in variables.items()]
             container["resources"] = _resources(task, platform)
             kubernetes[label] = _pod(task, platform)
+            if follows:
+                _follow(container, kubernetes[label], platform)
             if _name(label) in _SEARCHING and platform.search.secret_name:
                 kubernetes[label].setdefault("secretAsEnv", []).append(_storage(platform))
     for entry, component in _tasks(spec):
@@ -112,6 +137,21 @@ def _name(executor: str) -> str:
     return re.sub(r"^exec-|-\d+$", "", executor)
 
 
+def _follow(container: dict[str, Any], pod: dict[str, Any], platform: Platform) -> None:
+    """Let a task have its training done on several nodes: what they get goes to the task as text.
+
+    So the pods of the nodes have the images, resources, volumes and so on that the task would have.
+    """
+    told = platform.model_dump(mode="json", by_alias=True, exclude=_UNTOLD)
+    told["resources"] = {"train": told["resources"]["train"]}
+    text = yaml.safe_dump(told, default_flow_style=True, width=math.inf).strip()
+    container["env"].append({"name": TRAIN_PLATFORM, "value": text})
+    pod["fieldPathAsEnv"] += [
+        {"name": POD_NAME, "fieldPath": "metadata.name"},
+        {"name": POD_NAMESPACE, "fieldPath": "metadata.namespace"},
+    ]
+
+
 def _storage(platform: Platform) -> dict[str, Any]:
     """Return what gives a task the URL of the database that searches share."""
     key = {"secretKey": "uri", "envVar": SEARCH_STORAGE}
@@ -146,26 +186,6 @@ def _image(task: str, platform: Platform) -> str:
     return platform.images.pipelines if task in _LIGHT else platform.images.ml
 
 
-def _env(task: str, platform: Platform) -> dict[str, str]:
-    """Return what a task gets from its environment; the images say what is the same for all."""
-    s3 = platform.s3
-    found = {
-        "POSELINE_CACHE": _CACHE if platform.cache_claim else "",
-        "AWS_ENDPOINT_URL_S3": s3.endpoint,
-        "AWS_REGION": s3.region,
-        "POSELINE_S3_SECRET": _S3_SECRET if s3.secret_name else "",
-        "AWS_CA_BUNDLE": f"{_CA}/ca.crt" if s3.ca_config_map else "",
-        "MLFLOW_TRACKING_URI": platform.mlflow.tracking_uri,
-        "POSELINE_STEDGEAI_SECRET": _STEDGEAI_SECRET if _in_cloud(task, platform) else "",
-    }
-    return {name: value for name, value in found.items() if value} | platform.env
-
-
-def _in_cloud(task: str, platform: Platform) -> bool:
-    """Return whether a task signs in to ST's developer cloud."""
-    return task == "benchmark" and bool(platform.stedgeai.secret_name)
-
-
 def _resources(task: str, platform: Platform) -> dict[str, Any]:
     wanted: Resources = getattr(platform.resources, task)
     found: dict[str, Any] = {
@@ -190,16 +210,11 @@ def _retries(platform: Platform) -> dict[str, Any]:
 
 def _pod(task: str, platform: Platform) -> dict[str, Any]:
     """Return the Kubernetes part of a task, in the terms of kfp-kubernetes."""
-    selector, tolerations = dict(platform.node_selector), list(platform.tolerations)
-    if task == "train" and platform.gpu.count:
-        selector |= platform.gpu.node_selector
-        tolerations += platform.gpu.tolerations
+    selector, tolerations = placement(task, platform)
     s3, mlflow, images = platform.s3, platform.mlflow, platform.images
-    # The chart's network policies let pods of this part in (poseline.peers in _helpers.tpl).
-    labels = {"app.kubernetes.io/part-of": "poseline", "app.kubernetes.io/component": task}
     found: dict[str, Any] = {
         "podMetadata": {
-            "labels": labels | platform.labels,
+            "labels": pod_labels(task, platform),
             "annotations": dict(platform.annotations),
         },
         "imagePullPolicy": images.pull_policy,
@@ -210,9 +225,9 @@ def _pod(task: str, platform: Platform) -> dict[str, Any]:
         "securityContext": platform.security_context.model_dump(by_alias=True, exclude_none=True),
         "emptyDirMounts": _volumes(platform),
     }
-    secrets = {_S3_SECRET: s3.secret_name}
-    if _in_cloud(task, platform):
-        secrets[_STEDGEAI_SECRET] = platform.stedgeai.secret_name
+    secrets = {S3_SECRET: s3.secret_name}
+    if in_cloud(task, platform):
+        secrets[STEDGEAI_SECRET] = platform.stedgeai.secret_name
     if any(secrets.values()):
         found["secretAsVolume"] = [
             _named("secretName", name) | {"mountPath": path}
@@ -220,18 +235,16 @@ def _pod(task: str, platform: Platform) -> dict[str, Any]:
             if name
         ]
     if s3.ca_config_map:
-        found["configMapAsVolume"] = [
-            _named("configMapName", s3.ca_config_map) | {"mountPath": _CA}
-        ]
+        found["configMapAsVolume"] = [_named("configMapName", s3.ca_config_map) | {"mountPath": CA}]
     if mlflow.secret_name and mlflow.tracking_uri:  # else a config would say where they go
         keys = [{"secretKey": name, "envVar": name} for name in _MLFLOW]
         found["secretAsEnv"] = [
             _named("secretName", mlflow.secret_name) | {"keyToEnv": keys, "optional": True}
         ]
-    if platform.cache_claim:
+    if platform.cache_claim and task != "follow":
         claim = {"runtimeValue": {"constant": platform.cache_claim}}
         found["pvcMount"] = [
-            {"pvcNameParameter": claim, "constant": platform.cache_claim, "mountPath": _CACHE}
+            {"pvcNameParameter": claim, "constant": platform.cache_claim, "mountPath": CACHE}
         ]
     return {name: value for name, value in found.items() if value}
 
@@ -246,7 +259,7 @@ def _toleration(toleration: Toleration) -> dict[str, Any]:
 
 
 def _volumes(platform: Platform) -> list[dict[str, str]]:
-    scratch = {"volumeName": "tmp", "mountPath": "/tmp"}  # noqa: S108
+    scratch = {"volumeName": "tmp", "mountPath": SCRATCH}
     if platform.scratch:
         scratch["sizeLimit"] = platform.scratch
     found = [scratch]
@@ -254,7 +267,7 @@ def _volumes(platform: Platform) -> list[dict[str, str]]:
         found.append(
             {
                 "volumeName": "shm",
-                "mountPath": "/dev/shm",  # noqa: S108
+                "mountPath": SHARED_MEMORY,
                 "medium": "Memory",
                 "sizeLimit": platform.shared_memory,
             }

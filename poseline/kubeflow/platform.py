@@ -81,7 +81,9 @@ class Tasks(KubernetesSection):
     convert: Resources = Resources.of("1", "1Gi", "4Gi")
     """Converts a COCO set and packs it."""
     train: Resources = Resources.of("1", "2Gi", "8Gi")
-    """Trains; more cores make it faster."""
+    """Trains; more cores make it faster. On several nodes, those of each node."""
+    follow: Resources = Resources.of("100m", "512Mi", "2Gi")
+    """Follows a training on several nodes, in the place of `train`."""
     quantize: Resources = Resources.of("1", "2Gi", "6Gi")
     """Quantizes."""
     evaluate: Resources = Resources.of("1", "2Gi", "6Gi")
@@ -126,6 +128,18 @@ class Gpu(KubernetesSection):
     """Labels of the nodes that have them."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints of the nodes that have them."""
+
+
+class Train(KubernetesSection):
+    """A training on several nodes, as a TrainJob of Kubeflow Trainer."""
+
+    nodes: Annotated[Integer, Field(ge=1, le=64)] = 1
+    """Nodes that train one model together, each on a part of every batch, with `resources.train`
+    and `gpu`. More than one need Kubeflow Trainer and S3; what is learned is the same."""
+    runtime: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$")] = "poseline"
+    """Name of the training runtime; the chart makes it where `trainer.enabled` is set."""
+    runtime_kind: Literal["TrainingRuntime", "ClusterTrainingRuntime"] = "TrainingRuntime"
+    """Whether the runtime is in the namespace of the runs, or one for all namespaces."""
 
 
 class S3(KubernetesSection):
@@ -206,6 +220,12 @@ class Platform(KubernetesSection):
             "`env` without credentials, which a package shows",
             lambda platform: not any(credentials_in(platform.env)),
         ),
+        Rule(
+            "`gpu.count` of 0 or 1 where `train.nodes` is more than 1: a node trains on one GPU",
+            lambda platform: platform.train.nodes == 1 or platform.gpu.count <= 1,
+            "!has(self.train) || !has(self.train.nodes) || self.train.nodes == 1"
+            " || !has(self.gpu) || !has(self.gpu.count) || self.gpu.count <= 1",
+        ),
     )
 
     images: Images = Images()
@@ -214,6 +234,8 @@ class Platform(KubernetesSection):
     """Resources by task."""
     gpu: Gpu = Gpu()
     """GPUs of the training."""
+    train: Train = Train()
+    """A training on several nodes."""
     node_selector: dict[str, str] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()

@@ -15,15 +15,17 @@ import yaml
 
 from poseline.chart import generate
 from poseline.chart.values import Values
+from poseline.errors import BackendError, ConfigError, DataError, ModelError, StoreError
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
+from poseline.kubeflow.task_settings import pod_labels
 from poseline.operator.permission import Permission
 
 CHART = Path(__file__).parents[2] / "charts" / "poseline"
 KUBERNETES = ("1.29.0", "1.34.0")
 LATER = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """Kinds of Kubernetes 1.30, which the chart leaves out before."""
-OWN = ("poseline.dev/v1alpha1", "monitoring.coreos.com/v1")
+OWN = ("poseline.dev/v1alpha1", "monitoring.coreos.com/v1", "trainer.kubeflow.org/v1alpha1")
 
 
 def values_of(setup):
@@ -60,6 +62,8 @@ def pods(objects):
     for found in objects:
         if found["kind"] == "Pod":
             yield found["metadata"]["name"], found["spec"]
+        elif found["apiVersion"] in OWN:
+            continue
         elif template := found.get("spec", {}).get("template"):
             yield found["metadata"]["name"], template["spec"]
 
@@ -139,7 +143,7 @@ def test_selectors_select_their_own_pods_and_nothing_else(setup):
             "PodDisruptionBudget": lambda o: o["spec"]["selector"]["matchLabels"],
             "NetworkPolicy": lambda o: o["spec"]["podSelector"]["matchLabels"],
         }.get(found["kind"])
-        if selector:
+        if selector and found["metadata"]["name"] != "pose-poseline-train-nodes":
             wanted = selector(found).items()
             chosen = [name for name, have in labels.items() if wanted <= have.items()]
             assert chosen == [found["metadata"]["name"]], found["kind"]
@@ -321,3 +325,62 @@ def test_embedded_servers_name_who_may_talk_to_them():
     for name in ("pose-poseline-mlflow", "pose-poseline-s3"):
         (rule,) = found[name]["ingress"]
         assert rule["from"][-1] == {"podSelector": {}} and len(rule["from"]) == 3
+
+
+PROFILES = {
+    "trainer": {"enabled": True},
+    "kubeflow": {"namespace": "*"},
+    "platform": {"train": {"runtime": "vision", "runtimeKind": "ClusterTrainingRuntime"}},
+}
+
+
+@pytest.mark.parametrize("profiles", [False, True])
+def test_a_training_on_several_nodes_finds_its_runtime(profiles):
+    objects = render(PROFILES if profiles else values_of("nodes"))
+    platform = next(c for c in of_kind(objects, "ConfigMap") if "platform.yaml" in c["data"])
+    train = Platform.model_validate(yaml.safe_load(platform["data"]["platform.yaml"])).train
+    (runtime,) = of_kind(objects, train.runtime_kind)
+    assert runtime["metadata"]["name"] == train.runtime
+    assert runtime["metadata"].get("namespace") == (None if profiles else "kubeflow")
+    (role,) = [o for o in objects if o["metadata"]["name"].endswith("-train")][:1]
+    assert role["kind"] == ("ClusterRole" if profiles else "Role")
+
+
+def test_nothing_of_trainer_is_made_unless_it_is_asked_for():
+    assert not [o for o in render({}) if "trainer" in o["apiVersion"]]
+
+
+def test_the_jobs_of_a_training_runtime_are_what_kubernetes_takes():
+    (runtime,) = of_kind(render(values_of("nodes")), "TrainingRuntime")
+    (job,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    made = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}}
+    made["spec"] = job["template"]["spec"]
+    kubernetes_validate.validate(made, KUBERNETES[-1], strict=True)
+    pod = made["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
+    context = pod["containers"][0]["securityContext"]
+    assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"]
+
+
+def test_what_another_attempt_cannot_mend_ends_a_training_on_several_nodes():
+    (runtime,) = of_kind(render(values_of("nodes")), "TrainingRuntime")
+    (job,) = runtime["spec"]["template"]["spec"]["replicatedJobs"]
+    (rule,) = job["template"]["spec"]["podFailurePolicy"]["rules"]
+    kinds = (ConfigError, DataError, ModelError, StoreError, BackendError)
+    assert rule["onExitCodes"]["values"] == sorted(kind.exit_code for kind in kinds)
+
+
+def test_a_runtime_of_one_namespace_has_to_know_it():
+    with pytest.raises(helm.HelmError, match="ClusterTrainingRuntime"):
+        render({"trainer": {"enabled": True}, "kubeflow": {"namespace": "*"}})
+
+
+def test_only_nodes_of_a_training_reach_each_other():
+    objects = render(values_of("nodes"))
+    found = {o["metadata"]["name"]: o["spec"] for o in of_kind(objects, "NetworkPolicy")}
+    policy = found["pose-poseline-train-nodes"]
+    (peer,) = policy["ingress"][0]["from"]
+    assert peer["podSelector"] == policy["podSelector"]
+    assert (
+        policy["podSelector"]["matchLabels"].items() <= pod_labels("train-node", Platform()).items()
+    )

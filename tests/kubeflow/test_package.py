@@ -161,6 +161,9 @@ def test_names(package):
         {"retries": {"limit": -1}},
         {"securityContext": {"runAsUser": 0}},
         {"s3": {"accessKey": "secret"}},
+        {"train": {"nodes": 0}},
+        {"train": {"runtime": "Not A Name"}},
+        {"train": {"nodes": 2}, "gpu": {"count": 2}},
     ],
 )
 def test_a_platform_is_strict(wrong):
@@ -183,3 +186,30 @@ def test_the_account_of_the_developer_cloud_goes_to_the_benchmark_alone(package)
     assert "POSELINE_STEDGEAI_SECRET" in names
     assert "st-account" not in str(executors["exec-resolve"])
     assert "STEDGEAI" not in str(containers["exec-resolve"])
+
+
+def test_a_training_on_several_nodes_is_followed_by_a_small_task(package):
+    platform = Platform.model_validate(
+        EVERYTHING | {"train": {"nodes": 3}, "gpu": EVERYTHING["gpu"] | {"count": 1}}
+    )
+    made = configure(package, platform)
+    _, containers, executors = read(made)
+    follower, pod = containers["exec-train"], executors["exec-train"]
+    assert follower["resources"]["resourceMemoryRequest"] == "512Mi"
+    assert "accelerator" not in follower["resources"]
+    assert pod["nodeSelector"]["labels"] == {"zone": "a"} and "pvcMount" not in pod
+    json_format.ParseDict(pod, pb.KubernetesExecutorConfig())
+    told = {one["name"]: one["value"] for one in follower["env"]}["POSELINE_TRAIN_PLATFORM"]
+    nodes = Platform.model_validate(yaml.safe_load(told))
+    assert nodes.resources.train == platform.resources.train
+    for part in ("images", "gpu", "train", "tolerations", "s3", "env", "cache_claim"):
+        assert getattr(nodes, part) == getattr(platform, part)
+    assert "POSELINE_TRAIN_PLATFORM" not in str(containers["exec-resolve"])
+    assert configure(made, Platform()) == configure(package, Platform())
+
+
+def test_a_search_trains_on_one_node(package):
+    several = Platform.model_validate({"train": {"nodes": 3}, "search": {"secretName": "db"}})
+    worker = package.replace("exec-train", "exec-search-worker")
+    _, containers, _ = read(configure(worker, several))
+    assert "POSELINE_TRAIN_PLATFORM" not in str(containers["exec-search-worker"])

@@ -38,6 +38,7 @@ REFUSED = [
     ),
     ({"serviceAccount": "admin"}, "serviceAccount", {"service_accounts": ["adm*"]}),
     ({"serviceAccount": ""}, "serviceAccount", {"service_accounts": [""]}),
+    ({"train": {"runtime": "torch"}}, "train.runtime", {"runtimes": ["torch"]}),
     ({"cacheClaim": "data"}, "cacheClaim", {"volume_claims": ["data"]}),
     ({"nodeSelector": {"pool": "control"}}, "nodeSelector.pool", {"node_labels": ["pool=*"]}),
     ({"gpu": {"nodeSelector": {"a": "b"}}}, "gpu.nodeSelector.a", {"node_labels": ["**"]}),

@@ -250,6 +250,7 @@ spec:
   "images" (list $platform.images.ml $platform.images.pipelines)
   "secrets" (concat $platform.images.pullSecrets (list (include "poseline.s3Secret" .) .Values.mlflow.secretName $platform.search.secretName))
   "serviceAccounts" (list $platform.serviceAccount)
+  "runtimes" (list $platform.train.runtime)
   "volumeClaims" (list $platform.cacheClaim)
   "configMaps" (list .Values.objectStore.caConfigMap)
   "devices" (list $platform.gpu.resource)
@@ -299,6 +300,17 @@ spec:
 {{- else -}}
 ^$
 {{- end -}}
+{{- end -}}
+
+{{/* Namespace of the runs: a single-user KFP has it in its own; empty: that of each experiment. */}}
+{{- define "poseline.runsNamespace" -}}
+{{- $runs := .Values.kubeflow.namespace -}}
+{{- ternary "" (default "kubeflow" $runs) (eq $runs "*") -}}
+{{- end -}}
+
+{{/* Service account of the runs: KFP's own is another one where each run has a namespace. */}}
+{{- define "poseline.runsAccount" -}}
+{{- default (ternary "default-editor" "pipeline-runner" (not (empty .Values.kubeflow.namespace))) .Values.platform.serviceAccount -}}
 {{- end -}}
 
 {{/* Peers that may talk to the release's own servers: its pods, tasks of pipelines, and others. */}}

@@ -1,4 +1,4 @@
-"""What the operator's service account may do: exactly what the operator does."""
+"""What the service accounts of the operator and of tasks may do: exactly what they do."""
 
 from __future__ import annotations
 
@@ -37,10 +37,18 @@ OWN: tuple[Rule, ...] = (
 )
 """In the operator's own namespace, besides."""
 
+NODES: tuple[Rule, ...] = (
+    _rule("trainer.kubeflow.org", "trainjobs", "get", "create", "delete"),
+    _rule("", "pods", "get", "list"),
+    _rule("", "pods/log", "get"),
+    _rule("events.k8s.io", "events", "create"),
+)
+"""Of the train task's service account, for a training on several nodes."""
+
 
 def _file() -> str:
     head = "# Made from poseline/operator/api/rbac.py by `poseline schema`.\n"
-    rules: dict[str, Any] = {"served": list(SERVED), "own": list(OWN)}
+    rules: dict[str, Any] = {"served": list(SERVED), "own": list(OWN), "nodes": list(NODES)}
     return head + yaml.safe_dump(rules, sort_keys=False)
 
 
