@@ -52,8 +52,9 @@ def smoke_test(manifest: Path, *, timeout: float = 3600.0, measured: bool = Fals
         timeout: Most seconds to wait.
         measured: Fail where MLflow has no figures of it.
     """
-    from poseline.operator.runtime import cluster
+    from poseline.api_server import connect
+    from poseline.operator.runtime.cluster import Cluster
     from poseline.operator.smoke_test import run as run_smoke_test
 
-    cluster.connect()
-    run_smoke_test(cluster.Cluster(), manifest, timeout, measured=measured)
+    connect()
+    run_smoke_test(Cluster(), manifest, timeout, measured=measured)

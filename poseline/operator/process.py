@@ -14,6 +14,7 @@ from typing import Any
 
 import kopf
 
+from poseline.api_server import connect
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
@@ -53,7 +54,7 @@ def run(settings: Settings) -> int:
     settings = _checked(settings)
     platform = read_platform(settings.platform_file) if settings.platform_file else Platform()
     allow = read_allowed(settings.allow_file) if settings.allow_file else AllowList()
-    cluster.connect()
+    connect()
     return asyncio.run(_Process(settings, platform, allow).main())
 
 

@@ -13,8 +13,9 @@ from mlflow import MlflowClient
 from support.control_plane.operating import EXPERIMENT, SCHEDULE, Stage, until
 from support.mlflow_server import Server
 
+from poseline.api_server import ConflictError
 from poseline.operator.api.rbac import OWN, SERVED
-from poseline.operator.runtime.cluster import Cluster, ConflictError
+from poseline.operator.runtime.cluster import Cluster
 from poseline.operator.schedules import declared
 
 

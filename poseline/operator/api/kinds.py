@@ -38,12 +38,16 @@ class Kind:
         plural: Its name in URLs.
         short_names: What kubectl takes besides.
         description: What `kubectl explain` says.
+        group: Its API group.
+        version: The group's version.
     """
 
     name: str
     plural: str
     short_names: tuple[str, ...]
     description: str
+    group: str = GROUP
+    version: str = VERSION
 
 
 EXPERIMENT = Kind(

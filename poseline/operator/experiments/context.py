@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from poseline.api_server import Body
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
 from poseline.kubeflow.submission import RunRequest
@@ -14,7 +15,7 @@ from poseline.operator.experiments.parsing import run_request
 from poseline.operator.experiments.runs import Runs
 from poseline.operator.experiments.state import Limits
 from poseline.operator.permission import Permission
-from poseline.operator.runtime.cluster import Body, Cluster
+from poseline.operator.runtime.cluster import Cluster
 from poseline.operator.settings import Settings
 from poseline.origin import same_server
 from poseline.tracking import results

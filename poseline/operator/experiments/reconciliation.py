@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from poseline.api_server import Body
 from poseline.errors import BackendError, ConfigError
 from poseline.kubeflow.errors import RefusedError
 from poseline.kubeflow.submission import RunRequest
@@ -18,7 +19,6 @@ from poseline.operator.experiments.state import Experiment, FaultReason, Observe
 from poseline.operator.experiments.status import Status
 from poseline.operator.permission import NotAllowedError
 from poseline.operator.runtime import metrics
-from poseline.operator.runtime.cluster import Body
 
 _log = get_logger(__name__)
 

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from poseline.api_server import ConflictError
 from poseline.errors import PoselineError
 from poseline.log import get_logger
 from poseline.operator.runtime import metrics
-from poseline.operator.runtime.cluster import ConflictError
 from poseline.operator.runtime.queue import Key, Queue
 
 Reconcile = Callable[[str, str], float | None]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from poseline.api_server import Body
 from poseline.cron import Slots
 from poseline.operator.api.kinds import (
     API_VERSION,
@@ -15,7 +16,6 @@ from poseline.operator.api.kinds import (
     SCHEDULE_LABEL,
     SLOT_ANNOTATION,
 )
-from poseline.operator.runtime.cluster import Body
 from poseline.operator.schedules.plan import Child, Decision, Schedule
 from poseline.operator.schedules.watch import Watch, parse_every
 from poseline.operator.timestamps import format_time, parse_time

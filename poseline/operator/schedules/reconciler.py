@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from poseline.api_server import Body
 from poseline.errors import BackendError, ConfigError, PoselineError
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
@@ -18,7 +19,7 @@ from poseline.operator.api.kinds import EXPERIMENT, SCHEDULE, SCHEDULE_LABEL
 from poseline.operator.experiments.status import conditions_of
 from poseline.operator.permission import NotAllowedError, Permission
 from poseline.operator.runtime import metrics
-from poseline.operator.runtime.cluster import Body, Cluster
+from poseline.operator.runtime.cluster import Cluster
 from poseline.operator.schedules.dataset import Datasets
 from poseline.operator.schedules.parsing import child, experiment, parse_schedule
 from poseline.operator.schedules.plan import Child, Decision, Schedule, decide, remembered

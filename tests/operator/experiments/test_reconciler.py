@@ -12,6 +12,7 @@ from support.api_server import NAMESPACE
 from support.kfp_double.server import serving
 from support.samples import ROOT
 
+from poseline.api_server import ConflictError
 from poseline.errors import BackendError
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.errors import UnreachableError
@@ -19,7 +20,7 @@ from poseline.kubeflow.platform import Platform
 from poseline.operator.api.kinds import FINALIZER
 from poseline.operator.experiments.context import Context
 from poseline.operator.experiments.reconciler import ExperimentReconciler
-from poseline.operator.runtime.cluster import Cluster, ConflictError
+from poseline.operator.runtime.cluster import Cluster
 from poseline.operator.settings import Settings
 from poseline.tracking import results
 

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
+from poseline.api_server import ConflictError
 from poseline.errors import BackendError
-from poseline.operator.runtime.cluster import ConflictError
 from poseline.operator.runtime.leader_election import NAME, Election, Watch
 
 

@@ -6,9 +6,10 @@ import yaml
 from support.api_server import NAMESPACE
 from support.samples import ROOT
 
+from poseline.api_server import ConflictError
 from poseline.errors import BackendError
 from poseline.operator.api.kinds import FINALIZER, SCHEDULE_LABEL, SLOT_ANNOTATION
-from poseline.operator.runtime.cluster import Cluster, ConflictError
+from poseline.operator.runtime.cluster import Cluster
 from poseline.operator.schedules.reconciler import ScheduleReconciler
 
 KIND, CHILDREN = "poseschedules", "poseexperiments"

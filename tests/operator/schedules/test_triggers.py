@@ -9,11 +9,12 @@ from support.api_server import NAMESPACE
 from support.samples import ROOT
 
 from poseline import store
+from poseline.api_server import ConflictError
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
 from poseline.operator.api.kinds import DATASET_ANNOTATION, SLOT_ANNOTATION
 from poseline.operator.permission import Permission
-from poseline.operator.runtime.cluster import Cluster, ConflictError
+from poseline.operator.runtime.cluster import Cluster
 from poseline.operator.schedules.reconciler import ScheduleReconciler
 
 KIND, CHILDREN = "poseschedules", "poseexperiments"
