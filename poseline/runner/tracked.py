@@ -25,9 +25,11 @@ def run_tracked(
     config: Config,
     inputs: Mapping[str, str | Path],
     out: Path,
+    *,
+    work: Callable[..., StageResult] = run_task,
     **options: Any,
 ) -> StageResult:
-    """Run a step by `run_task` and track it.
+    """Run a step and track it.
 
     Args:
         tracker: Of the chain.
@@ -35,6 +37,7 @@ def run_tracked(
         config: The whole config, or one made from the stage's slice.
         inputs: Name to path or URI.
         out: Output folder of the stage; it stays until the tracker is closed.
+        work: What runs the step, with the arguments of `run_task`.
         options: Further arguments of the stage's `run`; for the gate `part`, as evaluations had it.
 
     Raises:
@@ -46,7 +49,7 @@ def run_tracked(
             options["on_epoch"] = _told(run, options.get("on_epoch"))
         if step.stage == "gate":
             options = {"promote": Promoter(config, tracker, run, options.get("part"))}
-        result = run_task(step, config, inputs, out, **options)
+        result = work(step, config, inputs, out, **options)
         _track(run, tracker.parent, step, result)
     return result
 

@@ -7,8 +7,9 @@ task that wants some of them has no use for the files.
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from poseline.config.models.general import OperationMode
 from poseline.config.models.steps import Step
 from poseline.errors import PoselineError, StoreError
 from poseline.masking import mask, masked
-from poseline.names import TAG_MESSAGE, TAG_STATE
+from poseline.names import TAG_MESSAGE, TAG_STATE, TRAIN_PLATFORM
 from poseline.runner.inputs import Sources
 from poseline.stages.result import StageResult
 from poseline.store.manifest import Manifest, entries, write_atomic
@@ -179,7 +180,13 @@ def train(
     config: str, inputs: str, run: str, model: Artifact, metrics: Artifact, page: Artifact
 ) -> None:
     """Train; `model` becomes the folder of the best and the last model."""
-    options = {"checkpoint": f"{uri_of(model)}.checkpoint"} if is_remote(model) else {}
+    options: dict[str, Any] = {}
+    if is_remote(model):
+        options["checkpoint"] = f"{uri_of(model)}.checkpoint"
+        if os.environ.get(TRAIN_PLATFORM):
+            from poseline.tasks import training_nodes
+
+            options["work"] = training_nodes.work(uri_of(model))
     result = _run("train", config, StageInputs.read(inputs).inputs, run, model, page, **options)
     model.metadata.update(model_shown(result.files["model"]))
     if (oks := result.metrics.get("val_oks")) is not None:
@@ -391,19 +398,31 @@ def _run(
     page: Artifact | None = None,
     *,
     step: str | None = None,
+    work: Callable[..., StageResult] | None = None,
     **options: Any,
 ) -> StageResult:
-    """Run a stage, track it, show it, and copy what it made to where models are wanted, too."""
+    """Run a stage, track it, show it, and copy what it made to where models are wanted, too.
+
+    `work` runs it elsewhere, and fetches the inputs there.
+    """
     config, name, where = _config(data), step or stage, RunReference.read(run)
-    from poseline.runner.step import local_input
+    from poseline.runner.step import local_input, run_task
     from poseline.runner.tracked import run_tracked
 
     tracked = f"{name} ({where.variant})" if where.variant else name
     left = Path(out.path) / "mlflow"
     with chain_tracker(where, out, left) as tracker:
-        given = {name: retry_storage(local_input)(str(uri)) for name, uri in inputs.items()}
+        given = dict(inputs)
+        if work is None:
+            given = {name: retry_storage(local_input)(str(uri)) for name, uri in inputs.items()}
         result = run_tracked(
-            tracker, Step(tracked, stage), config, given, Path(out.path), **options
+            tracker,
+            Step(tracked, stage),
+            config,
+            given,
+            Path(out.path),
+            work=work or run_task,
+            **options,
         )
     if page:
         from poseline import report

@@ -1,0 +1,1 @@
+"""A training on several nodes, as a TrainJob of Kubeflow Trainer: made, followed, ended."""
