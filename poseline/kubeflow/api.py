@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
 from poseline.answers import AnswerError, BoundedClient, read_as, read_json
-from poseline.errors import BackendError, ConfigError, Problem
+from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.answers import KINDS, Body, Page
 from poseline.kubeflow.auth import Bearer
 from poseline.kubeflow.errors import (
-    ConflictError,
     DeniedError,
     GarbledError,
-    NotFoundError,
     RefusedError,
     UnreachableError,
 )
+from poseline.kubeflow.refusals import ADDRESS, LATER, LOGIN, error_of
 from poseline.retry import retrying
 
 ROOT = "/apis/v2beta1"
 _PAGE = 100
 _MOST_PAGES = 1000
 _MOST_S, _MOST_LIST_S = 60.0, 300.0
-_LONGEST_MESSAGE = 2000
 _ATTEMPTS = 5
-_GRPC_NOT_FOUND, _GRPC_DENIED = 5, 7
-_INTERNAL = "Internal Server Error"
-_HOST = re.compile(r"[\w.-]+|[\da-f:.]+")
-_LATER = "see whether the API server runs (kubectl -n kubeflow get pods), then try again"
-_LOGIN = (
-    "give a token: --token-file, KF_PIPELINES_TOKEN, or a service account's projected token "
-    "(audience pipelines.kubeflow.org); an address that asks for a login in a browser is that of "
-    "the dashboard: use the one of ml-pipeline"
-)
 _OTHER = "see what is between here and the server, and whether its version is one of KFP 2"
-_RIGHTS = "give the caller a role of Kubeflow in that namespace, such as kubeflow-edit"
+_HOST = re.compile(r"[\w.-]+|[\da-f:.]+")
 
 
 class Api:
@@ -162,7 +149,7 @@ class Api:
             raise RefusedError(f"{self.host}{path} is not a URL: {error}") from None
         if answer.is_success:
             return _checked(kind, self._content(answer), f"{self.host}{path}")
-        raise _error(self.host, answer)
+        raise error_of(self.host, answer)
 
     def text(self, path: str) -> str:
         """Read what is not JSON, by its whole path; see `send`."""
@@ -171,13 +158,13 @@ class Api:
         except httpx.RequestError as error:
             raise self._no_answer(error) from None
         if not answer.is_success:
-            raise _error(self.host, answer)
+            raise error_of(self.host, answer)
         return answer.text
 
     def _no_answer(self, error: httpx.RequestError) -> UnreachableError:
         if isinstance(error, AnswerError):
             return GarbledError(f"{self.host}: {error}", _OTHER)
-        return UnreachableError(f"{self.host} does not answer: {_why(error)}", _LATER)
+        return UnreachableError(f"{self.host} does not answer: {_why(error)}", LATER)
 
     def _content(self, answer: httpx.Response) -> dict[str, Any]:
         try:
@@ -191,32 +178,13 @@ class Api:
         if answer.content.lstrip()[:1] in (b"{", b"["):
             raise GarbledError(f"{self.host} answers with JSON that cannot be read: {why}", _OTHER)
         if "html" in answer.headers.get("content-type", ""):
-            raise DeniedError(f"{self.host} answers with a page for browsers", _LOGIN)
-        raise RefusedError(f"{self.host} answers with something else than JSON", _wrong_address())
+            raise DeniedError(f"{self.host} answers with a page for browsers", LOGIN)
+        raise RefusedError(f"{self.host} answers with something else than JSON", ADDRESS)
 
 
 def _may_mend(error: Exception) -> bool:
     """Return whether the same call may work later."""
     return isinstance(error, UnreachableError) and not isinstance(error, GarbledError)
-
-
-def equals(key: str, value: str) -> str:
-    """Return the filter for objects whose `key` is `value`, as the server's database compares.
-
-    The server decodes a filter once more than the rest of a query.
-    """
-    return every(("EQUALS", key, value))
-
-
-def contains(key: str, value: str) -> str:
-    """Return the filter for objects whose `key` has `value` in it."""
-    return every(("IS_SUBSTRING", key, value))
-
-
-def every(*predicates: tuple[str, str, str]) -> str:
-    """Return the filter for objects that fit every predicate: operation, key and value."""
-    written = [{"operation": o, "key": k, "string_value": v} for o, k, v in predicates]
-    return quote(json.dumps({"predicates": written}), safe="")
 
 
 def _checked(kind: type[Body], content: Any, place: str) -> dict[str, Any]:
@@ -260,48 +228,3 @@ def _why(error: httpx.RequestError) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return f"{text}; give the CA that signed it by --ca"
     return text or type(error).__name__
-
-
-def _wrong_address() -> str:
-    return "give the URL of the API server, such as http://ml-pipeline.kubeflow:8888"
-
-
-def _error(host: str, answer: httpx.Response) -> BackendError:
-    """Return the error that an answer means; the message is Kubeflow's own where it has one."""
-    status, (message, code) = answer.status_code, _message(answer)
-    place = f"{host}: {message or f'HTTP {status} {answer.reason_phrase}'}"
-    if status >= 500 or status in (408, 429):
-        return UnreachableError(f"{place} (HTTP {status})", _LATER)
-    if status == 403 and code == _GRPC_DENIED:
-        return DeniedError(place, _RIGHTS)
-    if status in (401, 403) or answer.is_redirect:
-        return DeniedError(place if message else f"{host} asks for a login (HTTP {status})", _LOGIN)
-    if status == 404:
-        return (
-            NotFoundError(place)
-            if code == _GRPC_NOT_FOUND
-            else RefusedError(place, _wrong_address())
-        )
-    return ConflictError(place) if status == 409 else RefusedError(place)
-
-
-def _message(answer: httpx.Response) -> tuple[str, int | None]:
-    """Read a gRPC gateway's error, or that of an upload; the innermost message is for users.
-
-    Whatever goes wrong within the server has `Internal Server Error` there, and its cause outside;
-    some messages have a stack trace below.
-    """
-    try:
-        body = read_json(answer.content)
-    except ValueError:
-        return "", None
-    if not isinstance(body, dict):
-        return "", None
-    details = body.get("details")
-    listed = details if isinstance(details, list) else []
-    inner = next((d["message"] for d in listed if isinstance(d, dict) and d.get("message")), "")
-    if inner == _INTERNAL:
-        inner = ""
-    message = str(inner or body.get("message") or body.get("error_message") or "")
-    code = body.get("code")
-    return message.partition("\n")[0][:_LONGEST_MESSAGE], code if isinstance(code, int) else None

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from poseline.errors import BackendError
 from poseline.kubeflow import answers
-from poseline.kubeflow.api import Api, equals
+from poseline.kubeflow.api import Api
 from poseline.kubeflow.auth import Bearer
-from poseline.kubeflow.errors import ConflictError, NotFoundError, RefusedError, UnreachableError
+from poseline.kubeflow.errors import NotFoundError, RefusedError, UnreachableError
+from poseline.kubeflow.filters import equals
+from poseline.kubeflow.once import once
 from poseline.kubeflow.package import version_name
 from poseline.kubeflow.pipeline_spec import VersionSpec
 from poseline.kubeflow.runs import KubeflowRun
 from poseline.kubeflow.validation import check_name, check_parameters
 from poseline.log import get_logger
 
-T = TypeVar("T")
 _log = get_logger(__name__)
-_SETTLE_S = (0.5, 1.0, 2.0)
-"""Pauses before each look for what a lost request may have made."""
 _LAG_S = 0.3
 """The server writes down that a run is over before it writes down that its tasks are."""
-_POSTS = 3
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class Kubeflow:
         name = version_name(package)
         query = {"name": name, "display_name": name, "pipelineid": pipeline_id}
         file = (f"{pipeline}.yaml", package.encode())
-        found = self.once(
+        found = once(
             lambda: self._version(pipeline_id, name),
             lambda: self.api.send(
                 "POST",
@@ -159,7 +157,7 @@ class Kubeflow:
             "pipeline_version_reference": version.reference,
             "runtime_config": {"parameters": dict(parameters)},
         } | ({"service_account": service_account} if service_account else {})
-        made = self.once(
+        made = once(
             lambda: next(iter(self._named(name, experiment_id)), None),
             lambda: self.api.send("POST", "/runs", body=body, kind=answers.Run),
             f"run {name}",
@@ -223,7 +221,7 @@ class Kubeflow:
         """
         check_name("experiment", name)
         body = {"display_name": name} | ({"namespace": self.namespace} if self.namespace else {})
-        found = self.once(
+        found = once(
             lambda: self._experiment(name),
             lambda: self.api.send("POST", "/experiments", body=body, kind=answers.Experiment),
             f"experiment {name}",
@@ -280,7 +278,7 @@ class Kubeflow:
             made = self.api.send("POST", "/pipelines", body=body, kind=answers.Pipeline)
             return str(made["pipeline_id"])
 
-        return self.once(find, make, f"pipeline {name}")
+        return once(find, make, f"pipeline {name}")
 
     def _version(self, pipeline_id: str, name: str) -> dict[str, Any] | None:
         path = f"/pipelines/{pipeline_id}/versions"
@@ -298,28 +296,3 @@ class Kubeflow:
         query = {"filter": equals("display_name", name), "experiment_id": experiment_id}
         found = [r for r in self.api.pages("/runs", "runs", query) if r["display_name"] == name]
         return sorted(found, key=lambda run: (run["created_at"], run["run_id"]))
-
-    def once(self, find: Callable[[], T | None], make: Callable[[], T], what: str) -> T:
-        """Return what there is, or make it; what a lost request made is found, not made again."""
-        found, posts = find(), 0
-        while not found:
-            posts += 1
-            try:
-                return make()
-            except ConflictError:
-                if not (found := find()):
-                    raise
-            except UnreachableError as error:
-                _log.warning("no answer; looking whether it was made", what=what, why=error.message)
-                if not (found := self._settled(find)) and posts == _POSTS:
-                    raise
-        return found
-
-    @staticmethod
-    def _settled(find: Callable[[], T | None]) -> T | None:
-        """Look for what a lost request may make even after it was lost."""
-        for pause in _SETTLE_S:
-            time.sleep(pause)
-            if found := find():
-                return found
-        return None

@@ -16,12 +16,20 @@ from support.seaweed import READER, free_ports
 
 from poseline import store
 from poseline.config.loading.load import load
+from poseline.config.loading.slices import from_slice
 from poseline.config.models.config import CHAINS, config_hash
 from poseline.errors import StoreAwayError
 from poseline.store.manifest import Manifest
 from poseline.tasks import entrypoints
 from poseline.tasks.artifacts import chain_of, show
-from poseline.tasks.parameters import DataSources, Figures, RunReference, StageInputs, written
+from poseline.tasks.parameters import (
+    DataSources,
+    Figures,
+    RunReference,
+    StageInputs,
+    read_slice,
+    written,
+)
 from poseline.tasks.resolve import STAGES
 from poseline.tracking.failures import Failure
 
@@ -65,7 +73,7 @@ def test_a_slice_means_the_same_after_kfp_handed_it_on(example):
     config = load(example)
     for stage in CHAINS[config.operation_mode]:
         cut = config.slice(stage)
-        handed = entrypoints._config(written(cut)).slice(stage)
+        handed = from_slice(read_slice(written(cut))).slice(stage)
         assert handed == cut
         assert config_hash(handed) == config_hash(cut)
 
@@ -77,7 +85,7 @@ def test_a_seed_that_is_set_to_nothing_stays_so():
         {"dataset": str(ROOT / "examples")},
         {},
     )
-    handed = entrypoints._config(slices[STAGES.index("train")])
+    handed = from_slice(read_slice(slices[STAGES.index("train")]))
     assert handed.general.global_seed is None
 
 

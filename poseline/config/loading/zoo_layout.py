@@ -6,34 +6,16 @@ that the file uses.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from poseline.config.loading.zoo_names import MODEL, MOVED, NEW, OURS, near, override, renamed
 from poseline.config.models.config import CHAINS
 from poseline.config.models.literals import parse_number
 from poseline.errors import Problem
 
-_MODEL: Mapping[str, str] = {
-    "model_path": "general.model_path",
-    "model_type": "general.model_type",
-    "model_name": "training.model.name",
-    "alpha": "training.model.alpha",
-    "input_shape": "training.model.input_shape",
-    "pretrained": "training.model.pretrained_weights",
-    "final_activation": "training.model.final_activation",
-}
-_MOVED: Mapping[str, str] = {
-    **{f"model.{key}": path for key, path in _MODEL.items()},
-    "dataset.dataset_name": "dataset.name",
-    "dataset.prediction_path": "prediction.test_files_path",
-}
-"""Key of version 4 to ours."""
-_MOVED_BACK = {path: key for key, path in _MOVED.items()}
-_OURS = _MOVED_BACK | {"training.model": "model.model_name"}
-_NEW = ("model", "dataset.dataset_name", "dataset.prediction_path")
 _FORMER = (
     "general.model_path",
     "general.model_type",
@@ -41,7 +23,6 @@ _FORMER = (
     "dataset.name",
     "prediction.test_files_path",
 )
-_OVERRIDE = re.compile(r"^([~+]*)([\w.]+)")
 _WIDTH = re.compile(r"(st_movenet_lightning)_a(\d{3})(_heatmaps)")
 _TRAINING = [mode for mode, stages in CHAINS.items() if "train" in stages]
 _VERSION = "tools.stedgeai.version"
@@ -65,18 +46,7 @@ class Layout:
 
     def named(self, problem: Problem) -> Problem:
         """Return a problem with the names that the file uses."""
-        if not self.current:
-            return problem
-        path, accepted = _renamed(problem.path), _renamed(problem.accepted)
-        hint, found = _renamed(problem.hint), problem.found
-        if not found.startswith(("'", '"')):  # what the user wrote stays as it is
-            found = _renamed(found)
-        if problem.found == "an unknown key":
-            section, _, key = problem.path.rpartition(".")
-            keys = _keys_of(section, problem.accepted.split(", "))
-            accepted, known = ", ".join(keys), not hint or "did you mean" in hint
-            hint = _near(key, keys) if known else hint
-        return replace(problem, path=path, found=found, accepted=accepted, hint=hint)
+        return renamed(problem) if self.current else problem
 
 
 def read(data: Data) -> Layout:
@@ -88,7 +58,7 @@ def read(data: Data) -> Layout:
     if not is_current(data):
         return Layout(data)
     if mixed := _mixed(data):
-        return Layout(_without(data, _NEW), problems=mixed)
+        return Layout(_without(data, NEW), problems=mixed)
     layout = Layout(_copied(data), current=True)
     _move_dataset(layout.data)
     _move_model(layout)
@@ -98,17 +68,14 @@ def read(data: Data) -> Layout:
 
 def is_current(data: Mapping[str, Any]) -> bool:
     """Return whether a config has a key that the layout of version 4 alone has."""
-    return any(_get(data, path) is not None for path in _NEW)
+    return any(_get(data, path) is not None for path in NEW)
 
 
 def own_overrides(overrides: Sequence[str], written: Mapping[str, Any]) -> list[str]:
     """Return overrides of our keys with the keys that a file of version 4 has for them."""
     if not is_current(written):
         return list(overrides)
-    return [
-        _OVERRIDE.sub(lambda key: f"{key[1]}{_MOVED_BACK.get(key[2], key[2])}", one)
-        for one in overrides
-    ]
+    return [override(one) for one in overrides]
 
 
 def _mixed(data: Data) -> list[Problem]:
@@ -116,7 +83,7 @@ def _mixed(data: Data) -> list[Problem]:
     former = [path for path in _FORMER if _get(data, path) is not None]
     if not former:
         return []
-    current = [path for path in _NEW if _get(data, path) is not None]
+    current = [path for path in NEW if _get(data, path) is not None]
     return [
         Problem(
             path,
@@ -130,7 +97,7 @@ def _mixed(data: Data) -> list[Problem]:
             path,
             f"a key of the March 2025 layout, beside {current[0]} of the zoo's version 4",
             "one of the two layouts",
-            f"in version 4 it is {_OURS[path]}",
+            f"in version 4 it is {OURS[path]}",
         )
         for path in former
     ]
@@ -138,10 +105,10 @@ def _mixed(data: Data) -> list[Problem]:
 
 def _in_former(path: str, data: Data) -> list[str]:
     if path != "model":
-        return [_MOVED[path]]
+        return [MOVED[path]]
     section = data["model"]
     written = section if isinstance(section, dict) else {}
-    return [_MODEL[key] for key in written if key in _MODEL] or ["general and training.model"]
+    return [MODEL[key] for key in written if key in MODEL] or ["general and training.model"]
 
 
 def _move_dataset(data: Data) -> None:
@@ -158,7 +125,7 @@ def _move_model(layout: Layout) -> None:
     data = layout.data
     section = data.pop("model", None) or {}
     if not isinstance(section, dict):
-        accepted = f"a section: {', '.join(_MODEL)}"
+        accepted = f"a section: {', '.join(MODEL)}"
         layout.problems.append(Problem("model", repr(section), accepted))
         return
     given = {key: value for key, value in section.items() if not _empty(value)}
@@ -166,7 +133,7 @@ def _move_model(layout: Layout) -> None:
     own = [key for key in ("model_path", "model_type") if key in given]
     _set(data, "general", {key: given.pop(key) for key in own})
     training = data.get("training")
-    new = {key for key in given if key in _MODEL}
+    new = {key for key in given if key in MODEL}
     if not isinstance(training, dict) or not new or not _makes_a_model(data, given):
         return  # these keys describe the model of the file
     layout.problems += _read_width(given)
@@ -174,7 +141,7 @@ def _move_model(layout: Layout) -> None:
     if given.setdefault("final_activation", "sigmoid") in ("empty", "linear"):  # the zoo's default
         given["final_activation"] = "softmax"  # the logits of the same loss
     training["model"] = {
-        _MODEL[key].rpartition(".")[2]: value for key, value in given.items() if key in _MODEL
+        MODEL[key].rpartition(".")[2]: value for key, value in given.items() if key in MODEL
     }
 
 
@@ -188,11 +155,11 @@ def _makes_a_model(data: Data, given: Data) -> bool:
 
 
 def _unknown(given: Data) -> list[Problem]:
-    accepted = ", ".join(_MODEL)
+    accepted = ", ".join(MODEL)
     problems = [
-        Problem(f"model.{key}", "an unknown key", accepted, _near(str(key), _MODEL))
+        Problem(f"model.{key}", "an unknown key", accepted, near(str(key), MODEL))
         for key in given
-        if key not in _MODEL and key != "framework"
+        if key not in MODEL and key != "framework"
     ]
     framework = given.get("framework", "tf")
     if str(framework).lower() not in ("tf", "tensorflow"):
@@ -250,29 +217,6 @@ def _steps(section: Any) -> Iterable[tuple[str, Data]]:
             mapping[name] = {} if mapping[name] is None else mapping[name]
             if isinstance(mapping[name], dict):
                 yield name, mapping[name]
-
-
-def _renamed(text: str) -> str:
-    """Return a text with the keys of version 4 in place of ours."""
-    for path in sorted(_OURS, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w.]){re.escape(path)}(?!\w)", _OURS[path], text)
-    return text
-
-
-def _keys_of(section: str, ours: list[str]) -> list[str]:
-    """Return the keys that a section has in version 4."""
-    if not section:
-        return [ours[0], "model", *ours[1:]]
-    if section == "model":
-        return list(_MODEL)
-    within = f"{section}."
-    moved = [key.removeprefix(within) for key in _MOVED if key.startswith(within)]
-    return moved + [key for key in ours if f"{within}{key}" not in _OURS]
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else ""
 
 
 def _empty(value: Any) -> bool:

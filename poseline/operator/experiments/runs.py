@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from poseline.errors import BackendError
-from poseline.kubeflow.api import contains
 from poseline.kubeflow.auth import find_token
 from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.errors import NotFoundError
+from poseline.kubeflow.filters import contains
 from poseline.kubeflow.package import pipeline_name, version_name
 from poseline.kubeflow.runs import KubeflowRun
 from poseline.operator.experiments.state import ObservedRun

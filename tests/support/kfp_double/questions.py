@@ -8,7 +8,8 @@ import re
 
 import httpx
 
-from poseline.kubeflow.api import ROOT, contains, equals, every
+from poseline.kubeflow.api import ROOT
+from poseline.kubeflow.filters import contains, equals, every
 from support.kfp_double.facts import INTERNAL
 from support.kfp_double.package import PACKAGE
 
