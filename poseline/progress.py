@@ -82,8 +82,9 @@ class Progress:
 
     def __init__(self, total: int, what: str, unit: str = "pictures", done: int = 0) -> None:
         self.what = what
-        self._total, self._unit, self._done, self._first = total, unit, done, done
-        self._started = self._shown = time.monotonic()
+        self._total, self._unit, self._done = total, unit, done
+        self._shown = time.monotonic()
+        self._measured_from: tuple[float, int] | None = None
         self._bar: Any = None
         if sys.stderr.isatty():
             from tqdm import tqdm
@@ -126,16 +127,24 @@ class Progress:
             note_output()
         elif now - self._shown >= EVERY_S and self._done < self._total:
             self._shown = now
-            rate = (self._done - self._first) / max(now - self._started, 1e-9)
-            left = (self._total - self._done) / max(rate, 1e-9)
             _log.info(
                 "progress",
                 of=self.what,
                 **{self._unit: f"{self._done}/{self._total}"},
                 **_rounded(figures()),
-                **{f"{self._unit}_per_s": significant(rate, 3)},
-                left=duration(left),
+                **self._pace(now),
             )
+        # The first things take longer than all others: a step of a training is compiled with them.
+        self._measured_from = self._measured_from or (now, self._done)
+
+    def _pace(self, now: float) -> dict[str, str]:
+        """Return the rate since the first things were done, and the time that is left by it."""
+        if self._measured_from is None:
+            return {}
+        start, done = self._measured_from
+        rate = (self._done - done) / max(now - start, 1e-9)
+        left = (self._total - self._done) / max(rate, 1e-9)
+        return {f"{self._unit}_per_s": significant(rate, 3), "left": duration(left)}
 
 
 def duration(seconds: float) -> str:

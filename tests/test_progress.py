@@ -24,6 +24,17 @@ def test_a_pipe_gets_a_line_every_few_seconds(lines, monkeypatch):
     assert "pictures_per_s=" in found[0]
 
 
+def test_the_rate_is_that_after_the_first_step_which_is_compiled(lines, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with progress.Progress(300, "epoch 1/1") as shown:
+        for clock[0] in (60.0, 61.0, 75.0):
+            shown.advance(15)
+    first, second = (line for line in lines() if "progress" in line)
+    assert "pictures=15/300" in first and "left" not in first
+    assert second.endswith("pictures_per_s=2") and "left='2 min 8 s'" in second
+
+
 def test_figures_are_not_computed_before_they_are_shown():
     with progress.Progress(2, "evaluate") as shown:
         shown.advance(1, lambda: pytest.fail("computed"))
@@ -60,7 +71,8 @@ def test_figures_have_no_exponent(lines, monkeypatch):
     moments = iter(range(0, 1000, 20))
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(moments))
     with progress.Progress(10**7, "epoch 1/2") as shown:
-        shown.advance(5 * 10**6, lambda: {"learning_rate": 6.167e-05, "loss": 123456.7})
-    (line,) = (one for one in lines() if "progress" in one)
-    for part in ("learning_rate=0.00006167", "loss=123457", "pictures_per_s=250000"):
+        for _ in range(2):
+            shown.advance(4 * 10**6, lambda: {"learning_rate": 6.167e-05, "loss": 123456.7})
+    *_, line = (one for one in lines() if "progress" in one)
+    for part in ("learning_rate=0.00006167", "loss=123457", "pictures_per_s=100000"):
         assert part in line, part

@@ -87,7 +87,7 @@ def _cost(model: Path) -> Cost:
     if read := GRAPHS.get(model.suffix.lower()):
         return cost(read(model.read_bytes()))
     from poseline.models.loading import load_keras
-    from poseline.quantization.tflite_converter import float_tflite
+    from poseline.quantization.keras_conversion import float_tflite
 
     return cost(read_graph(float_tflite(load_keras(model))))
 

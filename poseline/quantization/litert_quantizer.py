@@ -43,7 +43,7 @@ def _float_model(source: Source, settings: Quantization, folder: Path) -> Path:
     if source.suffix == ".tflite":
         return source.path
     from poseline.quantization.equalization import equalize
-    from poseline.quantization.tflite_converter import signed_tflite
+    from poseline.quantization.keras_conversion import signed_tflite
 
     ready = folder / "float.tflite"
     if source.suffix == SAVED_MODEL:

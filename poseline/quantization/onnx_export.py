@@ -29,14 +29,14 @@ def float_onnx(model: Any, opset: int) -> Any:
         raise BackendError(
             "onnx_quantizer needs tf2onnx for a Keras model", "install poseline[onnx]"
         ) from None
-    import tensorflow as tf
+    from poseline.quantization.keras_conversion import picture_function, picture_signature
 
-    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")]
-    call = tf.function(lambda picture: model(picture, training=False), input_signature=signature)
     with doing("converting the model to ONNX"), quiet_stderr():
         try:
             made, _ = tf2onnx.convert.from_function(
-                call, input_signature=signature, opset=min(opset, _HIGHEST_OPSET)
+                picture_function(model),
+                input_signature=picture_signature(model),
+                opset=min(opset, _HIGHEST_OPSET),
             )
         except Exception as error:  # it raises what its handlers raise
             raise ModelError(

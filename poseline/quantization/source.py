@@ -40,7 +40,7 @@ class Source:
     def float_tflite(self) -> bytes:
         """The model as a float .tflite, converted once."""
         from poseline.models.saved_model import saved_model_tflite
-        from poseline.quantization.tflite_converter import float_tflite
+        from poseline.quantization.keras_conversion import float_tflite
 
         if self.suffix == SAVED_MODEL:
             return saved_model_tflite(self.path)

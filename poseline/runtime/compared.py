@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from poseline.runtime.runtime import Runtime
+from poseline.runtime.base import Runtime
 
 Array = np.ndarray[Any, Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from poseline.models.loading import load_keras
-from poseline.runtime.runtime import checked_input, own_metadata
+from poseline.runtime.base import checked_input, own_metadata
 
 Array = np.ndarray[Any, Any]
 

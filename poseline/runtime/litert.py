@@ -11,7 +11,7 @@ from poseline.errors import ModelError
 from poseline.models.file import first_line
 from poseline.models.tflite_file import open_tflite
 from poseline.quiet import quiet_stderr
-from poseline.runtime.runtime import checked_input, own_metadata, padded, takes_pixels
+from poseline.runtime.base import checked_input, own_metadata, padded, takes_pixels
 
 Array = np.ndarray[Any, Any]
 

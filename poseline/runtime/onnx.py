@@ -10,7 +10,7 @@ import numpy as np
 from poseline.errors import BackendError, ModelError
 from poseline.models.file import first_line
 from poseline.models.onnx_file import read_onnx_file
-from poseline.runtime.runtime import checked_input, own_metadata, padded, takes_pixels
+from poseline.runtime.base import checked_input, own_metadata, padded, takes_pixels
 
 Array = np.ndarray[Any, Any]
 _DTYPES = (

@@ -15,8 +15,8 @@ from poseline.data.definitions import agreed, unnamed
 from poseline.data.keypoints import KNOWN, KeypointSet
 from poseline.errors import ModelError
 from poseline.log import get_logger
+from poseline.runtime.base import Runtime
 from poseline.runtime.decode import decode_heatmaps, mean_logits
-from poseline.runtime.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
 _log = get_logger(__name__)

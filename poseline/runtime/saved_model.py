@@ -7,8 +7,8 @@ from pathlib import Path
 
 from poseline.models.probe import check_first_inference
 from poseline.models.saved_model import saved_model_tflite
+from poseline.runtime.base import own_metadata
 from poseline.runtime.litert import LiteRTRuntime
-from poseline.runtime.runtime import own_metadata
 
 
 class SavedModelRuntime(LiteRTRuntime):

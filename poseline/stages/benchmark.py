@@ -13,6 +13,8 @@ from poseline.boards.registry import backend_for
 from poseline.config.models.config import Config
 from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
+from poseline.names import FITS
+from poseline.number_format import format_number
 from poseline.runtime import check_model_file
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
@@ -57,7 +59,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             _plot(boards, metrics, work / PLOT)
             roles["boards"] = PLOT
         finish("benchmark", config, inputs, work, roles=roles, metrics=metrics, summary=summary)
-    _log.info("benchmarked", **{k: f"{v:,.1f}" for k, v in metrics.items()})
+    fit = {FITS: bool(metrics[FITS])} if FITS in metrics else {}
+    _log.info("benchmarked", **{k: format_number(v) for k, v in metrics.items()} | fit)
     return StageResult.load(out)
 
 

@@ -81,7 +81,7 @@ def _lite(model: Path, folder: Path) -> Path:
         return model
     from poseline.models.loading import load_keras
     from poseline.models.metadata import read_metadata
-    from poseline.quantization.tflite_converter import float_tflite
+    from poseline.quantization.keras_conversion import float_tflite
 
     converted = folder / f"{model.stem}.tflite"
     converted.write_bytes(float_tflite(load_keras(model)))

@@ -86,7 +86,7 @@ def test_the_work_is_what_the_architecture_asks_for(name, build):
     from poseline.boards.graph import read_graph
     from poseline.config.models.training import Model
     from poseline.models import movenet
-    from poseline.quantization.tflite_converter import float_tflite
+    from poseline.quantization.keras_conversion import float_tflite
 
     # The vendor measured its own file, whose maps end in a sigmoid.
     settings = Model(

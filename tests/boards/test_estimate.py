@@ -107,7 +107,7 @@ def test_a_branch_is_kept_until_it_is_read():
     import keras
     from keras import layers
 
-    from poseline.quantization.tflite_converter import float_tflite
+    from poseline.quantization.keras_conversion import float_tflite
 
     inputs = keras.Input((8, 8, 4))
     early = layers.Conv2D(4, 1)(inputs)

@@ -3,7 +3,7 @@ import time
 import pytest
 from support.kfp_double.server import serving
 
-from poseline.kubeflow import client
+from poseline.kubeflow import client, once
 from poseline.kubeflow.client import Kubeflow
 
 
@@ -19,7 +19,7 @@ def _quick(monkeypatch):
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setattr(client, "_SETTLE_S", (0.05, 0.1, 0.2))
+    monkeypatch.setattr(once, "_SETTLE_S", (0.05, 0.1, 0.2))
     monkeypatch.setattr(client, "_LAG_S", 0.02)
 
 

@@ -10,9 +10,9 @@ from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
 from poseline.quantization.base import IO_NAMES
+from poseline.quantization.keras_conversion import signed_tflite
 from poseline.quantization.registry import quantizer_for
 from poseline.quantization.source import Source
-from poseline.quantization.tflite_converter import signed_tflite
 from poseline.runtime import open_model
 
 TYPES = ("int8", "uint8", "float")

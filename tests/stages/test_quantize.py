@@ -8,9 +8,10 @@ from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 from poseline.config.models.config import Config
 from poseline.errors import DataError
 from poseline.models.metadata import read_metadata
+from poseline.quantization.keras_conversion import float_tflite
 from poseline.quantization.layer_report import compare_layers
 from poseline.quantization.source import Source
-from poseline.quantization.tflite_converter import TFLiteConverter, float_tflite
+from poseline.quantization.tflite_converter import TFLiteConverter
 from poseline.runtime import open_model
 from poseline.stages import evaluate, quantize
 

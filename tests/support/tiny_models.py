@@ -78,7 +78,7 @@ def seeing(keypoints: int = 17, channels: int = 3) -> Any:
 def save(model: Any, path: Path) -> Path:
     """Write a Keras model as .h5, .keras or float .tflite, by the path's suffix."""
     if path.suffix == ".tflite":
-        from poseline.quantization.tflite_converter import float_tflite
+        from poseline.quantization.keras_conversion import float_tflite
 
         path.write_bytes(float_tflite(model))
     else:

@@ -21,6 +21,9 @@ DATASET_ANNOTATION = f"{GROUP}/dataset-hash"
 DECLARED_LABEL = f"{GROUP}/declared"
 """On a schedule that the installation declares."""
 
+LEASE = "poseline-operator"
+"""The lease that the one active operator of several holds."""
+
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb", "qd"]
 Phase = Literal["Pending", "Running", "Succeeded", "Failed", "Suspended", "Stopping"]
 Concurrency = Literal["Allow", "Forbid", "Replace"]

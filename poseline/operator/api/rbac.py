@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from poseline.operator.api.kinds import EXPERIMENT, GROUP, SCHEDULE
-from poseline.operator.runtime.leader_election import NAME
+from poseline.operator.api.kinds import EXPERIMENT, GROUP, LEASE, SCHEDULE
 
 Rule = dict[str, list[str]]
 
@@ -31,7 +30,7 @@ SERVED: tuple[Rule, ...] = (
 
 OWN: tuple[Rule, ...] = (
     _rule("coordination.k8s.io", "leases", "create"),
-    _rule("coordination.k8s.io", "leases", "get", "update", names=(NAME,)),
+    _rule("coordination.k8s.io", "leases", "get", "update", names=(LEASE,)),
     # The schedules that the installation declares.
     _rule(GROUP, SCHEDULE.plural, "list", "create", "update", "delete"),
 )

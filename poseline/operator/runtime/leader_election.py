@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 from poseline.errors import BackendError
 from poseline.log import get_logger
+from poseline.operator.api.kinds import LEASE
 
-NAME = "poseline-operator"
 _RENEWALS = 5  # in the time of a lease
 _MARGIN = 0.7  # of the lease: afterwards a leader that could not renew acts no more
 _log = get_logger(__name__)
@@ -112,7 +112,7 @@ class Election:
             return
         self._held_until = float("-inf")
         try:
-            lease = self._cluster.lease(self._namespace, NAME)
+            lease = self._cluster.lease(self._namespace, LEASE)
             if lease and lease["spec"].get("holderIdentity") == self._me:
                 self._cluster.write_lease(self._body(lease, holder=""))
         except BackendError as error:
@@ -122,7 +122,7 @@ class Election:
         """Look at the Lease once, and take or renew it."""
         begun = self._clock()
         try:
-            lease = self._cluster.lease(self._namespace, NAME)
+            lease = self._cluster.lease(self._namespace, LEASE)
             self._seen = begun
             if self._watch.step(lease, self._me, self._seconds, begun) == "wait":
                 return
@@ -148,7 +148,7 @@ class Election:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         old = lease["spec"] if lease else {}
         same = old.get("holderIdentity") == holder
-        metadata = {"name": NAME, "namespace": self._namespace}
+        metadata = {"name": LEASE, "namespace": self._namespace}
         if lease:
             metadata["resourceVersion"] = lease["metadata"]["resourceVersion"]
         return {

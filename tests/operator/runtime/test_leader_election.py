@@ -5,7 +5,8 @@ import pytest
 
 from poseline.api_server import ConflictError
 from poseline.errors import BackendError
-from poseline.operator.runtime.leader_election import NAME, Election, Watch
+from poseline.operator.api.kinds import LEASE
+from poseline.operator.runtime.leader_election import Election, Watch
 
 
 class Store:
@@ -15,7 +16,7 @@ class Store:
         self.body, self.version, self.up = None, 0, True
 
     def lease(self, namespace, name):
-        assert (namespace, name) == ("here", NAME)
+        assert (namespace, name) == ("here", LEASE)
         if not self.up:
             raise BackendError("no answer")
         return copy.deepcopy(self.body)
