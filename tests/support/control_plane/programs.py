@@ -20,6 +20,7 @@ from pathlib import Path
 KUBERNETES = "1.34.4"
 ETCD = "3.6.5"
 HELM = "4.2.3"
+TRAINER = "2.3.0"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "poseline"
 FOLDER = CACHE / f"kubernetes-{KUBERNETES}"
 
@@ -57,6 +58,20 @@ def build(programs=PROGRAMS):
             _write_module(work)
         for name in todo:
             _compile(work, name, programs[name])
+
+
+def trainer_definitions():
+    """The folder with the definitions that Kubeflow Trainer ships.
+
+    Raises:
+        UnavailableError: Go or its module proxy is not there.
+    """
+    if not shutil.which("go"):
+        raise UnavailableError("Go is not installed")
+    with tempfile.TemporaryDirectory() as work:
+        (Path(work) / "go.mod").write_text("module definitions\n")
+        source = _download(work, f"github.com/kubeflow/trainer/v2@v{TRAINER}")
+    return source / "manifests" / "base" / "crds"
 
 
 @contextlib.contextmanager
