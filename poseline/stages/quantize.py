@@ -35,6 +35,7 @@ from poseline.store.outputs import output_folder
 _log = get_logger(__name__)
 _MOST, _RANDOM, _COMPARED = 300, 32, 4
 LAYERS = "layer_report.json"
+FINE_TUNED = "fine_tuned_model.h5"
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -61,6 +62,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
     name = f"quantized_model{tool.suffix}"
     with output_folder(out, "quantize", sources=inputs.values()) as work:
+        if settings.quantization_type == "QAT":
+            source = _fine_tuned(config, inputs, runtime, source, work / FINE_TUNED)
         content = tool.quantize(source, calibration, settings)
         write_atomic(work / name, content)
         written = open_model(work / name)
@@ -78,14 +81,16 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             config,
             inputs,
             work,
-            roles={"model": name, "layers": LAYERS},
+            roles={"model": name, "layers": LAYERS}
+            | ({"fine_tuned": FINE_TUNED} if settings.quantization_type == "QAT" else {}),
             metrics={
                 "size_kb": len(content) / 1024,
-                "float_size_kb": _size(source.path) / 1024,
+                "float_size_kb": _size(inputs["model"]) / 1024,
                 "calibration_pictures": count,
             },
             summary={
                 "quantizer": settings.quantizer,
+                "quantization_type": settings.quantization_type,
                 "granularity": settings.granularity,
                 "worst_layers": worst,
                 "calibrated": "calibration" in inputs,
@@ -96,7 +101,31 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     return StageResult.load(out)
 
 
-def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Calibration, int]:
+def _fine_tuned(
+    config: Config, inputs: Inputs, runtime: Runtime, source: Source, out: Path
+) -> Source:
+    """Return the model after the fine-tuning of `quantization_type: QAT`, written to `out`."""
+    settings = config.quantization or Quantization()
+    if source.suffix not in (".h5", ".keras") or "calibration" not in inputs:
+        raise ModelError(
+            f"{source.path.name} cannot be fine-tuned for int8",
+            "QAT takes a Keras model and the pictures of dataset.quantization_path or "
+            "dataset.training_path; set quantization.quantization_type to PTQ otherwise",
+        )
+    from poseline.quantization.fine_tuning import fine_tune
+    from poseline.training.checkpoint import save_model
+
+    pictures, count = _calibration(config, inputs, runtime, most=None)
+    activation = runtime.metadata.final_activation if runtime.metadata else "sigmoid"
+    model = fine_tune(source.keras, pictures, count, settings, activation)
+    save_model(model, out)
+    return Source(out)
+
+
+def _calibration(
+    config: Config, inputs: Inputs, runtime: Runtime, most: int | None = _MOST
+) -> tuple[Calibration, int]:
+    """Return the pictures of the quantization set, and how many: at most `most`, from all over."""
     preprocessing, shape = config.preprocessing, runtime.input_shape
     if "calibration" not in inputs:
         _log.warning("no calibration set: random data is used, the accuracy will be unknown")
@@ -114,14 +143,14 @@ def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Cali
     share = config.dataset.quantization_split
     if share and share < 1 and len(samples) > 1:
         _, samples = split(samples, share, config.dataset.seed)
-    chosen = _spread(samples)
+    chosen = _spread(samples, most)
     keypoints = 0
     if config.dataset.crop_persons:
         keypoints = len(points_of(inputs["calibration"], samples))
-        chosen = _spread(cropped(chosen, keypoints, config.dataset.crop_margin))
+        chosen = _spread(cropped(chosen, keypoints, config.dataset.crop_margin), most)
 
     def pictures() -> Iterator[Array]:
-        for sample in tracked(chosen, len(chosen), "calibrate"):
+        for sample in tracked(chosen, len(chosen), "calibrate") if most else chosen:
             stored = read_picture(sample.image, preprocessing.color_mode)
             shown = seen(sample, stored, keypoints, shape[:2])
             ready = resize(shown, shape, preprocessing.resizing)
@@ -130,9 +159,9 @@ def _calibration(config: Config, inputs: Inputs, runtime: Runtime) -> tuple[Cali
     return pictures, len(chosen)
 
 
-def _spread(samples: Sequence[Sample]) -> Sequence[Sample]:
-    """Return samples from all over a set, at most as many as calibration takes."""
-    return samples[:: max(len(samples) // _MOST, 1)][:_MOST]
+def _spread(samples: Sequence[Sample], most: int | None) -> Sequence[Sample]:
+    """Return samples from all over a set, at most `most`."""
+    return samples[:: max(len(samples) // most, 1)][:most] if most else samples
 
 
 def _ends(written: Runtime) -> dict[str, Any]:

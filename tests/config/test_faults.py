@@ -40,10 +40,10 @@ FAULTS = {
         "data_augmentation.random_mosaic",
         "random_contrast, random_bright",
     ),
-    "QAT": (
-        "quantization.quantization_type=QAT",
-        "quantization.quantization_type",
-        "quantization-aware",
+    "QAT and equalization": (
+        "quantization={quantization_type:QAT,granularity:per_tensor,optimize:true}",
+        "quantization",
+        "optimize: False",
     ),
     # placeholders of the document
     "left placeholder": (

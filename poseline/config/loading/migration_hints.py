@@ -41,7 +41,5 @@ VALUES: dict[tuple[str, str], str] = {
     ("preprocessing.resizing.aspect_ratio", "crop"): "crop is what the camera of a deployed "
     "application does; use fit or padding",
     ("preprocessing.color_mode", "bgr"): "poseline reads pictures as rgb",
-    ("quantization.quantization_type", "QAT"): "quantization-aware training is not done by "
-    "poseline",
 }
 """Dotted path and unknown value to what to do instead."""

@@ -10,6 +10,7 @@ from poseline.config.models.base import Integer, Number, Section
 from poseline.config.models.constraints import Rule
 
 IOType = Literal["int8", "uint8", "float"]
+Granularity = Literal["per_channel", "per_tensor"]
 
 
 class OnnxExtraOptions(Section):
@@ -27,10 +28,27 @@ class OnnxExtraOptions(Section):
     """Whether biases are quantized, too."""
 
 
+class FineTuning(Section):
+    """How the model learns to be int8 (`quantization_type: QAT`)."""
+
+    epochs: Annotated[Integer, Field(ge=1, le=1000)] = 2
+    """How often it goes through the quantization set."""
+    learning_rate: Annotated[Number, Field(gt=0, le=1)] = 0.0001
+    """Adam's learning rate at the beginning; it falls along half a cosine to 0."""
+    batch_size: Annotated[Integer, Field(ge=1, le=4096)] = 32
+    """Pictures of a step."""
+
+
 class Quantization(Section):
-    """Post-training quantization to int8."""
+    """Quantization to int8, after training or with a short fine-tuning."""
 
     rules = (
+        Rule(
+            "`quantization_type: QAT` needs `optimize: False`: the fine-tuning does more",
+            lambda q: q.quantization_type != "QAT" or not q.optimize,
+            "!(has(self.quantization_type) && self.quantization_type == 'QAT') || "
+            "!(has(self.optimize) && self.optimize)",
+        ),
         Rule(
             "`optimize` needs `granularity: per_tensor`",
             lambda q: not q.optimize or q.granularity == "per_tensor",
@@ -54,13 +72,17 @@ class Quantization(Section):
         "TFlite_converter"
     )
     """Which tool quantizes."""
-    quantization_type: Literal["PTQ"] = "PTQ"
-    """Post-training quantization."""
+    quantization_type: Literal["PTQ", "QAT"] = "PTQ"
+    """`PTQ` quantizes the model as it is. `QAT` first fine-tunes it with the rounding of int8 in its
+    weights and activations: on the pictures of the quantization set, without labels, it learns to
+    put out what the float model does. It takes a Keras model."""
+    fine_tuning: FineTuning = FineTuning()
+    """How `QAT` fine-tunes."""
     quantization_input_type: IOType = "uint8"
     """Type of the input tensor."""
     quantization_output_type: IOType = "float"
     """Type of the output tensor."""
-    granularity: Literal["per_channel", "per_tensor"] = "per_channel"
+    granularity: Granularity = "per_channel"
     """Whether each output channel of a weight tensor has its own scale."""
     optimize: bool = False
     """Equalize the weights of consecutive layers first; with `per_tensor` only."""

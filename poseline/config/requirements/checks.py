@@ -120,6 +120,15 @@ def _equalized(config: Config) -> str | None:
     return "True" if settings and settings.optimize and _quantizes_onnx(config) else None
 
 
+def _fine_tuned(config: Config) -> str | None:
+    settings = config.quantization if "quantize" in config.stages else None
+    if not settings or settings.quantization_type != "QAT":
+        return None
+    keras = _trains(config) or re.search(_KERAS, config.general.model_path or ".h5")
+    pictures = config.dataset.quantization_path or config.dataset.training_path or config.conversion
+    return None if keras and pictures else "QAT"
+
+
 def _quantizes_onnx(config: Config) -> bool:
     return not _trains(config) and bool(re.search(_ONNX, config.general.model_path or ""))
 
@@ -227,6 +236,17 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "False for an .onnx model: the weights of Keras models are equalized",
         _equalized,
         f"!({_FROM_ONNX}) || !({has('quantization.optimize')} && $config.quantization.optimize)",
+    ),
+    Requirement(
+        "quantization.quantization_type",
+        "PTQ, or QAT for a .h5 or .keras model and with dataset.quantization_path or "
+        "dataset.training_path",
+        _fine_tuned,
+        f"!($mode in {modes('quantize')}) || "
+        f"{get('quantization.quantization_type', 'PTQ')} != 'QAT' || "
+        f"({_TRAINING} || !{has('general.model_path')} || "
+        f"{matches('general.model_path', _KERAS)}) && (has($config.conversion) || "
+        f"{has('dataset.quantization_path')} || {has('dataset.training_path')})",
     ),
     Requirement(
         "dataset.keypoints",
