@@ -215,6 +215,15 @@ def test_odd_and_right(name):
     assert value is None or found == value
 
 
+def test_a_fine_tuning_for_int8_needs_a_keras_model_and_pictures():
+    text = "operation_mode: quantization\nquantization: {quantization_type: QAT}\n"
+    keras, pictures = "general.model_path=m.h5", "dataset.training_path=pictures"
+    for given in ([keras], ["general.model_path=m.tflite", pictures]):
+        found = problems(text, *given, "dataset.keypoints=17")
+        assert ".h5 or .keras" in found["quantization.quantization_type"], found
+    load.parse(text, [keras, pictures, "dataset.keypoints=17"])
+
+
 def test_frozen_layers_as_the_document_has_them():
     for text in ("(0:154)", "(0:-1)", "(0:-7, -5)"):
         config = load.parse(TINY, ["dataset.training_path=x", f"training.frozen_layers={text}"])

@@ -6,7 +6,7 @@ import pytest
 from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 
 from poseline.config.models.config import Config
-from poseline.errors import DataError
+from poseline.errors import DataError, ModelError
 from poseline.models.metadata import read_metadata
 from poseline.quantization.keras_conversion import float_tflite
 from poseline.quantization.layer_report import compare_layers
@@ -72,6 +72,32 @@ def test_the_report_by_layer_names_the_layers(model, yolo, tmp_path, quantizer):
     assert all(layer["sqnr_db"] > 5 and layer["range"] > 0 for layer in layers)
     worst = [layer["sqnr_db"] for layer in result.summary["worst_layers"]]
     assert worst == sorted(layer["sqnr_db"] for layer in layers)[: len(worst)]
+
+
+@pytest.mark.parametrize("quantizer", ["TFlite_converter", "litert_quantizer"])
+def test_a_model_is_fine_tuned_for_int8(model, yolo, tmp_path, quantizer):
+    tuning = {"epochs": 2, "batch_size": 8}
+    settings = config(quantizer=quantizer, quantization_type="QAT", fine_tuning=tuning)
+    inputs = {"model": model, "calibration": yolo / "train"}
+    before = model.read_bytes()
+    result = quantize.run(settings, inputs, tmp_path / "out")
+    assert model.read_bytes() == before
+    assert result.summary["quantization_type"] == "QAT"
+    assert open_model(result.files["model"]).input_shape == (SIDE, SIDE, 3)
+    tuned = quantize.run(config(), {"model": result.files["fine_tuned"]}, tmp_path / "again")
+    assert tuned.files["model"].exists()
+
+
+def test_what_cannot_be_fine_tuned_is_refused(model, yolo, tmp_path):
+    onnx = convolutional_onnx(tmp_path / "model.onnx")
+    cases = {model: {}, onnx: {"calibration": yolo / "train"}}
+    for path, others in cases.items():
+        ends = dict.fromkeys(("quantization_input_type", "quantization_output_type"), "float")
+        tool = {"quantizer": "onnx_quantizer", **ends} if path == onnx else {}
+        settings = config(quantization_type="QAT", **tool)
+        with pytest.raises(ModelError, match="cannot be fine-tuned"):
+            quantize.run(settings, {"model": path, **others}, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
 
 
 def test_the_report_by_layer_finds_the_layer_that_was_spoilt():
