@@ -73,9 +73,9 @@ class Quantization(Section):
     )
     """Which tool quantizes."""
     quantization_type: Literal["PTQ", "QAT"] = "PTQ"
-    """`PTQ` quantizes the model as it is. `QAT` first fine-tunes it with the rounding of int8 in its
-    weights and activations: on the pictures of the quantization set, without labels, it learns to
-    put out what the float model does. It takes a Keras model."""
+    """`PTQ` quantizes the model as it is. `QAT` first fine-tunes it with the rounding of int8 in
+    its weights and activations: on the pictures of the quantization set, without labels, it learns
+    to put out what the float model does. It takes a Keras model."""
     fine_tuning: FineTuning = FineTuning()
     """How `QAT` fine-tunes."""
     quantization_input_type: IOType = "uint8"
