@@ -55,8 +55,7 @@ def fine_tune(
     optimizer = keras.optimizers.Adam(schedule)
     optimizer.build(int8_model.variables)
 
-    @tf.function(autograph=False, reduce_retracing=True)
-    def step(images: Any) -> Any:
+    def learn(images: Any) -> Any:
         expected = float_model.infer(images)
         with tf.GradientTape() as tape:
             loss = _difference(int8_model(images), expected, activation)
@@ -64,6 +63,7 @@ def fine_tune(
         optimizer.apply_gradients(zip(gradients, int8_model.variables, strict=True))
         return loss
 
+    step = tf.function(learn, autograph=False, reduce_retracing=True)
     with Progress(asked.epochs * count, "fine-tune") as progress:
         for epoch in range(asked.epochs):
             int8_model.measure(_batches(pictures, asked.batch_size, _MEASURED))

@@ -72,7 +72,7 @@ def _pairs(model: keras.Model) -> list[tuple[Any, Any]]:
         if not isinstance(norm, layers.BatchNormalization) or len(norm._inbound_nodes) != 1:
             continue
         parents = norm._inbound_nodes[0].parent_nodes
-        first = parents[0].operation if len(parents) == 1 else None
+        first: Any = parents[0].operation if len(parents) == 1 else None
         if (
             type(first) in (layers.Conv2D, layers.DepthwiseConv2D)
             and len(first._outbound_nodes) == 1
