@@ -21,6 +21,7 @@ EXIT_CODES: Mapping[int, str] = {
     6: "outside tool",
     GATE_NOT_PASSED: "the model did not pass the gate",
     8: "canceled",
+    75: "another worker of the training is gone",
     129: "its terminal was closed",
     130: "interrupted",
     143: "stopped by SIGTERM",

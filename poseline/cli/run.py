@@ -11,6 +11,7 @@ from poseline.config.loading import load
 from poseline.config.models.config import Config
 from poseline.config.models.general import OperationMode
 from poseline.errors import GATE_NOT_PASSED, ConfigError, Problem
+from poseline.training.cluster import VARIABLE, Cluster
 
 Overrides = str
 Chain = Literal["tqe", "tqeb", "eqe", "eqeb", "qb", "qd"]
@@ -20,6 +21,7 @@ def run(
     *overrides: Overrides,
     config_path: Annotated[Path, Parameter(alias="-cp")] = Path(),
     config_name: Annotated[str, Parameter(alias="-cn")] = "user_config.yaml",
+    workers: int = 1,
 ) -> int:
     """Run what `operation_mode` says, with the command line that the vendor's zoo has.
 
@@ -29,6 +31,7 @@ def run(
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
         config_path: Folder of the config.
         config_name: File name of the config; its suffix may be left out.
+        workers: Processes that share the training; see `poseline train`.
     """
     for one in overrides:
         if "=" not in one and one.endswith((".yaml", ".yml")):
@@ -37,10 +40,10 @@ def run(
                 "the command line",
                 f"name the config by `poseline run --config-name {one}`",
             )
-    return _run(load.load(load.find_config(config_path, config_name), overrides))
+    return _run(load.load(load.find_config(config_path, config_name), overrides), workers)
 
 
-def chain(name: Chain, config: Path, *overrides: Overrides) -> int:
+def chain(name: Chain, config: Path, *overrides: Overrides, workers: int = 1) -> int:
     """Run a chain: t(rain), q(uantize), e(valuate), b(enchmark), d(eploy: export the code).
 
     Example: `poseline chain tqeb examples/demo.yaml training.model.alpha=0.5`
@@ -49,6 +52,7 @@ def chain(name: Chain, config: Path, *overrides: Overrides) -> int:
         name: The chain; it takes the place of the config's `operation_mode`.
         config: The YAML file.
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
+        workers: Processes that share the training; see `poseline train`.
     """
     modes: dict[str, OperationMode] = {
         "tqe": "chain_tqe",
@@ -58,10 +62,10 @@ def chain(name: Chain, config: Path, *overrides: Overrides) -> int:
         "qb": "chain_qb",
         "qd": "chain_qd",
     }
-    return _stage(modes[name], config, overrides)
+    return _stage(modes[name], config, overrides, workers)
 
 
-def train(config: Path, *overrides: Overrides) -> None:
+def train(config: Path, *overrides: Overrides, workers: int = 1) -> None:
     """Train a model.
 
     Example: `poseline train examples/demo.yaml training.epochs=5`
@@ -69,8 +73,10 @@ def train(config: Path, *overrides: Overrides) -> None:
     Args:
         config: The YAML file.
         overrides: Changes as `key=value`.
+        workers: Processes that share the training; each takes a part of every batch, and a GPU of
+            its own where there are GPUs.
     """
-    _stage("training", config, overrides)
+    _stage("training", config, overrides, workers)
 
 
 def quantize(config: Path, *overrides: Overrides) -> None:
@@ -146,14 +152,41 @@ def demo(*, out: Path = Path("demo")) -> None:
     run_demo(out)
 
 
-def _stage(mode: OperationMode, config: Path, overrides: tuple[str, ...]) -> int:
-    return _run(load.load(config, overrides, mode=mode))
+def _stage(mode: OperationMode, config: Path, overrides: tuple[str, ...], workers: int = 1) -> int:
+    return _run(load.load(config, overrides, mode=mode), workers)
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, workers: int = 1) -> int:
     from poseline.cli.summary import announce, show
     from poseline.runner.chain import run_chain
 
-    experiment = run_chain(config, announce)
+    _check_workers(config, workers)
+    cluster = Cluster.from_environment() if "train" in config.stages else None
+    if cluster and (workers > 1 or config.operation_mode != "training"):
+        raise ConfigError(
+            [
+                Problem(
+                    VARIABLE,
+                    f"{cluster.share.of} workers",
+                    "`poseline train CONFIG` without --workers, once for each worker",
+                )
+            ],
+            "the environment",
+            f"unset {VARIABLE} to run everything here",
+        )
+    if cluster and cluster.share.index:
+        from poseline.runner.worker import run_worker
+
+        run_worker(config, cluster)
+        return 0
+    experiment = run_chain(config, announce, workers=workers, cluster=cluster)
     show(experiment)
     return GATE_NOT_PASSED if experiment.passed is False else 0
+
+
+def _check_workers(config: Config, workers: int) -> None:
+    batch = config.training.batch_size if config.training and "train" in config.stages else 0
+    if workers != 1 and not 1 <= workers <= batch:
+        accepted = f"1 to {batch}" if batch else f"1: `{config.operation_mode}` trains nothing"
+        hint = "each takes a part of every batch: training.batch_size" if batch else ""
+        raise ConfigError([Problem("--workers", str(workers), accepted, hint)], "the command line")

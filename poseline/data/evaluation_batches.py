@@ -16,6 +16,7 @@ from poseline.data.crops import Frame
 from poseline.data.input_cache import Person, Pictures, Size
 from poseline.data.labels import pack
 from poseline.data.preprocess import rescale
+from poseline.data.share import WHOLE, Share
 from poseline.data.yolo import Sample
 
 Shape = tuple[int, int, int]
@@ -36,6 +37,7 @@ class EvaluationBatches:
         batch_size: Pictures of a batch; the last one may have fewer.
         cache_bytes: Memory for resized pictures, for a set that is read in every epoch.
         parallel: Batches that are made at the same time; None: one a core.
+        share: Of the batches, those that are made here: every `of`-th.
     """
 
     def __init__(
@@ -47,16 +49,18 @@ class EvaluationBatches:
         batch_size: int,
         cache_bytes: int = 0,
         parallel: int | None = None,
+        share: Share = WHOLE,
     ) -> None:
         self._size = input_shape[0], input_shape[1]
         self._rescaling, self._batch_size = preprocessing.rescaling, batch_size
         self._pictures = Pictures(samples, preprocessing, keypoints, [self._size], cache_bytes)
         self._parallel = parallel or os.cpu_count() or 1
+        self._share = share
         largest = batch_size * self._size[0] * self._size[1] * self._pictures.channels
         self._buffers = Buffers(largest)
 
     def __len__(self) -> int:
-        """Return the number of batches."""
+        """Return the number of batches, all shares together."""
         return -(-len(self._pictures) // self._batch_size)
 
     @property
@@ -73,7 +77,7 @@ class EvaluationBatches:
         waiting: deque[Future[Batch]] = deque()
         with ThreadPoolExecutor(self._parallel) as pool:
             try:
-                for number in range(len(self)):
+                for number in range(self._share.index, len(self), self._share.of):
                     waiting.append(pool.submit(self._batch, number))
                     if len(waiting) > self._parallel:
                         yield waiting.popleft().result()

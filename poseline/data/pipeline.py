@@ -26,6 +26,7 @@ from poseline.data.evaluation_batches import Batch, Shape, assemble
 from poseline.data.input_cache import Person, Pictures, Size
 from poseline.data.keypoints import KeypointSet
 from poseline.data.shards import ShardedSamples
+from poseline.data.share import WHOLE, Share
 from poseline.data.yolo import Sample
 from poseline.errors import PoselineError
 
@@ -84,6 +85,7 @@ class TrainingSet:
         seed: int,
         cache_bytes: int | None = None,
         parallel: int | None = None,
+        share: Share = WHOLE,
     ) -> None:
         """Prepare the set; nothing is read yet.
 
@@ -99,11 +101,13 @@ class TrainingSet:
             seed: Seed of order, draws and sizes.
             cache_bytes: Memory for resized pictures; None: a quarter of what is free.
             parallel: Batches in the making at once; None: as tf.data finds best.
+            share: The part of every batch that is made here.
         """
         self._config, self._samples = config, samples
         self._batch_size = min(batch_size, len(samples))
         self._seed = seed
         self._parallel = parallel
+        self._share = share.part(self._batch_size)
         settings = [step.random_periodic_resizing for step in config.data_augmentation]
         self._resizing: RandomPeriodicResizing | None = next(filter(None, settings), None)
         self._sizes = (
@@ -131,7 +135,7 @@ class TrainingSet:
 
     @property
     def pictures(self) -> int:
-        """The pictures of an epoch."""
+        """The pictures of an epoch, all shares together."""
         return len(self) * self._batch_size
 
     def batches(self, epoch: int, epochs: int = 1) -> Batches:
@@ -150,7 +154,7 @@ class TrainingSet:
         return _dataset(
             tf.data.Dataset.range(epoch * len(self), (epoch + epochs) * len(self)),
             self.batch,
-            (self._batch_size, *size, self._pictures.channels),
+            (self._share.stop - self._share.start, *size, self._pictures.channels),
             self._keypoints,
             self._parallel,
         )
@@ -178,7 +182,7 @@ class TrainingSet:
         return assemble(
             self._pictures,
             self._buffers,
-            order,
+            order[self._share],
             self.size(number),
             self._config.preprocessing.rescaling,
             lambda index, image, person: self._augment(epoch, index, image, person),

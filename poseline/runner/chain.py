@@ -23,6 +23,7 @@ from poseline.runner.tracked import OnEpoch, run_tracked
 from poseline.stages.result import StageResult
 from poseline.store.lock import locked
 from poseline.store.stamp import HTML, YAML, check_stamped, write_stamped
+from poseline.training.cluster import Cluster
 
 if TYPE_CHECKING:
     from poseline.tracking import Tracker
@@ -41,12 +42,16 @@ class Experiment:
         config: The config of the chain.
         results: What each finished step left.
         on_epoch: Called with each epoch of the training from 0, and its figures.
+        workers: Processes on this machine that share the training.
+        cluster: The workers of a training that were started one by one; this one is their chief.
     """
 
     folder: Path
     config: Config
     results: dict[str, StageResult] = field(default_factory=dict)
     on_epoch: OnEpoch | None = None
+    workers: int = 1
+    cluster: Cluster | None = None
 
     @property
     def passed(self) -> bool | None:
@@ -86,7 +91,10 @@ class Experiment:
         """Return the further arguments of a step's stage."""
         if step.stage == "train":
             logs = self.folder / self.config.general.logs_dir
-            return {"logs": logs, "on_epoch": self.on_epoch}
+            options = {"logs": logs, "on_epoch": self.on_epoch}
+            if self.cluster:
+                return options | {"cluster": self.cluster}
+            return options | {"workers": self.workers} if self.workers > 1 else options
         if step.stage in ("evaluate", "gate") and sources.test_part:
             return {"part": sources.test_part}
         return {}
@@ -116,6 +124,8 @@ def run_chain(
     on_start: Callable[[Experiment], None] | None = None,
     *,
     on_epoch: OnEpoch | None = None,
+    workers: int = 1,
+    cluster: Cluster | None = None,
 ) -> Experiment:
     """Run the steps of `operation_mode` and write the report.
 
@@ -127,6 +137,9 @@ def run_chain(
         on_start: Called once the paths are checked, before the first step.
         on_epoch: Called with each epoch of the training from 0, and its figures; what it raises
             ends the chain.
+        workers: Processes on this machine that share the training; they change nothing in what is
+            learned.
+        cluster: The workers of a training that were started one by one; this one is their chief.
 
     Returns:
         The finished experiment.
@@ -137,7 +150,9 @@ def run_chain(
         BackendError: A model passed the gate and the registry cannot be reached; the same command
             registers it later.
     """
-    experiment = Experiment(Path(config.hydra.run.dir), config, on_epoch=on_epoch)
+    experiment = Experiment(
+        Path(config.hydra.run.dir), config, on_epoch=on_epoch, workers=workers, cluster=cluster
+    )
     folder, page = experiment.folder, experiment.folder / REPORT
     with doing("checking the inputs"):
         preflight.check_inputs(config)

@@ -49,7 +49,8 @@ def run_task(
     """
     with doing(f"{step.name}: looking at the inputs"):
         local = {name: local_input(str(uri)) for name, uri in inputs.items()}
-        unchanged = finished(step, config, local, out)
+        # A chief whose training is finished still meets its workers, which do not know.
+        unchanged = "cluster" not in options and finished(step, config, local, out)
     if unchanged:
         _log.info("unchanged, taken as it is", step=step.name, out=str(out))
         return StageResult.load(out)
@@ -57,7 +58,8 @@ def run_task(
         check_folder(out, step.stage, sources=local.values(), apart=step.stage == "convert")
     _log.info("started", step=step.name)
     with doing(f"{step.name}: loading the libraries"):
-        stage = importlib.import_module(f"poseline.stages.{step.stage}")
+        name = "train_workers" if "workers" in options else step.stage
+        stage = importlib.import_module(f"poseline.stages.{name}")
     with doing(step.name):
         result = cast(Callable[..., StageResult], stage.run)(config, local, out, **options)
     if step.stage == "convert":

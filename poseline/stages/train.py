@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from poseline.config.models.config import Config, config_hash
-from poseline.config.models.preprocessing import Decoding
-from poseline.config.models.training import FinalActivation, Training
 from poseline.data.crops import cropped
 from poseline.data.definitions import agreed
 from poseline.data.evaluation_batches import EvaluationBatches
@@ -19,28 +18,27 @@ from poseline.data.pipeline import TrainingSet
 from poseline.data.set_points import points_of
 from poseline.data.shards import samples_of
 from poseline.data.yolo import Sample, split
-from poseline.errors import ConfigError, Problem, StoreError
+from poseline.errors import ConfigError, Problem
 from poseline.log import get_logger
-from poseline.models.loading import load_keras
-from poseline.models.metadata import ModelMetadata, keypoint_fields, read_metadata, sidecar_path
+from poseline.models.metadata import ModelMetadata, read_metadata, sidecar_path
 from poseline.models.teacher import KEY
 from poseline.progress import doing
-from poseline.stages.result import Inputs, StageResult, finish
+from poseline.stages.result import Inputs, StageResult
+from poseline.stages.train_files import CURVES, OnEpoch, Writer, claim, decoding_of, metadata_of
 from poseline.store.manifest import content_hash, remove_halves
-from poseline.training import checkpoint, folder, history, keras_factory
+from poseline.training import checkpoint, keras_factory
+from poseline.training.cluster import Cluster
 from poseline.training.distillation import Teacher, load_teacher
 from poseline.training.fast_model import make_twin
-from poseline.training.folder import BESTS, HISTORY, LAST, TRANSFER, best_name
+from poseline.training.folder import BESTS, HISTORY, LAST
+from poseline.training.group import Group, together
 from poseline.training.initialization import Initialization, initialize
 from poseline.training.preemption import Preemption
 from poseline.training.remote_checkpoint import Identity, RemoteCheckpoint
 from poseline.training.tensorflow_setup import prepare
-from poseline.training.trainer import Trainer, log_line
+from poseline.training.trainer import Trainer
 
-CURVES = "learning_curves.png"
 _log = get_logger(__name__)
-
-OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
 def run(
@@ -51,7 +49,8 @@ def run(
     logs: Path | None = None,
     on_epoch: OnEpoch | None = None,
     checkpoint: str | None = None,
-) -> StageResult:
+    cluster: Cluster | None = None,
+) -> StageResult | None:
     """Train a model.
 
     A training that was interrupted goes on from `last_trained_model.h5` in `out` when it is run
@@ -68,6 +67,12 @@ def run(
         checkpoint: URI of a folder that each epoch's models are sent to, in the background. A
             training that starts elsewhere, with the same config and inputs, goes on with what is
             there. A storage that fails later on fails no training.
+        cluster: The workers that train the model together, each on its share of every batch; all
+            are called with the same config and sets. The first one, the chief, decides where the
+            training goes on, and it alone writes; `out` of the others stays as it is.
+
+    Returns:
+        What the training left; None where another worker is the chief.
 
     Raises:
         ConfigError: Something in `training` does not fit Keras or the model.
@@ -77,77 +82,93 @@ def run(
             somebody's, stands where this one writes.
         TrainingInterruptedError: SIGTERM came; the checkpoint of the last epoch is in `out`, and
             at `checkpoint` where its storage answered in time.
+        WorkerLostError: Another worker is gone. When all are run again with the same arguments,
+            they go on from the last epoch.
     """
     training = config.training
     if training is None:
         raise ConfigError([Problem("training", "nothing", "a section")])
-    _claim(config, inputs, out)
-    remove_halves(out, (*BESTS, LAST, HISTORY, CURVES))
     prepare(config.general)
-    mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
-    samples, held_out = _samples(config, inputs)
-    points = _points(config, inputs, samples)
-    if config.dataset.crop_persons:
-        margin = config.dataset.crop_margin
-        samples = cropped(samples, len(points), margin)
-        held_out = cropped(held_out, len(points), margin)
-    with doing("building the model"):
-        start = initialize(config, training, points, inputs, out)
-    shape = tuple(start.model.input_shape[1:])
-    seed = start.state.seed or 0
-    batches = TrainingSet(samples, config, points, shape, training.batch_size, seed)
-    validation = EvaluationBatches(
-        held_out,
-        config.preprocessing,
-        shape,
-        len(points),
-        training.batch_size,
-        cache_bytes=psutil.virtual_memory().available // 8,
-    )
-    teacher = _teacher(config, start, points, inputs)
-    trainer = _trainer(config, start, points, steps=len(batches), teacher=teacher)
-    metadata = _metadata(config, start, points, inputs["training"])
-    termination = Preemption(mirror.close if mirror else lambda _: None)
-    writer = _Writer(
-        config, trainer, metadata, out, logs or out / "logs", on_epoch, mirror, termination
-    )
-    _log.info(
-        "training",
-        pictures=len(samples),
-        validation=len(held_out),
-        parameters=start.model.count_params(),
-        from_epoch=trainer.state.epoch,
-    )
-    with termination:
-        trainer.fit(
-            batches,
-            lambda: validation,
-            training.epochs,
-            writer.after_epoch,
+    with together(cluster) as group:
+        mirror = None
+        if group.chief:
+            claim(config, inputs, out)
+            remove_halves(out, (*BESTS, LAST, HISTORY, CURVES))
+            mirror = _mirror(config, inputs, out, checkpoint) if checkpoint else None
+        samples, held_out = _samples(config, inputs)
+        points = _points(config, inputs, samples)
+        if config.dataset.crop_persons:
+            margin = config.dataset.crop_margin
+            samples = cropped(samples, len(points), margin)
+            held_out = cropped(held_out, len(points), margin)
+        _check_shares(group, training.batch_size, len(samples))
+        metadata = partial(metadata_of, config, points=points, data=inputs["training"])
+        with tempfile.TemporaryDirectory() as scratch, doing("building the model"):
+            handed = Path(scratch) / LAST
+            if not group.chief:
+                _hand_out(group, handed)
+            mine = out if group.chief else handed.parent
+            start = initialize(config, training, points, inputs, mine)
+            shape = tuple(start.model.input_shape[1:])
+            seed = start.state.seed or 0
+            batches = TrainingSet(
+                samples, config, points, shape, training.batch_size, seed, share=group.share
+            )
+            teacher = _teacher(config, start, points, inputs)
+            trainer = _trainer(config, start, points, len(batches), teacher, group)
+            if group.chief and group.size > 1:
+                _keep(trainer, metadata(start), handed)
+                _hand_out(group, handed)
+        validation = EvaluationBatches(
+            held_out,
+            config.preprocessing,
+            shape,
+            len(points),
+            training.batch_size,
+            cache_bytes=psutil.virtual_memory().available // 8,
+            share=group.share,
         )
-    return writer.finish(inputs)
-
-
-def _claim(config: Config, inputs: Inputs, out: Path) -> None:
-    """Make sure that no model is replaced but this training's own."""
-    hashes = {name: content_hash(path) for name, path in inputs.items() if name != "resume"}
-    resume = checkpoint.resumable(inputs["resume"]) if "resume" in inputs else None
-    folder.claim(out, config.slice("train"), hashes, resume)
-    exported = _exported(config, out)
-    if exported and exported.exists() and not sidecar_path(exported).is_file():
-        raise StoreError(
-            f"{exported} is there already, and poseline did not write it",
-            "choose another training.trained_model_path, or move it away",
+        termination = Preemption(mirror.close if mirror else lambda _: None)
+        writer = None
+        if group.chief:
+            board = logs or out / "logs"
+            writer = Writer(
+                config, trainer, metadata(start), out, board, on_epoch, mirror, termination
+            )
+        _log.info(
+            "training",
+            pictures=len(samples),
+            validation=len(held_out),
+            parameters=start.model.count_params(),
+            from_epoch=trainer.state.epoch,
+            **({"workers": group.size} if group.size > 1 else {}),
         )
+        with termination:
+            trainer.fit(
+                batches,
+                lambda: validation,
+                training.epochs,
+                writer.after_epoch if writer else lambda epoch, _: termination.check(epoch + 1),
+            )
+        return writer.finish(inputs) if writer else None
 
 
-def _exported(config: Config, out: Path) -> Path | None:
-    """Return where the best model is copied to, if it is."""
-    training = config.training
-    path = training.trained_model_path if training else None
-    if not training or not path or Path(path).resolve() == out.resolve():
-        return None
-    return Path(path) / best_name(training.model_format)
+def _check_shares(group: Group, batch_size: int, pictures: int) -> None:
+    most = min(batch_size, pictures)
+    if group.size > most:
+        hint = "each takes a part of every batch"
+        raise ConfigError([Problem("workers", str(group.size), f"at most {most}", hint)])
+
+
+def _keep(trainer: Trainer, metadata: ModelMetadata, path: Path) -> None:
+    metadata.write(path)
+    checkpoint.save(trainer.model, trainer.variables, trainer.state, path)
+
+
+def _hand_out(group: Group, model: Path) -> None:
+    """Give the chief's model and its sidecar to every worker of a group."""
+    for path in (model, sidecar_path(model)):
+        group.hand_out(path)
 
 
 def _mirror(config: Config, inputs: Inputs, out: Path, uri: str) -> RemoteCheckpoint:
@@ -216,8 +237,9 @@ def _trainer(
     points: KeypointSet,
     steps: int,
     teacher: Teacher | None,
+    group: Group,
 ) -> Trainer:
-    twin = make_twin(start.model, steps)
+    twin = make_twin(start.model, steps, synchronized=group.size > 1)
     optimizer = keras_factory.optimizer(start.training)
     twin.compile(optimizer=optimizer, loss="mse")
     trainer = Trainer(
@@ -227,132 +249,14 @@ def _trainer(
         decoding_of(start.training, start.activation),
         config.preprocessing.resizing.aspect_ratio,
         points.sigmas,
-        keras_factory.callbacks(start.training),
+        keras_factory.callbacks(start.training, group.chief),
         start.state,
         restore_callbacks=start.checkpoint is not None,
         activation=start.activation,
         teacher=teacher,
         ema=keras_factory.averaging(start.training),
+        group=group,
     )
     if start.checkpoint:
         checkpoint.restore_variables(trainer.variables, start.checkpoint)
     return trainer
-
-
-def decoding_of(training: Training, activation: FinalActivation = "sigmoid") -> Decoding:
-    """Return how heatmaps that were trained so are read best."""
-    gaussian = training.heatmaps.target == "gaussian"
-    return "dark" if gaussian or activation == "softmax" else "argmax"
-
-
-def _metadata(
-    config: Config, start: Initialization, points: KeypointSet, data: Path
-) -> ModelMetadata:
-    model, preprocessing = start.model, config.preprocessing
-    return ModelMetadata(
-        name=model.name,
-        model_type="heatmaps_spe",
-        **keypoint_fields(points),
-        input_shape=model.input_shape[1:],
-        output_shape=model.output_shape[1:],
-        stride=model.input_shape[1] // model.output_shape[1],
-        final_activation=start.activation,
-        decoding=decoding_of(start.training, start.activation),
-        scale=preprocessing.rescaling.scale,
-        offset=preprocessing.rescaling.offset,
-        color_mode=preprocessing.color_mode,
-        interpolation=preprocessing.resizing.interpolation,
-        aspect_ratio=preprocessing.resizing.aspect_ratio,
-        crop_margin=config.dataset.crop_margin if config.dataset.crop_persons else None,
-        dataset=config.dataset.name,
-        dataset_hash=content_hash(data),
-        config_hash=config_hash(config.slice("train")),
-    )
-
-
-class _Writer:
-    """Keeps the best and the last model, and everything that is written after an epoch."""
-
-    def __init__(
-        self,
-        config: Config,
-        trainer: Trainer,
-        metadata: ModelMetadata,
-        out: Path,
-        logs: Path,
-        on_epoch: OnEpoch | None,
-        mirror: RemoteCheckpoint | None,
-        termination: Preemption,
-    ) -> None:
-        self._mirror, self._termination = mirror, termination
-        self._config, self._trainer, self._metadata, self._out = config, trainer, metadata, out
-        self._board, self._on_epoch = history.Board(logs, trainer.state.history), on_epoch
-        assert config.training  # noqa: S101  checked by run
-        self._epochs = config.training.epochs
-        self._best = out / best_name(str(trainer.state.training.get("model_format", "h5")))
-        saving = config.training.callbacks.get("ModelCheckpoint", {})
-        self._monitor = str(saving.get("monitor", "val_oks"))
-        mode = saving.get("mode", "auto")
-        self._sign = -1 if mode == "min" or (mode == "auto" and "loss" in self._monitor) else 1
-
-    def after_epoch(self, epoch: int, figures: dict[str, float]) -> None:
-        state = self._trainer.state
-        if self._monitor not in figures:
-            raise ConfigError(
-                [
-                    Problem(
-                        "training.callbacks.ModelCheckpoint.monitor",
-                        self._monitor,
-                        ", ".join(figures),
-                    )
-                ]
-            )
-        value = figures[self._monitor]
-        model = self._trainer.export()
-        better = math.isfinite(value) and (
-            state.best is None or self._sign * value > self._sign * state.best
-        )
-        if better or not self._best.is_file():
-            state.best, state.best_epoch = value if better else None, epoch
-            self._metadata.write(self._best)
-            checkpoint.save_model(model, self._best)
-        self._metadata.write(self._out / LAST)
-        checkpoint.save(model, self._trainer.variables, state, self._out / LAST)
-        history.write_history(state.history, self._out / HISTORY)
-        if self._mirror:
-            self._mirror.offer(epoch + 1, self._out, [*self._models, HISTORY])
-        self._board.write(epoch, figures)
-        _log.info("epoch", **log_line(epoch, self._epochs, figures))
-        if self._on_epoch:
-            self._on_epoch(epoch, figures)
-        self._termination.check(epoch + 1)
-
-    @property
-    def _models(self) -> list[str]:
-        """Names of the models and of their sidecars."""
-        paths = (self._best, self._out / LAST)
-        return [name for p in paths for name in (p.name, sidecar_path(p).name)]
-
-    def finish(self, inputs: Inputs) -> StageResult:
-        state = self._trainer.state
-        if exported := _exported(self._config, self._out):
-            self._metadata.write(exported)
-            checkpoint.save_model(load_keras(self._best), exported)
-        history.plot_curves(state.history, self._out / CURVES)
-        best = state.best_epoch or 0
-        transfer = [TRANSFER] if (self._out / TRANSFER).is_file() else []
-        return finish(
-            "train",
-            self._config,
-            inputs,
-            self._out,
-            roles={
-                "model": self._best.name,
-                "last_model": LAST,
-                "history": HISTORY,
-                "curves": CURVES,
-            },
-            files=[*self._models, HISTORY, CURVES, *transfer],
-            metrics=state.history[best] | {"epochs": state.epoch, "best_epoch": best + 1},
-            summary={"history": state.history, "monitor": self._monitor},
-        )

@@ -10,10 +10,11 @@ import tensorflow as tf
 from keras import layers
 from keras.src.models.functional import operation_fn
 
-from poseline.training.fused_normalization import normalized_linear
+from poseline.training.fused_normalization import moments, normalized_linear
+from poseline.training.group import ALONE, Group
 
 
-def make_twin(model: keras.Model, steps_per_epoch: int) -> keras.Model:
+def make_twin(model: keras.Model, steps_per_epoch: int, synchronized: bool = False) -> keras.Model:
     """Return a model of the same weights for training at any input size.
 
     The moving statistics get a horizon of at most half an epoch: the 0.999 of Keras' MobileNetV2
@@ -23,6 +24,7 @@ def make_twin(model: keras.Model, steps_per_epoch: int) -> keras.Model:
     Args:
         model: The model that will be saved; its weights are copied.
         steps_per_epoch: Batches of an epoch.
+        synchronized: Whether batch statistics are those of several workers' pictures.
     """
     longest = max(1 - 2 / max(steps_per_epoch, 1), 0.8)
 
@@ -30,6 +32,7 @@ def make_twin(model: keras.Model, steps_per_epoch: int) -> keras.Model:
         config = layer.get_config()
         if isinstance(layer, layers.BatchNormalization):
             config["momentum"] = min(config["momentum"], longest)
+            config["synchronized"] = synchronized
         return layer.__class__.from_config(config)
 
     channels = model.input_shape[-1]
@@ -53,12 +56,15 @@ class Forward:
         normalizations: The layers whose batch statistics `train` returns.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, group: Group = ALONE) -> None:
         """Look through the model.
 
         Args:
             model: A functional or sequential model.
+            group: The workers that have a part of each batch; batch statistics and noise are
+                those of the whole one. `train` is then computed by `group.run`.
         """
+        self._group = group
         self._graph = getattr(model, "_functional", model)
         self.normalizations = [layer for layer in model.layers if _normalizes_batches(layer)]
 
@@ -77,7 +83,7 @@ class Forward:
         def normalize(layer: Any, x: Any) -> Any:
             if not _normalizes_batches(layer):
                 return layer(_value(x), training=True)
-            z, *found = _normalized(layer, x)
+            z, *found = _normalized(layer, x, self._group)
             statistics[id(layer)] = (found[0], found[1])
             return z
 
@@ -106,6 +112,8 @@ class Forward:
                     return _Padding(layer, args[0])
                 if _is_linear(layer):
                     return _Convolution(layer, args[0])
+                if training and self._group.size > 1 and isinstance(layer, _NOISES):
+                    return _shared_noise(layer, args[0], self._group)
                 return operation_fn(layer, training=training)(*args, **kwargs)
 
             return call
@@ -211,18 +219,35 @@ def _normalizes_batches(layer: Any) -> bool:
         and layer.trainable
         and layer.center
         and layer.scale
-        and not (layer.renorm or layer.synchronized)
+        and not layer.renorm
         and layer.axis in (-1, 3)
         and layer.input_spec.ndim == 4
     )
 
 
-def _normalized(layer: Any, x: Any) -> tuple[Any, Any, Any]:
+_NOISES = (layers.Dropout, layers.SpatialDropout2D, layers.GaussianDropout)
+"""Layers that multiply each value by a random one."""
+
+
+def _shared_noise(layer: Any, x: Any, group: Group) -> Any:
+    """Draw for the whole batch, so that a picture's noise does not depend on who has it."""
+    (rows,) = group.sum([tf.cast(tf.shape(x)[0], tf.float32)])
+    rows = tf.cast(rows, tf.int32)
+    noise = layer(tf.ones(tf.concat([[rows], tf.shape(x)[1:]], 0), x.dtype), training=True)
+    start = group.share.index * rows // group.size
+    return x * tf.ensure_shape(noise[start : start + tf.shape(x)[0]], x.shape)
+
+
+def _normalized(layer: Any, x: Any, group: Group) -> tuple[Any, Any, Any]:
     gamma, beta = (tf.convert_to_tensor(weight) for weight in (layer.gamma, layer.beta))
     if isinstance(x, _Convolution) and x.pointwise:
-        z, mean, variance = normalized_linear(x.rows, x.matrix, gamma, beta, layer.epsilon)
+        z, mean, variance = normalized_linear(x.rows, x.matrix, gamma, beta, layer.epsilon, group)
         return x.picture(z), mean, variance
     x, nothing = _value(x), tf.zeros([0])
+    if group.size > 1:
+        _, mean, variance = moments(tf.reshape(x, (-1, x.shape[-1])), group)
+        z = tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
+        return z, tf.stop_gradient(mean), tf.stop_gradient(variance)
     z, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=gamma,

@@ -42,8 +42,16 @@ def averaging(training: Training) -> float | None:
     return float(settings.get("ema_momentum", 0.99))
 
 
-def callbacks(training: Training) -> list[keras.callbacks.Callback]:
+_TELLING = ("CSVLogger", "ProgbarLogger", "RemoteMonitor")
+"""Callbacks that write or send something, and change nothing in the training."""
+
+
+def callbacks(training: Training, chief: bool = True) -> list[keras.callbacks.Callback]:
     """Return the callbacks of a config, without the built-in ones.
+
+    Args:
+        training: The section.
+        chief: Whether this process writes; else those that only tell something are left out.
 
     Raises:
         ConfigError: A callback is unknown, or it refuses a setting.
@@ -54,6 +62,8 @@ def callbacks(training: Training) -> list[keras.callbacks.Callback]:
     for name, settings in training.callbacks.items():
         path = f"training.callbacks.{name}"
         if name in BUILT_IN or (name == "SwapEMAWeights" and averaging(training) is not None):
+            continue
+        if name in _TELLING and not chief:
             continue
         if name in SCHEDULES:
             found.append(_follow(schedule(name, settings)))

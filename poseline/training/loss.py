@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -18,6 +19,7 @@ def heatmap_loss(
     settings: Heatmaps,
     activation: FinalActivation = "sigmoid",
     lesson: Lesson | None = None,
+    total: Callable[[Any], Any] = lambda count: count,
 ) -> Any:
     """Return the error against the target heatmaps, masked by visibility.
 
@@ -32,9 +34,10 @@ def heatmap_loss(
         settings: Shape of the targets; for softmax each is brought to a sum of 1.
         activation: The model's `final_activation`.
         lesson: Heatmaps of a teacher, whose error is weighed against that of the targets.
+        total: Gives the visible keypoints of the whole batch, where this is a part of it.
 
     Returns:
-        A scalar ≥ 0.
+        A scalar ≥ 0; the parts of a batch add up to its loss.
     """
     height, width = heatmaps.shape[1] or tf.shape(heatmaps)[1], heatmaps.shape[2]
     width = width or tf.shape(heatmaps)[2]
@@ -45,7 +48,7 @@ def heatmap_loss(
         taught = _error(heatmaps, lesson.heatmaps, activation)
         error = (1 - lesson.weight) * error + lesson.weight * taught
     error *= mask[:, 0, 0]
-    return tf.reduce_sum(error) / tf.maximum(tf.reduce_sum(mask), 1.0)
+    return tf.reduce_sum(error) / tf.maximum(total(tf.reduce_sum(mask)), 1.0)
 
 
 def _error(heatmaps: Any, targets: Any, activation: FinalActivation) -> Any:

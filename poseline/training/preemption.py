@@ -16,6 +16,7 @@ from poseline.errors import PoselineError
 GRACE_S = 30.0
 """From SIGTERM to SIGKILL, as Kubernetes has it by default."""
 _RESERVE_S = 3.0  # of the grace period, for what follows
+_WITHIN = "stopped by SIGTERM within an epoch"
 _GOES_ON = "run the same command again; it goes on from its checkpoint"
 
 
@@ -60,13 +61,21 @@ class Preemption:
                 self._before.append((number, signal.signal(number, handle)))
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
         self._over = True
         if self._before:
             signal.setitimer(signal.ITIMER_REAL, 0)
         self._flush(min(self._patience, max(self._end - time.monotonic(), 0.0)))
         for number, handle in self._before:
             signal.signal(number, handle)
+        if (
+            self._asked.is_set()
+            and isinstance(error, Exception)
+            and not isinstance(error, PoselineError)
+        ):  # the other workers of a group have stopped before this one
+            raise TrainingInterruptedError(_WITHIN, _GOES_ON) from error
 
     def _stop(self, *_: object) -> None:
         stopping.say("SIGTERM, after this epoch or within it")
@@ -76,4 +85,4 @@ class Preemption:
 
     def _break(self, *_: object) -> None:
         if not self._over:
-            raise TrainingInterruptedError("stopped by SIGTERM within an epoch", _GOES_ON)
+            raise TrainingInterruptedError(_WITHIN, _GOES_ON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,7 @@ from poseline.config.models.preprocessing import AspectRatio, Decoding
 from poseline.config.models.training import FinalActivation, Heatmaps
 from poseline.data.labels import unpack
 from poseline.data.preprocess import Transform
-from poseline.metrics.oks import nanmean, oks
+from poseline.metrics.oks import oks
 from poseline.number_format import significant
 from poseline.progress import Progress, doing
 from poseline.runtime.decode import decode_heatmaps
@@ -24,6 +25,7 @@ from poseline.training.checkpoint import TrainingState
 from poseline.training.distillation import Teacher
 from poseline.training.fast_model import Forward
 from poseline.training.flat_variables import FlatVariables, packable
+from poseline.training.group import ALONE, Group
 from poseline.training.loss import heatmap_loss
 from poseline.training.tensorflow_setup import allow_nondeterminism
 from poseline.training.weight_average import WeightAverage
@@ -36,7 +38,7 @@ class EpochSource(Protocol):
     """A training set whose batches are a pure function of the epoch."""
 
     def batches(self, epoch: int) -> Batches:
-        """Yield (images, labels)."""
+        """Yield (images, labels), in a group its share of each."""
 
     def __len__(self) -> int:
         """Return the batches of an epoch."""
@@ -65,6 +67,7 @@ class Trainer:
         activation: What the model's output is, and which loss it learns by.
         teacher: A model whose heatmaps are learned beside the labels.
         ema: Momentum of the average of the weights that takes their place; None: there is none.
+        group: The workers that train the model; each trains and validates its share.
     """
 
     model: keras.Model
@@ -79,11 +82,12 @@ class Trainer:
     activation: FinalActivation = "sigmoid"
     teacher: Teacher | None = None
     ema: float | None = None
+    group: Group = ALONE
 
     def __post_init__(self) -> None:
         """Pack what changes with every step, and build the optimizer for it."""
         optimizer, trainable = self.twin.optimizer, self.twin.trainable_variables
-        self._forward = Forward(self.twin)
+        self._forward = Forward(self.twin, self.group)
         self._weights = FlatVariables(trainable) if packable(optimizer) else None
         self._learned = [self._weights.vector] if self._weights else trainable
         optimizer.build(self._learned)
@@ -148,7 +152,7 @@ class Trainer:
 
     def validate(self, batches: Batches) -> Figures:
         """Return `val_loss` and `val_oks`, the figures that callbacks monitor."""
-        losses, scores, weights = [], [], []
+        sums = np.zeros(4)  # of losses, pictures, OKS, poses that have one
         for images, labels in batches:
             heatmaps, loss = self._check(images, labels)
             known = unpack(np.asarray(labels))
@@ -159,13 +163,11 @@ class Trainer:
             truth = known.keypoints.copy()
             truth[..., :2] = transform.to_picture(truth[..., :2])
             predicted = transform.to_picture(decoded[..., :2])
-            scores.append(oks(predicted, truth, known.areas, self.sigmas))
-            losses.append(float(loss))
-            weights.append(len(labels))
-        return {
-            "val_loss": float(np.average(losses, weights=weights)),
-            "val_oks": float(nanmean(np.concatenate(scores))),
-        }
+            scores = oks(predicted, truth, known.areas, self.sigmas)
+            scores = scores[~np.isnan(scores)]
+            sums += float(loss) * len(labels), len(labels), scores.sum(), len(scores)
+        loss, pictures, score, poses = self.group.total(sums).tolist()
+        return {"val_loss": loss / pictures, "val_oks": score / poses if poses else math.nan}
 
     def export(self) -> keras.Model:
         """Return the model to save, with the twin's weights."""
@@ -203,13 +205,14 @@ class Trainer:
         progress.what = f"epoch {epoch + 1}/{epochs}"
         last = self.state.history[-1] if self.state.history else {}
         known = {name: last[name] for name in ("val_oks",) if name in last}
+        pictures = training.pictures // len(training)
         for index, (images, labels) in enumerate(training.batches(epoch)):
             listeners.on_train_batch_begin(index)
             loss = self._first(images, labels) if count == 0 else self.step(images, labels)
             total += loss
             count += 1
             listeners.on_train_batch_end(index, {"loss": loss})
-            progress.advance(len(images), partial(_shown, total, count, known))
+            progress.advance(pictures, partial(_shown, total, count, known))
         if self._average:
             self._average.swap()
         for part in packed:
@@ -225,6 +228,29 @@ class Trainer:
                 return self.step(images, labels)
 
     def _learn(self, images: Any, labels: Any) -> Any:
+        loss, gradients, statistics, others = self.group.run(self._gradients, images, labels)
+        self.twin.optimizer.apply_gradients(zip(gradients, self._learned, strict=True))
+        if self._average:
+            self._average.update(self.twin.optimizer.iterations)
+        if self._moving:
+            moving = self._moving.vector
+            moving.assign(moving + (FlatVariables.join(statistics) - moving) * self._rates)
+        for index, value in others.items():
+            self.twin.variables[index].assign(value)
+        return loss
+
+    def _of_all(self, count: Any) -> Any:
+        """Return the sum of a scalar over the workers."""
+        return self.group.sum([count])[0]
+
+    def _gradients(
+        self, images: Any, labels: Any
+    ) -> tuple[Any, list[Any], list[Any], dict[int, Any]]:
+        """Return a batch's loss and gradients, its statistics, and what else of the twin changes.
+
+        The latter are statistics of other layers and random generators, by their place among the
+        variables.
+        """
         trainable = self.twin.trainable_variables
         with tf.GradientTape() as tape:
             values = self._weights.split() if self._weights else [v.value for v in trainable]
@@ -232,21 +258,20 @@ class Trainer:
                 heatmaps, statistics = self._forward.train(images)
                 others = self.twin.losses
             lesson = self.teacher.lesson(images) if self.teacher else None
-            loss = heatmap_loss(heatmaps, labels, self.heatmaps, self.activation, lesson)
-            total = tf.add_n([loss, *others]) if others else loss
-        gradients = tape.gradient(total, self._learned)
-        self.twin.optimizer.apply_gradients(zip(gradients, self._learned, strict=True))
-        if self._average:
-            self._average.update(self.twin.optimizer.iterations)
-        if self._moving:
-            moving = self._moving.vector
-            moving.assign(moving + (FlatVariables.join(statistics) - moving) * self._rates)
+            loss = heatmap_loss(
+                heatmaps, labels, self.heatmaps, self.activation, lesson, self._of_all
+            )
+            total = tf.add_n([loss, *(o / self.group.size for o in others)]) if others else loss
+        gradients = tape.gradient(total, self._learned, unconnected_gradients="zero")
+        loss, *gradients = self.group.sum([loss, *gradients])
         learned = set(map(id, trainable))
-        for variable in self.twin.variables:  # statistics of other layers, random generators
-            value = scope.get_current_value(variable)
-            if value is not None and id(variable) not in learned:
-                variable.assign(value)
-        return loss
+        changed = {
+            index: value
+            for index, variable in enumerate(self.twin.variables)
+            if id(variable) not in learned
+            and (value := scope.get_current_value(variable)) is not None
+        }
+        return loss, gradients, statistics, changed
 
     def _infer(self, images: Any, labels: Any) -> tuple[Any, Any]:
         heatmaps = self._forward.infer(images)
