@@ -57,8 +57,10 @@ def convert(
     from poseline.config.loading.slices import from_slice
     from poseline.data.conversion_source import points_of_source
     from poseline.data.portions import Portion
+    from poseline.data.set_folder import SetFolder
     from poseline.stages import convert as stage
     from poseline.stages import convert_portion
+    from poseline.store.manifest import content_hash
 
     settings = {
         "path": str(path),
@@ -74,7 +76,8 @@ def convert(
     count = keypoints or len(points_of_source(path, category))
     out = f"{outputdir.rstrip('/')}/{pose}/{count}kpts"
     if parts is not None:
-        counts = convert_portion.run(config, path, out, Portion.read(parts))
+        content, portion = content_hash(path), Portion.read(parts)
+        counts = convert_portion.run(config, SetFolder(path), out, portion, content)
     else:
         result = stage.run(config, {"source": path}, Path(out), overwrite=overwrite)
         counts = result.summary["counts"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pydantic_core import from_json
+from typing import Any, Protocol
 
 from poseline.config.models.keypoints import KeypointDefinition
+from poseline.data.annotation_table import AnnotationTable, Image
 from poseline.data.coco_category import (
     asks_whole_body,
     chosen_category,
@@ -21,20 +18,17 @@ from poseline.data.coco_category import (
     points_of_category,
     with_whole_body,
 )
+from poseline.data.coco_file import StreamedFile, UnstreamableError, WholeFile
 from poseline.data.keypoint_names import KeypointOrder, matched
 from poseline.data.keypoints import PERSON_17, WHOLE_BODY_133, KeypointSet
-from poseline.data.regular_file import LARGEST_ANNOTATIONS, read_regular
 from poseline.errors import DataError
 
-_PARTS_REMEDY = (
-    "it needs `images` (id, file_name, width, height) and `annotations` (image_id, bbox, keypoints)"
-)
 _LONGEST_NAME = 4096
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of an annotation file, with its persons' annotations as they were written.
+    """A picture of a set, with its persons' annotations as they were written.
 
     Attributes:
         name: Its path, relative and with `/`.
@@ -42,6 +36,7 @@ class Picture:
         height: Height in px; 0: not known.
         persons: Annotations of the chosen category.
         shares: Whether they are in shares of the picture as it is shown, not in px.
+        dropped: Annotations of it that were left out, by reason.
     """
 
     name: str
@@ -49,28 +44,90 @@ class Picture:
     height: float
     persons: tuple[dict[str, Any], ...]
     shares: bool = False
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+class Annotations(Protocol):
+    """The annotations of a split, of which no more than a picture's are in memory.
+
+    Attributes:
+        names: The pictures' names, each once, sorted.
+        points: Keypoints of the set to be made.
+        order: Which of a person's keypoints is which of the set's.
+        dropped: What was left out beside the annotations of its pictures, by reason.
+    """
+
+    names: Sequence[str]
+    points: KeypointSet
+    order: KeypointOrder
+    dropped: Counter[str]
+
+    def picture(self, name: str) -> Picture:
+        """Return one of the pictures."""
+        ...
 
 
 @dataclass
-class Annotations:
-    """What was read of an annotation file.
+class CocoAnnotations:
+    """`Annotations` of a COCO file."""
 
-    Attributes:
-        pictures: Each once, sorted by name.
-        points: Keypoints of the set to be made.
-        order: Which of a person's keypoints is which of the set's.
-        dropped: What was left out, by reason.
-    """
-
-    pictures: list[Picture]
+    names: Sequence[str]
     points: KeypointSet
     order: KeypointOrder
-    dropped: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str]
+    table: AnnotationTable = field(repr=False)
+    whole_body: bool = False
+
+    def picture(self, name: str) -> Picture:
+        """Return one of the pictures."""
+        width, height, persons = self.table.picture(name)
+        if self.whole_body:
+            persons = [with_whole_body(person) for person in persons]
+        return Picture(name, width, height, tuple(persons))
+
+
+@dataclass
+class _Census:
+    """What of the annotations the choice of a category and of keypoints depends on."""
+
+    whole_body: bool
+    """Whether the set to be made may have COCO-WholeBody's keypoints."""
+    malformed: int = 0
+    labelled: set[str | None] = field(default_factory=set)
+    """Ids of the categories with keypoints."""
+    lengths: Counter[tuple[str | None, int, int]] = field(default_factory=Counter)
+    """Persons by category, number of keypoints, and that with COCO-WholeBody's others."""
+
+    def count(self, annotations: Iterable[Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
+        """Count annotations; yield the ids of picture and category of each that has them."""
+        for annotation in annotations:
+            if not isinstance(annotation, dict):
+                self.malformed += 1
+                continue
+            image = id_of(annotation.get("image_id"))
+            category = id_of(annotation.get("category_id"))
+            if annotation.get("keypoints"):
+                self.labelled.add(category)
+            if image is None:
+                self.malformed += 1
+                continue
+            if length := _length(annotation):
+                wide = _length(with_whole_body(annotation)) if self.whole_body else length
+                self.lengths[category, length, wide] += 1
+            yield image, category, annotation
+
+    def by_length(self, category: str | None, *, whole_body: bool) -> Counter[int]:
+        """Count the persons of a category by their number of keypoints; None: every category."""
+        found: Counter[int] = Counter()
+        for (each, length, wide), count in self.lengths.items():
+            if category is None or each in (category, None):
+                found[wide if whole_body else length] += count
+        return found
 
 
 def read_annotations(
     path: Path, keypoints: int | KeypointDefinition | None, category: str | None = None
-) -> Annotations:
+) -> CocoAnnotations:
     """Read an annotation file.
 
     Args:
@@ -82,82 +139,56 @@ def read_annotations(
         DataError: The file is not a COCO keypoints JSON, a file name leaves its folder, the
             category is not there, or its keypoints do not hold those of the set.
     """
-    data = _json(path)
-    if not isinstance(data, dict):
-        raise _not_coco(path, f"it holds {_kind(data)}")
-    images, annotations = _list(data, "images", path), _list(data, "annotations", path)
-    chosen = chosen_category(path, data.get("categories"), annotations, category)
-    names, dropped = names_of(chosen), Counter[str]()
-    if names and len(names) == len(PERSON_17) and asks_whole_body(keypoints):
-        annotations, names = with_whole_body(annotations), list(WHOLE_BODY_133.names)
-    persons = _by_image(annotations, chosen, dropped)
+    try:
+        return _read(StreamedFile(path), path, keypoints, category)
+    except UnstreamableError:
+        return _read(WholeFile(path), path, keypoints, category)
+
+
+def _read(
+    file: StreamedFile | WholeFile,
+    path: Path,
+    keypoints: int | KeypointDefinition | None,
+    category: str | None,
+) -> CocoAnnotations:
+    table, census, dropped = AnnotationTable(), _Census(asks_whole_body(keypoints)), Counter[str]()
+    table.add_persons(census.count(file.elements("annotations")))
+    chosen = chosen_category(path, file.categories(), census.labelled, category)
+    dropped["malformed"] = census.malformed
+    own = id_of(chosen.get("id")) if chosen else None
+    if own is not None:
+        dropped["other_category"] = table.keep_category(own)
+    names = names_of(chosen)
+    whole_body = census.whole_body and bool(names) and len(names or ()) == len(PERSON_17)
+    names = list(WHOLE_BODY_133.names) if whole_body else names
+    lengths = census.by_length(own, whole_body=whole_body)
     if names is None and keypoints is None:
-        _check_number(path, persons, None, len(PERSON_17))
+        _check_number(path, lengths, None, len(PERSON_17))
     points, order = matched(points_of_category(chosen, names, path), keypoints, str(path))
-    _check_number(path, persons, names, order.count)
-    found = Annotations([], points, order, dropped)
-    seen: set[str] = set()
-    known: set[str] = set()
+    _check_number(path, lengths, names, order.count)
+    dropped += _add_pictures(table, file.elements("images"), path)
+    table.complete()
+    dropped["unknown_image"] += table.strangers()
+    return CocoAnnotations(table.names(), points, order, dropped, table, whole_body)
+
+
+def _add_pictures(table: AnnotationTable, images: Iterable[Any], path: Path) -> Counter[str]:
+    """Add the pictures that are listed; return what was left out, by reason."""
+    dropped: Counter[str] = Counter()
     for image in images:
         key = id_of(image.get("id")) if isinstance(image, dict) else None
         if key is None or not isinstance(image.get("file_name"), str):
-            found.dropped["malformed_picture"] += 1
+            dropped["malformed_picture"] += 1
             continue
         name = _safe_name(image["file_name"], path)
-        known.add(key)
-        if name is None or name in seen or f"id {key}" in seen:
-            found.dropped["duplicate" if name else "malformed_picture"] += 1
+        table.list_id(key)
+        if name is None:
+            dropped["malformed_picture"] += 1
             continue
-        seen |= {name, f"id {key}"}
         size = _side(image.get("width")), _side(image.get("height"))
-        found.pictures.append(Picture(name, *size, tuple(persons.get(key, ()))))
-    found.dropped["unknown_image"] += sum(len(persons[key]) for key in persons.keys() - known)
-    found.pictures.sort(key=lambda picture: picture.name)
-    return found
-
-
-def _json(path: Path) -> Any:
-    content = read_regular(path, LARGEST_ANNOTATIONS)
-    with suppress(
-        ValueError
-    ):  # the slower parser below says what is wrong, or reads it all the same
-        return from_json(content)
-    try:
-        try:
-            return json.loads(content)
-        except json.JSONDecodeError:
-            raise
-        except UnicodeDecodeError:
-            raise
-        except ValueError:  # an integer of thousands of digits
-            return json.loads(content, parse_int=float)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}",
-            "the file is cut off or not JSON; unzip or export it again",
-        ) from None
-    except RecursionError:
-        raise _not_coco(path, "it is nested too deeply") from None
-    except (ValueError, OverflowError) as error:
-        raise _not_coco(path, str(error)) from None
-
-
-def _not_coco(path: Path, reason: str) -> DataError:
-    return DataError(f"{path} is not a COCO keypoints file: {reason}", _PARTS_REMEDY)
-
-
-def _kind(value: Any) -> str:
-    names = {list: "a list", dict: "an object", str: "text", type(None): "null", bool: "a boolean"}
-    return names.get(type(value), "a number")
-
-
-def _list(data: dict[str, Any], key: str, path: Path) -> list[Any]:
-    if key not in data:
-        raise _not_coco(path, f"it has no `{key}`")
-    value = data[key]
-    if not isinstance(value, list):
-        raise _not_coco(path, f"`{key}` is {_kind(value)}, not a list")
-    return value
+        if not table.add_picture(Image(key, name, *size)):
+            dropped["duplicate"] += 1
+    return dropped
 
 
 def _side(value: Any) -> float:
@@ -169,35 +200,16 @@ def _side(value: Any) -> float:
     return number if 0 < number < 1e9 else 0.0
 
 
-def _by_image(
-    annotations: Iterable[Any], chosen: dict[str, Any] | None, dropped: Counter[str]
-) -> dict[str, list[dict[str, Any]]]:
-    wanted = id_of(chosen.get("id")) if chosen else None
-    persons: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for annotation in annotations:
-        image = id_of(annotation.get("image_id")) if isinstance(annotation, dict) else None
-        if image is None:
-            dropped["malformed"] += 1
-        elif wanted is not None and id_of(annotation.get("category_id")) not in (wanted, None):
-            dropped["other_category"] += 1
-        else:
-            persons[image].append(annotation)
-    return persons
+def _length(annotation: dict[str, Any]) -> int:
+    """Return how many keypoints an annotation has; 0 where its list is none."""
+    listed = annotation.get("keypoints")
+    if not isinstance(listed, list) or not listed or isinstance(listed[0], list):
+        return 0
+    return 0 if len(listed) % 3 else len(listed) // 3
 
 
-def _check_number(
-    path: Path, persons: Mapping[str, list[dict[str, Any]]], names: list[str] | None, count: int
-) -> None:
+def _check_number(path: Path, lengths: Counter[int], names: list[str] | None, count: int) -> None:
     """Refuse a file none of whose persons has the keypoints that the category names."""
-    lengths = Counter(
-        len(person["keypoints"]) // 3
-        for group in persons.values()
-        for person in group
-        if isinstance(person.get("keypoints"), list)
-        and len(person["keypoints"]) % 3 == 0
-        and len(person["keypoints"]) > 0
-        and not isinstance(person["keypoints"][0], list)
-    )
     if not lengths or count in lengths:
         return
     ((commonest, _),) = lengths.most_common(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,24 @@ from poseline.data.definitions import with_defaults
 from poseline.data.keypoints import PERSON_17, WHOLE_BODY_133, KeypointSet, canonical
 from poseline.errors import DataError
 
+WHOLE_BODY_PARTS = {"foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21, "righthand_kpts": 21}
+"""Lists of keypoints that COCO-WholeBody has beside the body's, in order, and their lengths."""
 
 def chosen_category(
-    path: Path, categories: Any, annotations: list[Any], wanted: str | None
+    path: Path, categories: list[Any] | None, used: Collection[str | None], wanted: str | None
 ) -> dict[str, Any] | None:
-    """Choose the category of the persons; None where the file names none."""
-    every = [c for c in categories if isinstance(c, dict)] if isinstance(categories, list) else []
+    """Choose the category of the persons; None where the file names none.
+
+    Args:
+        path: The file.
+        categories: What it lists; None: nothing.
+        used: Ids of the categories with keypoints.
+        wanted: Name or id of the one that is asked for; None: the one with keypoints.
+
+    Raises:
+        DataError: It is not there, or several have keypoints.
+    """
+    every = [category for category in categories or () if isinstance(category, dict)]
     listed = ", ".join(f"{_title(c)} ({c.get('id')})" for c in every[:20])
     if wanted is not None:
         for category in every:
@@ -25,11 +38,6 @@ def chosen_category(
             f"{path} has no category {wanted!r}; it has {listed or 'none'}",
             "name one of these with --category (of a command) or conversion.category (of a config)",
         )
-    used = {
-        id_of(a.get("category_id"))
-        for a in annotations
-        if isinstance(a, dict) and a.get("keypoints")
-    }
     with_points = [c for c in every if names_of(c)] or every
     candidates = [c for c in with_points if id_of(c.get("id")) in used] or with_points
     if len(candidates) > 1:
@@ -77,20 +85,15 @@ def asks_whole_body(keypoints: int | KeypointDefinition | None) -> bool:
     return keypoints == len(WHOLE_BODY_133)
 
 
-def with_whole_body(annotations: list[Any]) -> list[Any]:
-    """Return annotations with COCO-WholeBody's feet, face and hands behind the body's keypoints."""
-    parts = [("foot_kpts", 6), ("face_kpts", 68), ("lefthand_kpts", 21), ("righthand_kpts", 21)]
-
-    def joined(annotation: Any) -> Any:
-        if not isinstance(annotation, dict) or not isinstance(annotation.get("keypoints"), list):
-            return annotation
-        every = list(annotation["keypoints"])
-        for key, count in parts:
-            part = annotation.get(key)
-            every += part if isinstance(part, list) else [0] * (3 * count)
-        return annotation | {"keypoints": every}
-
-    return [joined(annotation) for annotation in annotations]
+def with_whole_body(annotation: dict[str, Any]) -> dict[str, Any]:
+    """Return an annotation with COCO-WholeBody's others behind the body's keypoints."""
+    if not isinstance(annotation.get("keypoints"), list):
+        return annotation
+    every = list(annotation["keypoints"])
+    for key, count in WHOLE_BODY_PARTS.items():
+        part = annotation.get(key)
+        every += part if isinstance(part, list) else [0] * (3 * count)
+    return annotation | {"keypoints": every}
 
 
 def id_of(value: Any) -> str | None:

@@ -8,19 +8,19 @@ them.
 
 from __future__ import annotations
 
-import os
 import unicodedata
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from poseline.data.regular_file import LARGEST_ANNOTATIONS, read_regular
+from poseline.data.regular_file import LARGEST_ANNOTATIONS, open_regular
+from poseline.data.set_folder import SetFolder, entries_of, folders_below
 from poseline.errors import DataError
+from poseline.store.manifest import MANIFEST
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """How tools call the splits; anything else is a training set."""
-_DEEPEST = 8  # folders in folders; more are a loop of links
+_CHUNK = 1 << 20
 _LAYOUTS = (
     "expected annotations/person_keypoints_*.json with train*/ and val*/ as COCO is unzipped, or "
     "one COCO keypoints .json for each split, in or above the folder of its pictures"
@@ -34,17 +34,20 @@ class Part:
     Attributes:
         split: `train`, `val` or `test`.
         annotations: Its annotation file.
-        root: Folder of the set.
-        roots: Folders that its file names may be relative to, relative to `root`, the likeliest
-            first.
-        files: Every file of the set by its relative path in Unicode's composed form.
+        folder: Of the set.
+        roots: Folders that its file names may be relative to, relative to that of the set, the
+            likeliest first.
     """
 
     split: str
     annotations: Path
-    root: Path
+    folder: SetFolder = field(repr=False)
     roots: tuple[str, ...]
-    files: Mapping[str, str] = field(repr=False)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the set."""
+        return self.folder.root
 
     def locate(self, name: str) -> str | None:
         """Return the path of a picture relative to the set; None where there is no such file.
@@ -54,21 +57,24 @@ class Part:
                 there (the prefix of a server, a folder of another machine) are left out.
         """
         for written in dict.fromkeys((name, unquote(name))):
-            parts = unicodedata.normalize("NFC", written).split("/")
+            parts = [part for part in unicodedata.normalize("NFC", written).split("/") if part]
+            if ".." in parts:
+                continue
             for start in range(len(parts)):
                 tail = "/".join(parts[start:])
                 for root in self.roots:
-                    if found := self.files.get(f"{root}/{tail}" if root else tail):
+                    if found := self.folder.find(f"{root}/{tail}" if root else tail):
                         return found
         return None
 
 
-def find_parts(folder: Path) -> list[Part]:
+def find_parts(source: SetFolder) -> list[Part]:
     """Find the splits of a set, by the names of files alone.
 
     Raises:
         DataError: There is no annotation file, or two of one split.
     """
+    folder = source.root
     if not folder.is_dir():
         raise DataError(
             f"{folder} is not a folder", "give the folder that holds pictures and annotations"
@@ -76,8 +82,7 @@ def find_parts(folder: Path) -> list[Part]:
     files = _annotation_files(folder)
     if not files:
         raise DataError(f"{folder} holds no annotation file (.json)", _LAYOUTS)
-    pictures = {unicodedata.normalize("NFC", name): name for name in _files_below(folder)}
-    parts = [_part(folder, file, pictures, alone=len(files) == 1) for file in files]
+    parts = [_part(source, file, alone=len(files) == 1) for file in files]
     for part in parts:
         same = [p.annotations for p in parts if p.split == part.split]
         if len(same) > 1:
@@ -92,10 +97,11 @@ def find_parts(folder: Path) -> list[Part]:
 def _annotation_files(folder: Path) -> list[Path]:
     """Return the annotation files: those named for keypoints, else whatever JSON there is."""
     found = sorted(
-        path
-        for pattern in ("*.json", "*/*.json", "*/*/*.json")
-        for path in folder.glob(pattern)
-        if not path.name.startswith(".") and path.name != "manifest.json"
+        folder / below / entry.name
+        for below in ("", *folders_below(folder))
+        for entry in entries_of(folder / below)
+        if entry.name.endswith(".json") and not entry.name.startswith(".")
+        if entry.name != MANIFEST
     )
     for named in ("person_keypoints", "keypoints", "_annotations.coco"):
         if chosen := [path for path in found if named in path.name.lower()]:
@@ -104,13 +110,20 @@ def _annotation_files(folder: Path) -> list[Path]:
 
 
 def _mentions_keypoints(path: Path) -> bool:
+    sought, before = b'"keypoints"', b""
     try:
-        return b'"keypoints"' in read_regular(path, LARGEST_ANNOTATIONS)
-    except DataError:
-        return False
+        with open_regular(path, LARGEST_ANNOTATIONS) as (file, _):
+            while chunk := file.read(_CHUNK):
+                if sought in before + chunk:
+                    return True
+                before = chunk[1 - len(sought) :]
+    except (DataError, OSError):
+        pass
+    return False
 
 
-def _part(folder: Path, file: Path, pictures: Mapping[str, str], *, alone: bool) -> Part:
+def _part(source: SetFolder, file: Path, *, alone: bool) -> Part:
+    folder = source.root
     split = _split_of(file, folder)
     relative = file.parent.relative_to(folder).as_posix()
     own = "" if relative == "." else relative
@@ -124,7 +137,7 @@ def _part(folder: Path, file: Path, pictures: Mapping[str, str], *, alone: bool)
         roots.append(own)
     if alone or not matching:
         roots += ["", "images", "data", *folders]
-    return Part(split, file, folder, tuple(dict.fromkeys(roots)), pictures)
+    return Part(split, file, source, tuple(dict.fromkeys(roots)))
 
 
 def _last(name: str) -> str:
@@ -148,34 +161,6 @@ def _word(text: str) -> str:
 
 def _folders(folder: Path) -> list[str]:
     """Return the folders of a set, and those within them, relative to it."""
-    names = []
-    for pattern in ("*/", "*/*/"):
-        names += [
-            path.relative_to(folder).as_posix()
-            for path in sorted(folder.glob(pattern))
-            if path.name != "annotations" and not path.name.startswith(".")
-        ]
-    return names
+    shown = (name for name in folders_below(folder) if not _last(name).startswith("."))
+    return [name for name in shown if _last(name) != "annotations"]
 
-
-def _files_below(root: Path) -> Iterator[str]:
-    waiting = [("", 0)]
-    while waiting:
-        folder, depth = waiting.pop()
-        try:
-            with os.scandir(root / folder) as entries:
-                for entry in entries:
-                    name = f"{folder}/{entry.name}" if folder else entry.name
-                    if not _is_folder(entry):
-                        yield name
-                    elif depth < _DEEPEST and not entry.name.startswith("."):
-                        waiting.append((name, depth + 1))
-        except OSError:
-            continue  # its pictures are counted as missing
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 
 from poseline import store
 from poseline.data.set_points import points_of
-from poseline.data.shard_index import INDEX, Entry, Index, Shard
+from poseline.data.shard_index import INDEX, Index
+from poseline.data.shard_writing import SHARD_MB, PackedSample, write_shards
 from poseline.data.yolo import list_samples, parse_label
 from poseline.errors import DataError
-from poseline.store.manifest import FileEntry, Manifest, entries, sha256_of, write_atomic
+from poseline.store.manifest import FileEntry, Manifest, entries, write_atomic
 from poseline.store.outputs import output_folder
 from poseline.store.ownership import check_folder
-from poseline.store.uri import safe_key
 
 KIND = "pack"
 """Of its manifest."""
 
 
-def pack(folder: Path, out: Path, shard_mb: int = 64, *, overwrite: bool | None = None) -> Index:
+def pack(
+    folder: Path, out: Path, shard_mb: int = SHARD_MB, *, overwrite: bool | None = None
+) -> Index:
     """Pack a YOLO set; the same set gives the same bytes.
 
     Args:
@@ -42,29 +43,17 @@ def pack(folder: Path, out: Path, shard_mb: int = 64, *, overwrite: bool | None 
     samples = list_samples(folder)
     points, persons = points_of(folder, samples), 0
     keypoints = len(points)
-    shards: list[Shard] = []
+
+    def read() -> Iterator[PackedSample]:
+        nonlocal persons
+        for sample in samples:
+            label = sample.label.read_bytes()
+            persons += len(parse_label(label.decode(), keypoints, str(sample.label)))
+            name = sample.image.relative_to(folder).as_posix()
+            yield PackedSample(name, sample.image.read_bytes(), label)
+
     with output_folder(out, KIND, sources=[folder], apart=True, overwrite=overwrite) as work:
-        waiting = iter(samples)
-        sample = next(waiting, None)
-        while sample:
-            path = work / f"shard-{len(shards):05d}.tar"
-            members: list[Entry] = []
-            with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
-                while sample and tar.offset < shard_mb * 10**6:
-                    name = sample.image.relative_to(folder).as_posix()
-                    label = sample.label.read_bytes()
-                    persons += len(parse_label(label.decode(), keypoints, str(sample.label)))
-                    text = _add(tar, str(PurePosixPath(name).with_suffix(".txt")), label)
-                    members.append((name, *_add(tar, name, sample.image.read_bytes()), *text))
-                    sample = next(waiting, None)
-            shards.append(
-                Shard(
-                    name=path.name,
-                    sha256=sha256_of(path),
-                    size=path.stat().st_size,
-                    samples=tuple(members),
-                )
-            )
+        shards = list(write_shards(read(), work, "shard-{:05d}.tar".format, shard_mb))
         index = Index(
             keypoints=keypoints,
             points=points if points.named else None,
@@ -97,10 +86,3 @@ def put(folder: Path, uri: str) -> None:
         store.publish(path, f"{uri.rstrip('/')}/{path.name}")
     store.publish(folder / INDEX, f"{uri.rstrip('/')}/{INDEX}")
 
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> tuple[int, int]:
-    """Add a file with nothing of the machine in its header; return its offset and size."""
-    info = tarfile.TarInfo(safe_key(name, name))
-    info.size, info.mode = len(content), 0o644
-    tar.addfile(info, io.BytesIO(content))
-    return tar.offset - -(-len(content) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE, len(content)

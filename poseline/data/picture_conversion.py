@@ -1,12 +1,12 @@
-"""One picture of a COCO set becomes a picture and a label of a YOLO set."""
+"""One picture of a set in COCO's or YOLO-pose's format is looked at, and kept or left out."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import sqrt
-from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
 from poseline.config.models.dataset import Conversion
 from poseline.data.coco import Picture
@@ -14,98 +14,115 @@ from poseline.data.coco_layout import Part
 from poseline.data.coco_poses import is_crowd, to_poses
 from poseline.data.image_header import JpegInfo, probe_open
 from poseline.data.keypoint_names import KeypointOrder
-from poseline.data.picture_placing import DamagedError, UnwritableError, check_pixels, place, write
+from poseline.data.picture_placing import DamagedError, UnwritableError, check_pixels
 from poseline.data.regular_file import open_regular
 from poseline.data.yolo import Person, format_label
 from poseline.errors import DataError
-from poseline.store.manifest import FileEntry
+
+T = TypeVar("T")
+
+
+class Kept(NamedTuple):
+    """A picture that is kept."""
+
+    stem: str
+    """Name of its files in the new set, without their suffix."""
+    file: BinaryIO
+    """Its file, open."""
+    content: bytes
+    """What is in it."""
+    info: JpegInfo
+    turned: bool
+    """Whether its pixels are to be turned as EXIF asks for."""
+    label: bytes
+    persons: int
 
 
 @dataclass(frozen=True)
-class Converted:
+class Converted(Generic[T]):
     """What became of a picture.
 
     Attributes:
         count: `kept` 1, or the reason why the picture is not; and what was left out of it.
-        files: The files that were written, by name.
+        made: What was made of it; None: it was not kept.
     """
 
     count: Counter[str]
-    files: dict[str, FileEntry] = field(default_factory=dict)
+    made: T | None = None
 
 
 @dataclass(frozen=True)
-class PictureConverter:
+class PictureConverter(Generic[T]):
     """Converts the pictures of one split.
 
     Attributes:
         part: Where its pictures are.
-        folder: Where pictures and labels are written.
         settings: What is kept.
         order: Which of an annotation's keypoints is which of the set's.
+        make: What is made of a picture that is kept.
     """
 
     part: Part
-    folder: Path
     settings: Conversion
     order: KeypointOrder
+    make: Callable[[Kept], T]
 
-    def convert(self, picture: Picture, stem: str) -> Converted:
-        """Convert one picture; what is there of an earlier attempt is not copied again.
+    def convert(self, picture: Picture, stem: str) -> Converted[T]:
+        """Convert one picture.
 
         Its file is opened once: the header and the end show whether it is a whole picture, and
         nothing else of one that is left out is read.
 
         Args:
             picture: Its annotations.
-            stem: Name of the files to write, without their suffix.
+            stem: Name of its files in the new set, without their suffix.
 
         Raises:
-            DataError: It cannot be written.
+            DataError: What is made of it cannot be written.
+            StoreError: It is elsewhere and cannot be fetched.
         """
         people = sum(not is_crowd(person) for person in picture.persons)
         if not people:
-            return Converted(Counter(no_person=1, crowd=len(picture.persons)))
+            return Converted(Counter(no_person=1, crowd=len(picture.persons)) + picture.dropped)
         if self.settings.pose == "single" and people != 1:
-            return Converted(Counter(several_persons=1))
+            return Converted(Counter(several_persons=1) + picture.dropped)
         name = self.part.locate(picture.name)
         if name is None:
-            return Converted(Counter(missing=1))
-        source = self.part.root / name
+            return Converted(Counter(missing=1) + picture.dropped)
+        source = self.part.folder.path(name)
+        count = Counter(picture.dropped)
         try:
             with open_regular(source) as (file, size):
                 info = probe_open(file, size, source)
-                return self._read(file, info, picture, stem)
+                kept = self._read(file, info, picture, stem, count)
+                return Converted(count, self.make(kept) if kept else None)
         except (DataError, DamagedError):
-            return Converted(Counter(corrupt=1))
+            return Converted(Counter(corrupt=1) + picture.dropped)
         except UnwritableError as error:
             raise DataError(
-                f"{self.folder / stem}.* cannot be written: {error}",
+                f"{error.path} cannot be written: {error}",
                 "check the room on the disk and who may write there",
             ) from None
 
-    def _read(self, file: BinaryIO, info: JpegInfo, picture: Picture, stem: str) -> Converted:
-        count: Counter[str] = Counter()
+    def _read(
+        self, file: BinaryIO, info: JpegInfo, picture: Picture, stem: str, count: Counter[str]
+    ) -> Kept | None:
         turned, size = _as_labelled(info, picture, count)
         if size is None:
-            return Converted(count)
+            return None
         poses = self._large_enough(to_poses(picture.persons, size, self.order, count), count)
         if not poses:
-            return Converted(count)
+            return None
         if not any(v for _, points in poses for _, _, v in points):
             count["no_visible_keypoints"] += 1
-            return Converted(count)
+            return None
         file.seek(0)
         content = file.read()
         if self.settings.verify and info.is_jpeg:
             check_pixels(content)
-        image, label = f"{stem}.jpg", f"{stem}.txt"
-        files = {
-            image: place(file, content, self.folder / image, info, turned=turned),
-            label: write(self.folder / label, format_label(poses).encode()),
-        }
         count["kept"] += 1
-        return Converted(count, files)
+        label = format_label(poses).encode()
+        return Kept(stem, file, content, info, turned, label, len(poses))
 
     def _large_enough(self, persons: list[Person], count: Counter[str]) -> list[Person]:
         """Leave out persons below the least size and number of keypoints."""

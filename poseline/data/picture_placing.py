@@ -19,6 +19,10 @@ class DamagedError(Exception):
 class UnwritableError(Exception):
     """A file cannot be written; the text says why."""
 
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(error.strerror or error)
+        self.path = path
+
 
 def place(
     file: BinaryIO, content: bytes, target: Path, info: JpegInfo, *, turned: bool
@@ -48,6 +52,17 @@ def place(
     return _entry(content)
 
 
+def stored(content: bytes, info: JpegInfo, *, turned: bool) -> bytes:
+    """Return what `place` would write.
+
+    Raises:
+        DamagedError: It is to be decoded, and cannot be.
+    """
+    if turned or not info.is_jpeg:
+        return _jpeg(content, upright=turned)
+    return without_orientation(content) if info.orientation > 1 else content
+
+
 def write(path: Path, content: bytes) -> FileEntry:
     """Write a file; what an attempt that was ended left of it is written again.
 
@@ -58,7 +73,7 @@ def write(path: Path, content: bytes) -> FileEntry:
         with FileIO(path, "w") as made:
             _write_all(made, memoryview(content))
     except OSError as error:
-        raise UnwritableError(error.strerror or error) from None
+        raise UnwritableError(path, error) from None
     return _entry(content)
 
 
@@ -78,16 +93,19 @@ def _made(content: bytes, target: Path, *, upright: bool) -> FileEntry:
     """Write a picture as a JPEG, which gets its name when it is whole."""
     if target.exists():
         return _entry(target.read_bytes())
+    part = target.with_name(f".{target.name}")
+    entry = write(part, _jpeg(content, upright=upright))
+    part.replace(target)
+    return entry
+
+
+def _jpeg(content: bytes, *, upright: bool) -> bytes:
     from poseline.data.reencoding import UndecodableError, as_jpeg
 
     try:
-        data = as_jpeg(content, upright=upright)
+        return as_jpeg(content, upright=upright)
     except UndecodableError:
         raise DamagedError from None
-    part = target.with_name(f".{target.name}")
-    entry = write(part, data)
-    part.replace(target)
-    return entry
 
 
 def _copy(file: BinaryIO, content: bytes, target: Path) -> None:
@@ -101,7 +119,7 @@ def _copy(file: BinaryIO, content: bytes, target: Path) -> None:
             made.seek(copied)
             _write_all(made, memoryview(content)[copied:])
     except OSError as error:
-        raise UnwritableError(error.strerror or error) from None
+        raise UnwritableError(target, error) from None
 
 
 def _write_all(file: FileIO, content: memoryview) -> None:

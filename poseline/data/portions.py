@@ -18,7 +18,6 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from poseline import store
-from poseline.data.pack import pack
 from poseline.data.shard_index import INDEX, Index
 from poseline.errors import ConfigError, DataError, Problem, StoreError
 from poseline.store.manifest import write_atomic
@@ -70,37 +69,25 @@ class Record(BaseModel):
     made_from: str
     """Hash of the settings and of the set."""
     counts: dict[str, int]
-    index: Index | None
+    index: Index | None = None
     """None: no picture of the part was kept."""
 
 
-def put(converted: Path, place: str, portion: Portion, record: Record) -> Record:
-    """Pack a split of a part and put it where a URI says, its record last.
+def put_record(record: Record, place: str, portion: Portion) -> None:
+    """Put what a part made of a split where a URI says, once its shards are there.
 
     Args:
-        converted: The split's folder, in YOLO Darknet format.
+        record: What it made.
         place: Folder or URI of the split.
         portion: The part.
-        record: Without its index.
 
     Raises:
         StoreError: It may not be written there.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        if any(converted.glob("*.txt")):
-            packed = Path(scratch) / "packed"
-            index = pack(converted, packed)
-            shards = []
-            for number, shard in enumerate(index.shards):
-                name = f"{portion.name}-{number:05d}.tar"
-                store.publish(packed / shard.name, f"{place}/{name}", progress=False)
-                shards.append(shard.model_copy(update={"name": name}))
-            index = index.model_copy(update={"shards": tuple(shards)})
-            record = record.model_copy(update={"index": index})
         path = Path(scratch) / f"{portion.name}.json"
         write_atomic(path, record.model_dump_json() + "\n")
         store.publish(path, f"{place}/{path.name}", progress=False)
-    return record
 
 
 def join(place: str) -> dict[str, dict[str, int]]:

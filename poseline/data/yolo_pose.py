@@ -7,16 +7,19 @@ of the upright picture. With two numbers a keypoint, one at (0, 0) or outside is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from poseline.config.models.keypoints import KeypointDefinition
-from poseline.data.coco import Annotations, Picture
+from poseline.data.coco import Picture
 from poseline.data.coco_layout import Part
-from poseline.data.keypoint_names import matched
+from poseline.data.keypoint_names import KeypointOrder, matched
+from poseline.data.keypoints import KeypointSet
 from poseline.data.regular_file import LARGEST_LABEL, read_regular
 from poseline.data.set_file import SetFile, find_set_file, read_set_file
+from poseline.data.set_folder import SetFolder
 from poseline.data.yolo import PICTURES
 from poseline.errors import DataError
 from poseline.log import get_logger
@@ -32,28 +35,28 @@ class YoloPoseSet:
     """A set with a data.yaml that has a `kpt_shape`.
 
     Attributes:
-        root: Its folder.
+        folder: Its folder.
         file: Its data.yaml.
         content: What is in it.
     """
 
-    def __init__(self, root: Path, file: Path, content: SetFile) -> None:
-        self.root, self.file, self.content = root, file, content
+    def __init__(self, folder: SetFolder, file: Path, content: SetFile) -> None:
+        self.folder, self.root, self.file, self.content = folder, folder.root, file, content
 
     @classmethod
-    def at(cls, root: Path) -> YoloPoseSet | None:
+    def at(cls, folder: SetFolder) -> YoloPoseSet | None:
         """Return the set in a folder; None where there is none.
 
         Raises:
             DataError: Its data.yaml is damaged.
         """
-        file = find_set_file(root)
+        file = find_set_file(folder.root)
         content = read_set_file(file) if file else None
-        return cls(root, file, content) if file and content else None
+        return cls(folder, file, content) if file and content else None
 
     def splits(
         self, keypoints: int | KeypointDefinition | None, category: str | None
-    ) -> Iterator[tuple[Part, Annotations]]:
+    ) -> Iterator[tuple[Part, YoloPoseAnnotations]]:
         """Yield the splits that there are.
 
         Args:
@@ -69,20 +72,21 @@ class YoloPoseSet:
             for split in ("train", "val", "test")
             if (names := self._pictures(split, getattr(self.content, split)))
         }
-        rows = {name: self._rows(name) for names in splits.values() for name in names}
-        chosen = self._class(category, rows)
+        chosen = self._class(category, (name for names in splits.values() for name in names))
         for split, names in splits.items():
-            part = Part(split, self.file, self.root, ("",), {name: name for name in names})
-            found = Annotations([], points, order)
-            for name in names:
-                persons = tuple(self._persons(rows[name], chosen, found.dropped))
-                found.pictures.append(Picture(name, 0, 0, persons, shares=True))
-            yield part, found
+            part = Part(split, self.file, self.folder, ("",))
+            yield part, YoloPoseAnnotations(names, points, order, self, chosen)
         if not splits:
             raise DataError(
                 f"{self.file}: none of the folders of train, val and test holds a picture",
                 _PATHS,
             )
+
+    def picture(self, name: str, chosen: int | None) -> Picture:
+        """Return a picture with what its label says of the objects of a class; None: of any."""
+        dropped: Counter[str] = Counter()
+        persons = tuple(self._persons(self._rows(name), chosen, dropped))
+        return Picture(name, 0, 0, persons, shares=True, dropped=dropped)
 
     def _pictures(self, split: str, entry: str | list[str] | None) -> list[str]:
         """Return the pictures that an entry of data.yaml names, relative to the set, sorted."""
@@ -142,10 +146,10 @@ class YoloPoseSet:
             candidates.insert(0, self.root.joinpath(*parts))
         return next((path for path in candidates if path.is_file()), None)
 
-    def _class(self, wanted: str | None, rows: Mapping[str, _Rows]) -> int | None:
+    def _class(self, wanted: str | None, pictures: Iterator[str]) -> int | None:
         """Return the number of the class to read; None: there is but one."""
         names = self.content.names
-        used = sorted({int(row[0]) for many in rows.values() for row in many if row})
+        used = sorted({int(row[0]) for name in pictures for row in self._rows(name) if row})
         if wanted is not None:
             for number in sorted({*names, *used}):
                 if wanted.lower() in (str(number), names.get(number, "").lower()):
@@ -182,6 +186,22 @@ class YoloPoseSet:
                 "bbox": [x - width / 2, y - height / 2, width, height],
                 "keypoints": [value for point in points for value in point],
             }
+
+
+@dataclass
+class YoloPoseAnnotations:
+    """`coco.Annotations` of a split; labels are read as their pictures are asked for."""
+
+    names: Sequence[str]
+    points: KeypointSet
+    order: KeypointOrder
+    source: YoloPoseSet = field(repr=False)
+    chosen: int | None
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def picture(self, name: str) -> Picture:
+        """Return one of the pictures."""
+        return self.source.picture(name, self.chosen)
 
 
 def _numbers(line: str) -> list[float]:

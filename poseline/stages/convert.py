@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
-from poseline import stopping
 from poseline.config.models.config import Config, config_hash
 from poseline.config.models.dataset import Conversion
-from poseline.data.coco import Annotations, Picture
+from poseline.data.coco import Annotations
 from poseline.data.coco_layout import Part
 from poseline.data.conversion_report import nothing_left
 from poseline.data.conversion_source import read_source
-from poseline.data.picture_conversion import Converted, PictureConverter
-from poseline.data.portions import Portion
+from poseline.data.picture_batches import converted
+from poseline.data.picture_choice import choose
+from poseline.data.picture_conversion import Kept, PictureConverter
+from poseline.data.picture_placing import place, write
 from poseline.data.set_file import NAMES, set_file_text
+from poseline.data.set_folder import SetFolder
 from poseline.errors import StoreError
 from poseline.progress import tracked
 from poseline.stages.result import Inputs, StageResult, finish
@@ -31,7 +30,7 @@ from poseline.store.ownership import is_ours
 _EXAMPLES = 5
 """Pictures named in the manifest for each reason."""
 _BATCH = 32
-"""Pictures that are handed to a thread at once; handing over costs as much as a small picture."""
+"""Pictures that are handed to a thread at once."""
 
 
 def run(
@@ -41,7 +40,6 @@ def run(
     *,
     jobs: int | None = None,
     overwrite: bool | None = None,
-    portion: Portion | None = None,
 ) -> StageResult:
     """Convert a set in COCO's or YOLO-pose's format.
 
@@ -54,8 +52,6 @@ def run(
         out: Folder to make, with train/ and val/.
         jobs: Threads; None: twice the cores, since most of the work is in the file system.
         overwrite: As `store.ownership.check_folder` takes it.
-        portion: Which part of each split's pictures to convert; None: all of them. A part may
-            come to nothing.
 
     Raises:
         DataError: The source is no such set, its keypoints do not hold those that are wanted, or
@@ -67,10 +63,10 @@ def run(
     source = inputs["source"]
     if not overwrite:
         _check_same_source(out, source, advise_overwrite=overwrite is not None)
-    splits = read_source(source, config.dataset.keypoints, settings.category)
+    splits = read_source(SetFolder(source), config.dataset.keypoints, settings.category)
     parts, points = [part for part, _ in splits], splits[0][1].points
     source_hash = content_hash(source)
-    key = config_hash(config.slice("convert")) + source_hash + (portion.name if portion else "")
+    key = config_hash(config.slice("convert")) + source_hash
     counts: dict[str, dict[str, int]] = {}
     examples: dict[str, dict[str, list[str]]] = {}
     files: dict[str, FileEntry] = {}
@@ -79,14 +75,14 @@ def run(
     ) as work:
         for part, annotations in splits:
             counts[part.split], examples[part.split], made = _convert(
-                part, annotations, work / part.split, settings, jobs, portion
+                part, annotations, work / part.split, settings, jobs
             )
             files |= {f"{part.split}/{name}": entry for name, entry in made.items()}
             write_atomic(work / part.split / NAMES[0], set_file_text(points))
         write_atomic(
             work / NAMES[0], set_file_text(points, {part.split: part.split for part in parts})
         )
-        if portion is None and not any(count["kept"] for count in counts.values()):
+        if not any(count["kept"] for count in counts.values()):
             raise nothing_left(parts, counts, examples, settings)
         files |= entries(work, [NAMES[0], *(f"{split}/{NAMES[0]}" for split in counts)])
         result = finish(
@@ -107,11 +103,6 @@ def run(
             },
         )
     return replace(result, out=out)
-
-
-def made_from(config: Config, source: Path) -> str:
-    """Return what a part of a converted set is known by: its settings and its source."""
-    return config_hash(config.slice("convert")) + content_hash(source)
 
 
 def _check_same_source(out: Path, source: Path, *, advise_overwrite: bool) -> None:
@@ -139,72 +130,40 @@ def _convert(
     folder: Path,
     settings: Conversion,
     jobs: int | None,
-    portion: Portion | None,
 ) -> tuple[dict[str, int], dict[str, list[str]], dict[str, FileEntry]]:
     """Convert one split; return what was kept and dropped, by reason, examples, and the files."""
     folder.mkdir(exist_ok=True)
     for leftover in folder.glob(".*"):  # what an attempt that was killed was writing
         leftover.unlink()
+    chosen = choose(annotations, settings.fraction)
     total: Counter[str] = Counter(kept=0) + annotations.dropped
-    pictures = _share_of(annotations.pictures, settings.fraction)
-    total["not_in_fraction"] += len(annotations.pictures) - len(pictures)
-    names = _flat_names(picture.name for picture in pictures)
-    if portion:
-        # By the names that they get, so that the parts in order are sorted as the whole is.
-        places = sorted(range(len(names)), key=lambda place: f"{names[place]}.")
-        mine = portion.cut(places)
-        pictures, names = [pictures[at] for at in mine], [names[at] for at in mine]
-        if portion.number > 1:  # what was left out before is counted once
-            total = Counter(kept=0)
-    converter = PictureConverter(part, folder, settings, annotations.order)
-
-    def convert(batch: Sequence[tuple[Picture, str]]) -> list[Converted]:
-        return [converter.convert(picture, stem) for picture, stem in batch]
-
-    pairs = list(zip(pictures, names, strict=True))
-    batches = [pairs[at : at + _BATCH] for at in range(0, len(pairs), _BATCH)]
-    threads = jobs or 2 * (os.cpu_count() or 1)
+    total["not_in_fraction"] += len(annotations.names) - len(chosen)
+    converter = PictureConverter(part, settings, annotations.order, _into(folder))
+    work = converted(chosen, annotations, converter, jobs=jobs, batch=_BATCH)
     examples: dict[str, list[str]] = {}
     files: dict[str, FileEntry] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            with stopping.held():
-                work = chain.from_iterable(pool.map(convert, batches))
-            bar = tracked(zip(pictures, work, strict=True), len(names), f"convert {part.split}")
-            for picture, made in bar:
-                total.update(made.count)
-                files |= made.files
-                for reason in set(made.count) - {"kept"}:
-                    if made.count[reason]:
-                        named = examples.setdefault(reason, [])
-                        if len(named) < _EXAMPLES:
-                            named.append(picture.name)
-        except BaseException:  # Ctrl-C waits for no picture that is not begun
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    for picture, each in tracked(work, len(chosen), f"convert {part.split}"):
+        total.update(each.count)
+        files |= each.made or {}
+        for reason in set(each.count) - {"kept"}:
+            if each.count[reason]:
+                named = examples.setdefault(reason, [])
+                if len(named) < _EXAMPLES:
+                    named.append(picture)
     return {"kept": 0, **total}, examples, files
 
 
-def _share_of(pictures: list[Picture], fraction: float) -> list[Picture]:
-    """Return a part of the pictures that have a person, the same each time, in their order."""
-    if fraction == 1:
-        return pictures
-    places = [place for place, picture in enumerate(pictures) if picture.persons]
-    count = min(max(round(len(places) * fraction), 1), len(places))
-    chosen = sorted(random.Random(0).sample(places, count))  # noqa: S311  reproducible, not secret
-    return [pictures[place] for place in chosen]
+def _into(folder: Path) -> Callable[[Kept], dict[str, FileEntry]]:
+    """Return what writes a picture and its label into a folder.
 
+    What is there of an earlier attempt is not copied again.
+    """
 
-def _flat_names(names: Iterable[str]) -> list[str]:
-    """Return a file stem for each picture; equal stems of two folders get the folder's name."""
-    taken: Counter[str] = Counter()
-    stems = []
-    for name in names:
-        stem = Path(name).stem
-        if taken[stem]:
-            stem = str(Path(name).with_suffix("")).replace("/", "_")
-        while taken[stem]:
-            stem += "_"
-        taken[stem] += 1
-        stems.append(stem)
-    return stems
+    def make(kept: Kept) -> dict[str, FileEntry]:
+        image, label = f"{kept.stem}.jpg", f"{kept.stem}.txt"
+        return {
+            image: place(kept.file, kept.content, folder / image, kept.info, turned=kept.turned),
+            label: write(folder / label, kept.label),
+        }
+
+    return make

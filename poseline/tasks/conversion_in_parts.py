@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from poseline import store
 from poseline.config.loading.slices import from_slice
 from poseline.config.models.config import Config
 from poseline.data.portions import Portion, join
-from poseline.errors import ConfigError, Problem
-from poseline.runner.step import local_input
+from poseline.data.set_folder import SetFolder
+from poseline.errors import ConfigError, Problem, StoreError
 from poseline.stages import convert_portion
+from poseline.store.outline import outline
 from poseline.store.uri import parse
 from poseline.tasks.parameters import Share
 
 MOST_PARTS = 256
 _SOURCE = "the form"
+_NOT_PICTURES = (".json", ".yaml", ".yml", ".txt")
+"""How the names of annotation files, of a set's file, and of labels end."""
 
 
 def shares(
@@ -70,12 +76,17 @@ def convert_part(share: Share) -> dict[str, dict[str, int]]:
 
     Raises:
         DataError: The set cannot be read.
-        StoreError: It cannot be fetched, or the shards cannot be put.
+        StoreError: It has changed, cannot be fetched, or the shards cannot be put.
     """
-    source = local_input(share.source)
-    return convert_portion.run(
-        _checked(share.config), source, share.place, Portion.read(share.part)
-    )
+    if store.listing_hash(share.source) != share.content:
+        raise StoreError(
+            f"{share.source} has changed since the conversion began", "start the conversion again"
+        )
+    portion = Portion.read(share.part)
+    with _folder_of(share.source) as source:
+        return convert_portion.run(
+            _checked(share.config), source, share.place, portion, share.content
+        )
 
 
 def joined(shares: Sequence[Share]) -> tuple[str, dict[str, dict[str, int]]]:
@@ -87,6 +98,18 @@ def joined(shares: Sequence[Share]) -> tuple[str, dict[str, dict[str, int]]]:
     """
     place = shares[0].place
     return place, join(place)
+
+
+@contextmanager
+def _folder_of(uri: str) -> Iterator[SetFolder]:
+    """Give a set as a folder; of one that is elsewhere, pictures come when they are converted."""
+    place = parse(uri)
+    if place.scheme != "s3":
+        yield SetFolder(store.fetch(uri))
+        return
+    with TemporaryDirectory() as folder:
+        outline(uri, Path(folder), lambda name: name.lower().endswith(_NOT_PICTURES))
+        yield SetFolder(Path(folder), remote=uri.rstrip("/"))
 
 
 def _checked(config: dict[str, Any]) -> Config:

@@ -1,0 +1,108 @@
+"""What a conversion needs of an annotation file, in a database on the disk.
+
+A set of 100,000 pictures has some hundred MB of annotations; in memory they would be ten times as
+much. SQLite keeps them in a file without a name, which goes with the process.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import weakref
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from poseline.data.coco_category import WHOLE_BODY_PARTS
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE listed (id BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE picture (
+    name BLOB PRIMARY KEY, id BLOB UNIQUE, width REAL, height REAL
+) WITHOUT ROWID;
+CREATE TABLE person (id BLOB, category BLOB, content TEXT);
+"""
+_KEPT = ("bbox", "iscrowd", "keypoints", *WHOLE_BODY_PARTS)
+"""What is read of an annotation; polygons are the larger part of most files."""
+
+
+class Image(NamedTuple):
+    """A picture as it is listed: its id, its name, and its sides in px; 0: not known."""
+
+    id: str
+    name: str
+    width: float
+    height: float
+
+
+class AnnotationTable:
+    """The pictures and persons of an annotation file."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", check_same_thread=False)
+        weakref.finalize(self, self._database.close)
+        self._database.executescript(_TABLES)
+
+    def add_persons(self, persons: Iterable[tuple[str, str | None, dict[str, Any]]]) -> None:
+        """Add annotations.
+
+        Args:
+            persons: The id of its picture, the id of its category, and each as it was written.
+        """
+        rows = (
+            (_stored(image), category and _stored(category), _written(person))
+            for image, category, person in persons
+        )
+        self._database.executemany("INSERT INTO person VALUES (?, ?, ?)", rows)
+
+    def keep_category(self, category: str) -> int:
+        """Remove the persons of other categories; return how many these were."""
+        others = "DELETE FROM person WHERE category IS NOT NULL AND category <> ?"
+        return self._database.execute(others, (_stored(category),)).rowcount
+
+    def list_id(self, image: str) -> None:
+        """Note that a picture is listed, whether it can be used or not."""
+        self._database.execute("INSERT OR IGNORE INTO listed VALUES (?)", (_stored(image),))
+
+    def add_picture(self, image: Image) -> bool:
+        """Add a picture; return whether neither its name nor its id was there."""
+        row = (_stored(image.name), _stored(image.id), image.width, image.height)
+        added = self._database.execute("INSERT OR IGNORE INTO picture VALUES (?, ?, ?, ?)", row)
+        return added.rowcount > 0
+
+    def complete(self) -> None:
+        """Make it ready to be read, once all is added."""
+        self._database.execute("CREATE INDEX of_picture ON person (id)")
+        self._database.commit()
+
+    def strangers(self) -> int:
+        """Return how many persons are on pictures that are not listed."""
+        asked = "SELECT count(*) FROM person WHERE id NOT IN (SELECT id FROM listed)"
+        (found,) = self._database.execute(asked).fetchone()
+        return int(found)
+
+    def names(self) -> list[str]:
+        """Return the names of the pictures, sorted."""
+        # The bytes of UTF-8 sort as the characters do.
+        rows = self._database.execute("SELECT name FROM picture ORDER BY name")
+        return [_read(name) for (name,) in rows]
+
+    def picture(self, name: str) -> tuple[float, float, list[dict[str, Any]]]:
+        """Return the width and the height of a picture, and its persons as they were written."""
+        one = "SELECT id, width, height FROM picture WHERE name = ?"
+        image, width, height = self._database.execute(one, (_stored(name),)).fetchone()
+        persons = "SELECT content FROM person WHERE id = ? ORDER BY rowid"
+        rows = self._database.execute(persons, (image,))
+        return width, height, [json.loads(content) for (content,) in rows]
+
+
+def _stored(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _read(content: bytes) -> str:
+    return content.decode("utf-8", "surrogatepass")
+
+
+def _written(person: dict[str, Any]) -> str:
+    return json.dumps({key: person[key] for key in _KEPT if key in person})
