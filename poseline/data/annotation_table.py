@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import weakref
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from poseline.data.coco_category import WHOLE_BODY_PARTS
@@ -43,17 +42,10 @@ class AnnotationTable:
         weakref.finalize(self, self._database.close)
         self._database.executescript(_TABLES)
 
-    def add_persons(self, persons: Iterable[tuple[str, str | None, dict[str, Any]]]) -> None:
-        """Add annotations.
-
-        Args:
-            persons: The id of its picture, the id of its category, and each as it was written.
-        """
-        rows = (
-            (_stored(image), category and _stored(category), _written(person))
-            for image, category, person in persons
-        )
-        self._database.executemany("INSERT INTO person VALUES (?, ?, ?)", rows)
+    def add_person(self, image: str, category: str | None, person: dict[str, Any]) -> None:
+        """Add an annotation of a picture, as it was written."""
+        row = (_stored(image), None if category is None else _stored(category), _written(person))
+        self._database.execute("INSERT INTO person VALUES (?, ?, ?)", row)
 
     def keep_category(self, category: str) -> int:
         """Remove the persons of other categories; return how many these were."""

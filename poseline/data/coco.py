@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from poseline.data.coco_category import (
     points_of_category,
     with_whole_body,
 )
-from poseline.data.coco_file import StreamedFile, UnstreamableError, WholeFile
+from poseline.data.coco_file import Element, UnstreamableError, streamed, whole
 from poseline.data.keypoint_names import KeypointOrder, matched
 from poseline.data.keypoints import PERSON_17, WHOLE_BODY_133, KeypointSet
 from poseline.errors import DataError
@@ -98,23 +98,21 @@ class _Census:
     lengths: Counter[tuple[str | None, int, int]] = field(default_factory=Counter)
     """Persons by category, number of keypoints, and that with COCO-WholeBody's others."""
 
-    def count(self, annotations: Iterable[Any]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
-        """Count annotations; yield the ids of picture and category of each that has them."""
-        for annotation in annotations:
-            if not isinstance(annotation, dict):
-                self.malformed += 1
-                continue
-            image = id_of(annotation.get("image_id"))
-            category = id_of(annotation.get("category_id"))
-            if annotation.get("keypoints"):
-                self.labelled.add(category)
-            if image is None:
-                self.malformed += 1
-                continue
-            if length := _length(annotation):
-                wide = _length(with_whole_body(annotation)) if self.whole_body else length
-                self.lengths[category, length, wide] += 1
-            yield image, category, annotation
+    def add(self, annotation: Any, table: AnnotationTable) -> None:
+        """Count an annotation, and put it into a table where it says what picture it is of."""
+        if not isinstance(annotation, dict):
+            self.malformed += 1
+            return
+        image, category = (id_of(annotation.get(key)) for key in ("image_id", "category_id"))
+        if annotation.get("keypoints"):
+            self.labelled.add(category)
+        if image is None:
+            self.malformed += 1
+            return
+        if length := _length(annotation):
+            wide = _length(with_whole_body(annotation)) if self.whole_body else length
+            self.lengths[category, length, wide] += 1
+        table.add_person(image, category, annotation)
 
     def by_length(self, category: str | None, *, whole_body: bool) -> Counter[int]:
         """Count the persons of a category by their number of keypoints; None: every category."""
@@ -140,20 +138,27 @@ def read_annotations(
             category is not there, or its keypoints do not hold those of the set.
     """
     try:
-        return _read(StreamedFile(path), path, keypoints, category)
+        return _read(streamed(path), path, keypoints, category)
     except UnstreamableError:
-        return _read(WholeFile(path), path, keypoints, category)
+        return _read(whole(path), path, keypoints, category)
 
 
 def _read(
-    file: StreamedFile | WholeFile,
+    elements: Iterable[Element],
     path: Path,
     keypoints: int | KeypointDefinition | None,
     category: str | None,
 ) -> CocoAnnotations:
     table, census, dropped = AnnotationTable(), _Census(asks_whole_body(keypoints)), Counter[str]()
-    table.add_persons(census.count(file.elements("annotations")))
-    chosen = chosen_category(path, file.categories(), census.labelled, category)
+    categories: list[Any] = []
+    for kind, element in elements:
+        if kind == "annotations":
+            census.add(element, table)
+        elif kind == "images":
+            _add_picture(element, table, dropped, path)
+        else:
+            categories.append(element)
+    chosen = chosen_category(path, categories, census.labelled, category)
     dropped["malformed"] = census.malformed
     own = id_of(chosen.get("id")) if chosen else None
     if own is not None:
@@ -166,29 +171,24 @@ def _read(
         _check_number(path, lengths, None, len(PERSON_17))
     points, order = matched(points_of_category(chosen, names, path), keypoints, str(path))
     _check_number(path, lengths, names, order.count)
-    dropped += _add_pictures(table, file.elements("images"), path)
     table.complete()
     dropped["unknown_image"] += table.strangers()
     return CocoAnnotations(table.names(), points, order, dropped, table, whole_body)
 
 
-def _add_pictures(table: AnnotationTable, images: Iterable[Any], path: Path) -> Counter[str]:
-    """Add the pictures that are listed; return what was left out, by reason."""
-    dropped: Counter[str] = Counter()
-    for image in images:
-        key = id_of(image.get("id")) if isinstance(image, dict) else None
-        if key is None or not isinstance(image.get("file_name"), str):
-            dropped["malformed_picture"] += 1
-            continue
-        name = _safe_name(image["file_name"], path)
-        table.list_id(key)
-        if name is None:
-            dropped["malformed_picture"] += 1
-            continue
-        size = _side(image.get("width")), _side(image.get("height"))
-        if not table.add_picture(Image(key, name, *size)):
-            dropped["duplicate"] += 1
-    return dropped
+def _add_picture(image: Any, table: AnnotationTable, dropped: Counter[str], path: Path) -> None:
+    """Put a picture that is listed into a table, or count why it is not."""
+    key = id_of(image.get("id")) if isinstance(image, dict) else None
+    if key is None or not isinstance(image.get("file_name"), str):
+        dropped["malformed_picture"] += 1
+        return
+    name = _safe_name(image["file_name"], path)
+    table.list_id(key)
+    size = _side(image.get("width")), _side(image.get("height"))
+    if name is None:
+        dropped["malformed_picture"] += 1
+    elif not table.add_picture(Image(key, name, *size)):
+        dropped["duplicate"] += 1
 
 
 def _side(value: Any) -> float:

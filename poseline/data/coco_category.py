@@ -14,21 +14,22 @@ from poseline.errors import DataError
 WHOLE_BODY_PARTS = {"foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21, "righthand_kpts": 21}
 """Lists of keypoints that COCO-WholeBody has beside the body's, in order, and their lengths."""
 
+
 def chosen_category(
-    path: Path, categories: list[Any] | None, used: Collection[str | None], wanted: str | None
+    path: Path, categories: list[Any], used: Collection[str | None], wanted: str | None
 ) -> dict[str, Any] | None:
     """Choose the category of the persons; None where the file names none.
 
     Args:
         path: The file.
-        categories: What it lists; None: nothing.
+        categories: What it lists.
         used: Ids of the categories with keypoints.
         wanted: Name or id of the one that is asked for; None: the one with keypoints.
 
     Raises:
         DataError: It is not there, or several have keypoints.
     """
-    every = [category for category in categories or () if isinstance(category, dict)]
+    every = [category for category in categories if isinstance(category, dict)]
     listed = ", ".join(f"{_title(c)} ({c.get('id')})" for c in every[:20])
     if wanted is not None:
         for category in every:

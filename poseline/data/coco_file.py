@@ -2,104 +2,155 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic_core import from_json
 
 from poseline.data.regular_file import LARGEST_ANNOTATIONS, open_regular, read_regular
 from poseline.errors import DataError
 
+LISTS = ("images", "annotations", "categories")
+Element = tuple[str, Any]
+"""Which of `LISTS` it is of, and what it is."""
+
 _PARTS_REMEDY = (
     "it needs `images` (id, file_name, width, height) and `annotations` (image_id, bbox, keypoints)"
 )
+_CHUNK = 1 << 18  # bytes
+_LONGEST_ELEMENT = 1 << 26  # characters
 
 
 class UnstreamableError(Exception):
     """A file that cannot be read piece by piece; read as a whole, it says what is wrong, if any."""
 
 
-class StreamedFile:
-    """A file that is read once for each of its lists, and never held.
+def streamed(path: Path) -> Iterator[Element]:
+    """Yield the elements of a file's lists as they stand in it; the file is never held.
 
-    Args:
-        path: The file.
+    Raises:
+        DataError: It cannot be read.
+        UnstreamableError: It is damaged, or `images` or `annotations` hold nothing.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def elements(self, key: str) -> Iterator[Any]:
-        """Yield the elements of a list.
-
-        Raises:
-            DataError: The file cannot be read.
-            UnstreamableError: There is no such list with anything in it, or the file is damaged.
-        """
-        import ijson
-
-        found = False
-        with open_regular(self._path, LARGEST_ANNOTATIONS) as (file, _):
-            try:
-                for element in ijson.items(file, f"{key}.item", use_float=True):
-                    found = True
-                    yield element
-            except (ijson.JSONError, UnicodeError, ValueError) as error:
-                raise UnstreamableError from error
-            except OSError as error:
-                raise DataError(
-                    f"{self._path} cannot be read: {error.strerror}", "replace or remove it"
-                ) from None
-        if not found:
-            raise UnstreamableError
-
-    def categories(self) -> list[Any] | None:
-        """Return the categories; None where there is no list of them."""
+    found = set[str]()
+    with open_regular(path, LARGEST_ANNOTATIONS) as (file, _):
         try:
-            return list(self.elements("categories"))
-        except UnstreamableError:
-            return None
+            for key, element in _Stream(file).elements():
+                found.add(key)
+                yield key, element
+        except (ValueError, RecursionError):
+            raise UnstreamableError from None
+        except OSError as error:
+            reason = error.strerror
+            raise DataError(f"{path} cannot be read: {reason}", "replace or remove it") from None
+    if not {"images", "annotations"} <= found:
+        raise UnstreamableError
 
 
-class WholeFile:
-    """A file in memory: what streaming cannot read, such as NaN, is read all the same.
-
-    Args:
-        path: The file.
+def whole(path: Path) -> Iterator[Element]:
+    """Yield what `streamed` does of a file that is read into memory.
 
     Raises:
         DataError: It is not JSON, or does not hold what COCO's keypoint files do.
     """
+    data = _json(path)
+    if not isinstance(data, dict):
+        raise _not_coco(path, f"it holds {_kind(data)}")
+    for key in ("images", "annotations"):
+        if key not in data:
+            raise _not_coco(path, f"it has no `{key}`")
+        if not isinstance(data[key], list):
+            raise _not_coco(path, f"`{key}` is {_kind(data[key])}, not a list")
+    for key in LISTS:
+        if isinstance(data.get(key), list):
+            yield from ((key, element) for element in data[key])
 
-    def __init__(self, path: Path) -> None:
-        data = _json(path)
-        if not isinstance(data, dict):
-            raise _not_coco(path, f"it holds {_kind(data)}")
-        for key in ("images", "annotations"):
-            if key not in data:
-                raise _not_coco(path, f"it has no `{key}`")
-            if not isinstance(data[key], list):
-                raise _not_coco(path, f"`{key}` is {_kind(data[key])}, not a list")
-        self._data = data
 
-    def elements(self, key: str) -> Iterator[Any]:
-        """Yield the elements of a list."""
-        yield from self._data[key]
+class _Stream:
+    """JSON text of which a piece is in memory; `json` decodes the values in it."""
 
-    def categories(self) -> list[Any] | None:
-        """Return the categories; None where there is no list of them."""
-        found = self._data.get("categories")
-        return found if isinstance(found, list) else None
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._text, self._at, self._ended = file, "", 0, False
+        self._bytes = codecs.getincrementaldecoder("utf-8")()
+        self._decode = json.JSONDecoder().raw_decode
+
+    def elements(self) -> Iterator[Element]:
+        """Yield the elements of the lists of the object that the file is.
+
+        Raises:
+            ValueError: It is no such object.
+        """
+        self._take("{")
+        while self._peek() != "}":
+            key = self._value()
+            self._take(":")
+            if key in LISTS and self._peek() == "[":
+                self._take("[")
+                while self._peek() != "]":
+                    yield key, self._value()
+                    self._separate("]")
+                self._take("]")
+            else:
+                self._value()
+            self._separate("}")
+        self._take("}")
+        if self._peek():
+            raise ValueError("something follows the object")
+
+    def _peek(self) -> str:
+        """Return the next character that is not white space; empty at the end."""
+        while True:
+            while self._at < len(self._text):
+                if (found := self._text[self._at]) not in " \t\n\r":
+                    return found
+                self._at += 1
+            if not self._more():
+                return ""
+
+    def _take(self, wanted: str) -> None:
+        if self._peek() != wanted:
+            raise ValueError(f"no {wanted}")
+        self._at += 1
+
+    def _separate(self, end: str) -> None:
+        """Take the comma between two values; there is none before the end, and none needless."""
+        if self._peek() == end:
+            return
+        self._take(",")
+        if self._peek() == end:
+            raise ValueError("a comma too many")
+
+    def _value(self) -> Any:
+        self._peek()
+        while True:
+            try:
+                value, end = self._decode(self._text, self._at)
+                if end < len(self._text) or self._ended:  # else a number may go on
+                    self._at = end
+                    return value
+            except json.JSONDecodeError:
+                if self._ended:
+                    raise
+            if len(self._text) - self._at > _LONGEST_ELEMENT:
+                raise ValueError("an element without an end")
+            self._more(len(self._text) - self._at)
+
+    def _more(self, least: int = 0) -> bool:
+        """Read on, and drop what was decoded; return whether there is more."""
+        content = self._file.read(max(_CHUNK, least))
+        self._ended = not content
+        self._text = self._text[self._at :] + self._bytes.decode(content, self._ended)
+        self._at = 0
+        return not self._ended
 
 
 def _json(path: Path) -> Any:
     content = read_regular(path, LARGEST_ANNOTATIONS)
-    with suppress(
-        ValueError
-    ):  # the slower parser below says what is wrong, or reads it all the same
+    with suppress(ValueError):  # the slower parser below tells what is wrong, or reads it
         return from_json(content)
     try:
         try:

@@ -163,4 +163,3 @@ def _folders(folder: Path) -> list[str]:
     """Return the folders of a set, and those within them, relative to it."""
     shown = (name for name in folders_below(folder) if not _last(name).startswith("."))
     return [name for name in shown if _last(name) != "annotations"]
-

@@ -85,4 +85,3 @@ def put(folder: Path, uri: str) -> None:
     for path in sorted(folder.glob("*.tar")):
         store.publish(path, f"{uri.rstrip('/')}/{path.name}")
     store.publish(folder / INDEX, f"{uri.rstrip('/')}/{INDEX}")
-
