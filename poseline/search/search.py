@@ -84,9 +84,9 @@ def search(path: Path, overrides: Sequence[str] = ()) -> Found:
         return finished(worker)
 
 
-def _studies(config: Config, folder: Path) -> Studies:
+def _studies(config: Config, folder: Path, worker: int = 0) -> Studies:
     settings = space.settings_of(config)
-    return Studies(settings, settings.name or config.general.project_name, folder)
+    return Studies(settings, settings.name or config.general.project_name, folder, worker)
 
 
 def _started(
@@ -96,20 +96,22 @@ def _started(
     processes = multiprocessing.get_context("spawn")
     left = None if end is None else end - time.monotonic()
     found = [
-        processes.Process(target=_join, args=(path, list(overrides), folder, left), daemon=True)
-        for _ in range(count)
+        processes.Process(
+            target=_join, args=(path, list(overrides), folder, left, number), daemon=True
+        )
+        for number in range(1, count + 1)
     ]
     for one in found:
         one.start()
     return found
 
 
-def _join(path: Path, overrides: list[str], folder: Path, left: float | None) -> None:
+def _join(path: Path, overrides: list[str], folder: Path, left: float | None, number: int) -> None:
     configure()
     config = space.base(path, overrides)
     end = None if left is None else time.monotonic() + left
     try:
-        Worker(path, overrides, config, folder, _studies(config, folder), end).work()
+        Worker(path, overrides, config, folder, _studies(config, folder, number), end).work()
     except PoselineError as error:
         _log.warning("a worker ended", reason=error.message)
 
@@ -121,13 +123,16 @@ def _convert(config: Config) -> None:
         run_task(Step("convert", "convert"), config, given, conversion_folder(config))
 
 
-def worker_of(path: Path, overrides: Sequence[str], *, place: str | None = None) -> Worker:
+def worker_of(
+    path: Path, overrides: Sequence[str], *, place: str | None = None, number: int = 0
+) -> Worker:
     """Return a worker of a search that others work at, too, each on a machine of its own.
 
     Args:
         path: The config file.
         overrides: Changes of it as `key=value`.
         place: URI that measured trials are put to.
+        number: Of the worker, from 0.
 
     Raises:
         ConfigError: The config, or the space in it, is wrong.
@@ -139,7 +144,8 @@ def worker_of(path: Path, overrides: Sequence[str], *, place: str | None = None)
     folder.mkdir(parents=True, exist_ok=True)
     minutes = space.settings_of(config).minutes
     end = time.monotonic() + minutes * 60 if minutes else None
-    return Worker(path, overrides, config, folder, _studies(config, folder), end, place)
+    studies = _studies(config, folder, number)
+    return Worker(path, overrides, config, folder, studies, end, place)
 
 
 def finished(worker: Worker) -> Found:

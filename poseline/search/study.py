@@ -41,13 +41,14 @@ class Studies:
         settings: Of the search.
         name: Of the study.
         folder: Where the journal is, if no storage is named.
+        worker: Number of the worker, from 0: with a seed, each asks for candidates of its own.
 
     Raises:
         BackendError: Optuna is not installed, or the storage cannot be opened.
         StoreError: Another search is stored there under this name.
     """
 
-    def __init__(self, settings: Search, name: str, folder: Path) -> None:
+    def __init__(self, settings: Search, name: str, folder: Path, worker: int = 0) -> None:
         library = _optuna()
         self._settings = settings
         self.shared = bool(_url(settings))
@@ -58,7 +59,8 @@ class Studies:
         sought = ["maximize" if one == "oks" else "minimize" for one in settings.objectives]
         create = partial(library.create_study, storage=storage, load_if_exists=True)
         try:
-            self.main = create(study_name=name, directions=sought, sampler=_sampler(settings))
+            sampler = _sampler(settings, worker)
+            self.main = create(study_name=name, directions=sought, sampler=sampler)
             self.learning = create(
                 study_name=f"{name}: val_oks",
                 direction="maximize",
@@ -173,17 +175,18 @@ def _storage(settings: Search, folder: Path) -> Any:
         ) from None
 
 
-def _sampler(settings: Search) -> Any:
+def _sampler(settings: Search, worker: int) -> Any:
     from optuna import samplers
 
+    seed = None if settings.seed is None else (settings.seed + worker) % 2**32
     match settings.sampler:
         case "nsga2":
-            return samplers.NSGAIISampler(seed=settings.seed)
+            return samplers.NSGAIISampler(seed=seed)
         case "random":
-            return samplers.RandomSampler(seed=settings.seed)
+            return samplers.RandomSampler(seed=seed)
         case "tpe":
             startup = max(5, min(10, settings.trials // 3))
-            return samplers.TPESampler(seed=settings.seed, n_startup_trials=startup)
+            return samplers.TPESampler(seed=seed, n_startup_trials=startup)
 
 
 def _pruner(settings: Search) -> Any:

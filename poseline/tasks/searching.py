@@ -96,7 +96,8 @@ def _worker(order: SearchOrder, folder: Path) -> Worker:
         raise ConfigError([Problem("platform.search.secretName", "nothing", accepted)], "the task")
     path = folder / "config.yaml"
     write_atomic(path, order.config)
-    return worker_of(path, [f"hydra.run.dir={folder}"], place=order.place)
+    overrides = [f"hydra.run.dir={folder}"]
+    return worker_of(path, overrides, place=order.place, number=order.worker - 1)
 
 
 def _copy(uri: str, folder: Path) -> None:

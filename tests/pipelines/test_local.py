@@ -224,9 +224,10 @@ def test_workers_of_a_search_share_a_storage_and_register_the_best(
         put(tmp_path / "packed" / part, f"s3://{storage}/searched/{part}")
     config = """
 general: {project_name: wanted}
+benchmarking: {board: STM32H747I-DISCO, backends: [estimate]}
 search:
-  space: {training.model.alpha: {choices: [0.35, 1.4]}}
-  limits: {flash_kb: 2000}
+  space: {training.model.alpha: {choices: [0.35, 0.5]}}
+  limits: {flash_kb: 700}
   trials: 2
   seed: 1
 """

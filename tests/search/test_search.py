@@ -15,7 +15,7 @@ from poseline.errors import ConfigError, DataError, StoreError
 from poseline.names import FLASH_KB, LATENCY_MS_ESTIMATE, RAM_KB
 from poseline.report import comparison
 from poseline.runner.chain import Experiment
-from poseline.search import budget, candidates, search, space
+from poseline.search import budget, candidates, search, space, study
 from poseline.search.budget import Budget
 from poseline.stages.result import StageResult
 
@@ -121,6 +121,15 @@ def test_the_same_seed_finds_the_same(chains, config, tmp_path):
         [one["values"] for one in found(config, tmp_path / name).trials] for name in ("a", "b")
     ]
     assert values[0] == values[1]
+
+
+def test_workers_of_one_seed_try_candidates_of_their_own(chains, config, tmp_path):
+    drawn = []
+    for worker in range(2):
+        settings = load.load(config, []).search
+        studies = study.Studies(settings, "wanted", tmp_path, worker)
+        drawn.append([space.suggest(studies.ask(), settings.space) for _ in range(3)])
+    assert all(one not in drawn[1] for one in drawn[0])
 
 
 class CountedError(Exception):

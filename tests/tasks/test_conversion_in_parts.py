@@ -3,6 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from poseline import store
+from poseline.data import set_folder
+from poseline.data.shards import samples_of
 from poseline.errors import ConfigError, StoreError
 from poseline.tasks import entrypoints
 from poseline.tasks.conversion_in_parts import convert_part, joined, shares
@@ -60,3 +63,30 @@ def test_the_last_task_tells_where_the_set_is_and_what_is_in_it(people, tmp_path
     assert dataset.metadata["train_kept"] == kept > 0
     index = json.loads((tmp_path / "packed/train/shards.json").read_text())
     assert index["pictures"] == kept
+
+
+def test_a_task_fetches_the_pictures_of_its_part_alone(people, storage, tmp_path, monkeypatch):
+    uri, fetched = f"s3://{storage}/parts/people", []
+
+    def fetch(name, **options):
+        fetched.append(name)
+        return store.fetch(name, **options)
+
+    store.publish(people, uri)
+    monkeypatch.setattr(set_folder, "store", SimpleNamespace(fetch=fetch))
+    monkeypatch.setenv("POSELINE_CACHE", str(tmp_path / "cache"))
+    place = str(tmp_path / "packed")
+    here = [one.model_copy(update={"place": place}) for one in shares(uri, "s3://a-b/c", **GIVEN)]
+    for share in here:
+        fetched.clear()
+        counts = convert_part(share)
+        assert 0 < sum(each["kept"] for each in counts.values()) <= len(fetched) < 16
+    joined(here)
+    assert len(samples_of(tmp_path / "packed/train")) == 24
+
+
+def test_a_set_that_changes_between_two_parts_is_told(people, tmp_path):
+    (share, *_) = asked(people)
+    changed = share.model_copy(update={"content": "0" * 64, "place": str(tmp_path)})
+    with pytest.raises(StoreError, match="has changed since the conversion began"):
+        convert_part(changed)
