@@ -158,7 +158,7 @@ class EmbeddedMlflow(KubernetesSection):
     enabled: bool = False
     """Run it."""
     image: Image = Image(repository="poseline-ml")
-    """Its image; poseline's ml image has MLflow, psycopg2 and boto3."""
+    """Its image; poseline's ml image has MLflow, psycopg and boto3."""
     postgres_secret: str = ""
     """Secret whose key `uri` is a postgresql:// URI of the database; empty: SQLite on the volume,
     for one replica and small teams."""

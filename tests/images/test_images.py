@@ -141,7 +141,7 @@ def test_the_command_runs_as_any_user(engine, world, user):
 @pytest.mark.parametrize(
     ("world", "has", "lacks"),
     [
-        ("ml", ["tensorflow", "mlflow", "boto3", "onnxruntime", "psycopg2"], ["kopf"]),
+        ("ml", ["tensorflow", "mlflow", "boto3", "onnxruntime", "psycopg"], ["kopf"]),
         ("pipelines", ["kfp", "kfp.kubernetes", "httpx", "boto3"], ["tensorflow", "kopf"]),
         ("operator", ["kopf", "kubernetes", "httpx"], ["tensorflow", "kfp", "mlflow", "boto3"]),
     ],
