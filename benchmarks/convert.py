@@ -51,6 +51,7 @@ def main(given: str | None) -> None:
                 if number:
                     wall[name].append(seconds[0])
                     cpu[name].append(seconds[1])
+        least = limits(source)
     print(f"{pictures:,} pictures, {ROUNDS} rounds in turn, load {os.getloadavg()[0]:.1f}")
     print(f"{'':<18}{'wall s (spread)':>24}{'ratio':>7}{'CPU s (spread)':>24}{'ratio':>7}")
     for name in commands:
@@ -60,7 +61,7 @@ def main(given: str | None) -> None:
             for values, first in ((wall[name], wall["blind copy"]), (cpu[name], cpu["blind copy"]))
         ]
         print(f"{name:<18}" + "".join(f"{column:>31}" for column in columns))
-    print("limit: " + ", ".join(limits(source)))
+    print("limit: " + ", ".join(least))
 
 
 middle = statistics.median
