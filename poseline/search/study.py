@@ -171,7 +171,8 @@ def _storage(settings: Search, folder: Path) -> Any:
     except Exception as error:  # SQLAlchemy's, ImportError of a driver
         raise BackendError(
             f"search.storage cannot be opened: {mask(str(error))[:300]}",
-            "give a URL as SQLAlchemy has it, and install its driver: poseline[postgres]",
+            "check that the database answers, and its URL, which is as SQLAlchemy has it; the "
+            "driver of postgresql:// comes with poseline[postgres]",
         ) from None
 
 
