@@ -101,6 +101,8 @@ def run(
             margin = config.dataset.crop_margin
             samples = cropped(samples, len(points), margin)
             held_out = cropped(held_out, len(points), margin)
+        if group.size > 1 and training.jit_compile:
+            raise ConfigError([Problem("training.jit_compile", "true", "false with workers")])
         _check_shares(group, training.batch_size, len(samples))
         metadata = partial(metadata_of, config, points=points, data=inputs["training"])
         with tempfile.TemporaryDirectory() as scratch, doing("building the model"):
@@ -256,6 +258,8 @@ def _trainer(
         teacher=teacher,
         ema=keras_factory.averaging(start.training),
         group=group,
+        precision=start.training.precision,
+        jit_compile=start.training.jit_compile,
     )
     if start.checkpoint:
         checkpoint.restore_variables(trainer.variables, start.checkpoint)

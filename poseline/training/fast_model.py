@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +12,7 @@ import tensorflow as tf
 from keras import layers
 from keras.src.models.functional import operation_fn
 
+from poseline.config.models.training import Precision
 from poseline.training.fused_normalization import moments, normalized_linear
 from poseline.training.group import ALONE, Group
 
@@ -56,15 +59,19 @@ class Forward:
         normalizations: The layers whose batch statistics `train` returns.
     """
 
-    def __init__(self, model: keras.Model, group: Group = ALONE) -> None:
+    def __init__(
+        self, model: keras.Model, group: Group = ALONE, precision: Precision = "float32"
+    ) -> None:
         """Look through the model.
 
         Args:
             model: A functional or sequential model.
             group: The workers that have a part of each batch; batch statistics and noise are
                 those of the whole one. `train` is then computed by `group.run`.
+            precision: What `train` computes in; `infer` computes in float32.
         """
-        self._group = group
+        self._group, self._precision = group, precision
+        self._layers = model.layers
         self._graph = getattr(model, "_functional", model)
         self.normalizations = [layer for layer in model.layers if _normalizes_batches(layer)]
 
@@ -75,7 +82,7 @@ class Forward:
             images: (B, H, W, C) float32.
 
         Returns:
-            The output; mean and biased variance of each of `normalizations`, which has not
+            The output, float32; mean and biased variance of each of `normalizations`, which has not
             updated its moving statistics.
         """
         statistics: dict[int, tuple[Any, Any]] = {}
@@ -83,11 +90,12 @@ class Forward:
         def normalize(layer: Any, x: Any) -> Any:
             if not _normalizes_batches(layer):
                 return layer(_value(x), training=True)
-            z, *found = _normalized(layer, x, self._group)
+            z, *found = _normalized(layer, x, self._group, fused=self._precision == "float32")
             statistics[id(layer)] = (found[0], found[1])
             return z
 
-        output = self._walk(images, True, normalize)
+        with _computing_in(self._precision, self._layers):
+            output = tf.cast(self._walk(images, True, normalize), tf.float32)
         return output, [t for layer in self.normalizations for t in statistics[id(layer)]]
 
     def infer(self, images: Any) -> Any:
@@ -151,7 +159,7 @@ class _Convolution:
     def _convolved(self, kernel: Any) -> Any:
         if self.padding:
             strides = (1, *self.layer.strides, 1)
-            kernel = tf.convert_to_tensor(kernel)
+            kernel = tf.cast(tf.convert_to_tensor(kernel), self.x.dtype)
             return tf.nn.depthwise_conv2d(self.x, kernel, strides, self.padding)
         with keras.StatelessScope([(self.layer.kernel, tf.convert_to_tensor(kernel))]):
             return self.layer(self.x)
@@ -238,16 +246,30 @@ def _shared_noise(layer: Any, x: Any, group: Group) -> Any:
     return x * tf.ensure_shape(noise[start : start + tf.shape(x)[0]], x.shape)
 
 
-def _normalized(layer: Any, x: Any, group: Group) -> tuple[Any, Any, Any]:
+@contextmanager
+def _computing_in(precision: Precision, layers: list[Any]) -> Iterator[None]:
+    """Give layers another policy while their graph is made; their variables stay float32."""
+    before = [layer.dtype_policy for layer in layers]
+    try:
+        for layer in layers if precision != "float32" else ():
+            layer.dtype_policy = precision
+        yield
+    finally:
+        for layer, policy in zip(layers, before, strict=True):
+            layer.dtype_policy = policy
+
+
+def _normalized(layer: Any, x: Any, group: Group, fused: bool) -> tuple[Any, Any, Any]:
     gamma, beta = (tf.convert_to_tensor(weight) for weight in (layer.gamma, layer.beta))
-    if isinstance(x, _Convolution) and x.pointwise:
+    if isinstance(x, _Convolution) and x.pointwise and fused:
         z, mean, variance = normalized_linear(x.rows, x.matrix, gamma, beta, layer.epsilon, group)
         return x.picture(z), mean, variance
     x, nothing = _value(x), tf.zeros([0])
     if group.size > 1:
-        _, mean, variance = moments(tf.reshape(x, (-1, x.shape[-1])), group)
-        z = tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
-        return z, tf.stop_gradient(mean), tf.stop_gradient(variance)
+        exact = tf.cast(x, tf.float32)
+        _, mean, variance = moments(tf.reshape(exact, (-1, x.shape[-1])), group)
+        z = tf.nn.batch_normalization(exact, mean, variance, beta, gamma, layer.epsilon)
+        return tf.cast(z, x.dtype), tf.stop_gradient(mean), tf.stop_gradient(variance)
     z, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=gamma,

@@ -60,5 +60,6 @@ def packable(optimizer: keras.optimizers.Optimizer) -> bool:
     Some look at a whole variable: at its norm (LAMB, `clipnorm`), at its rows (Adafactor, Muon),
     or keep an average for it (`use_ema`).
     """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     apart = optimizer.clipnorm is not None or optimizer.use_ema
     return type(optimizer).__name__ in _ELEMENTWISE and not apart

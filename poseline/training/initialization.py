@@ -28,7 +28,7 @@ from poseline.training.checkpoint import LAST, TrainingState
 from poseline.training.folder import TRANSFER, best_name
 
 _log = get_logger(__name__)
-_FREE = ("batch_size", "epochs", "callbacks")
+_FREE = ("batch_size", "epochs", "callbacks", "jit_compile")
 """What a resumed training takes from its own config; the rest stays as it began."""
 
 
@@ -164,6 +164,7 @@ def _resumed(training: Training, state: TrainingState) -> Training:
         "model_format",
         "distillation",
         "ema",
+        "precision",
     ):
         if asked[name] != kept[name]:
             _log.warning(

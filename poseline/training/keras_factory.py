@@ -25,7 +25,9 @@ def optimizer(training: Training) -> keras.optimizers.Optimizer:
     if averaging(training) is not None:  # the trainer averages, and uses what it averages
         settings = {k: v for k, v in settings.items() if k not in ("use_ema", "ema_momentum")}
     known = _classes(keras.optimizers, keras.optimizers.Optimizer)
-    return _make(f"training.optimizer.{name}", known, name, settings)
+    made = _make(f"training.optimizer.{name}", known, name, settings)
+    scaled = training.precision == "mixed_float16"
+    return keras.optimizers.LossScaleOptimizer(made) if scaled else made
 
 
 def averaging(training: Training) -> float | None:

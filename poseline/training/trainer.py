@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from poseline.config.models.preprocessing import AspectRatio, Decoding
-from poseline.config.models.training import FinalActivation, Heatmaps
+from poseline.config.models.training import FinalActivation, Heatmaps, Precision
 from poseline.data.labels import unpack
 from poseline.data.preprocess import Transform
 from poseline.metrics.oks import oks
@@ -68,6 +68,8 @@ class Trainer:
         teacher: A model whose heatmaps are learned beside the labels.
         ema: Momentum of the average of the weights that takes their place; None: there is none.
         group: The workers that train the model; each trains and validates its share.
+        precision: What a step computes in.
+        jit_compile: Whether XLA compiles the step.
     """
 
     model: keras.Model
@@ -83,11 +85,13 @@ class Trainer:
     teacher: Teacher | None = None
     ema: float | None = None
     group: Group = ALONE
+    precision: Precision = "float32"
+    jit_compile: bool = False
 
     def __post_init__(self) -> None:
         """Pack what changes with every step, and build the optimizer for it."""
         optimizer, trainable = self.twin.optimizer, self.twin.trainable_variables
-        self._forward = Forward(self.twin, self.group)
+        self._forward = Forward(self.twin, self.group, self.precision)
         self._weights = FlatVariables(trainable) if packable(optimizer) else None
         self._learned = [self._weights.vector] if self._weights else trainable
         optimizer.build(self._learned)
@@ -99,7 +103,12 @@ class Trainer:
             [np.full(2 * layer.gamma.shape[0], 1 - layer.momentum) for layer in normalizations]
             or [np.zeros(0)]
         ).astype(np.float32)
-        self.step = tf.function(self._learn, reduce_retracing=True, autograph=False)
+        self.step = tf.function(
+            self._learn,
+            reduce_retracing=True,
+            autograph=False,
+            jit_compile=self.jit_compile or None,
+        )
         self._check = tf.function(self._infer, reduce_retracing=True, autograph=False)
 
     def fit(
@@ -234,7 +243,10 @@ class Trainer:
             self._average.update(self.twin.optimizer.iterations)
         if self._moving:
             moving = self._moving.vector
-            moving.assign(moving + (FlatVariables.join(statistics) - moving) * self._rates)
+            found = FlatVariables.join(statistics)
+            if self.precision == "mixed_float16":  # a step that overflows is left out
+                found = tf.where(tf.math.is_finite(found), found, moving)
+            moving.assign(moving + (found - moving) * self._rates)
         for index, value in others.items():
             self.twin.variables[index].assign(value)
         return loss
@@ -261,7 +273,8 @@ class Trainer:
             loss = heatmap_loss(
                 heatmaps, labels, self.heatmaps, self.activation, lesson, self._of_all
             )
-            total = tf.add_n([loss, *(o / self.group.size for o in others)]) if others else loss
+            others = [tf.cast(other, loss.dtype) / self.group.size for other in others]
+            total = self.twin.optimizer.scale_loss(tf.add_n([loss, *others]))
         gradients = tape.gradient(total, self._learned, unconnected_gradients="zero")
         loss, *gradients = self.group.sum([loss, *gradients])
         learned = set(map(id, trainable))

@@ -43,6 +43,7 @@ def _adam() -> dict[str, dict[str, Any]]:
 
 
 FinalActivation = Literal["sigmoid", "softmax"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Preset = Literal["best", "zoo2025", "zoo4"]
 Named = Annotated[dict[str, dict[str, Any]], BeforeValidator(_by_name), also("string")]
 
@@ -140,6 +141,14 @@ class Training(Section):
     """Format of the best model's file: `best_model.h5` or `best_model.keras`."""
     dryrun: Annotated[Integer, Field(ge=1, le=1_000_000), unit("batches")] | None = None
     """Most batches of an epoch, to try a training out; not set: all of them."""
+    precision: Precision = "float32"
+    """What a training step computes in. With `mixed_bfloat16` or `mixed_float16` activations and
+    their gradients have 16 bits; weights, batch statistics and the loss stay float32, and so does
+    the saved model. `mixed_float16` scales the loss. They are fast on GPUs and on CPUs with
+    bfloat16 instructions, and slow on others."""
+    jit_compile: bool = False
+    """Whether XLA compiles the training step: a slow first step, faster ones on GPUs. Not with
+    several workers."""
     trainer_name: str | None = None
     """Read for compatibility: there is one trainer."""
     heatmaps: Heatmaps = Heatmaps()
