@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ from poseline.kubeflow.runs import KubeflowRun
 from poseline.kubeflow.validation import check_name, check_parameters
 from poseline.log import get_logger
 
+T = TypeVar("T")
 _log = get_logger(__name__)
 _LAG_S = 0.3
 """The server writes down that a run is over before it writes down that its tasks are."""
@@ -111,7 +112,7 @@ class Kubeflow:
         name = version_name(package)
         query = {"name": name, "display_name": name, "pipelineid": pipeline_id}
         file = (f"{pipeline}.yaml", package.encode())
-        found = once(
+        found = self.once(
             lambda: self._version(pipeline_id, name),
             lambda: self.api.send(
                 "POST",
@@ -157,7 +158,7 @@ class Kubeflow:
             "pipeline_version_reference": version.reference,
             "runtime_config": {"parameters": dict(parameters)},
         } | ({"service_account": service_account} if service_account else {})
-        made = once(
+        made = self.once(
             lambda: next(iter(self._named(name, experiment_id)), None),
             lambda: self.api.send("POST", "/runs", body=body, kind=answers.Run),
             f"run {name}",
@@ -221,7 +222,7 @@ class Kubeflow:
         """
         check_name("experiment", name)
         body = {"display_name": name} | ({"namespace": self.namespace} if self.namespace else {})
-        found = once(
+        found = self.once(
             lambda: self._experiment(name),
             lambda: self.api.send("POST", "/experiments", body=body, kind=answers.Experiment),
             f"experiment {name}",
@@ -278,7 +279,7 @@ class Kubeflow:
             made = self.api.send("POST", "/pipelines", body=body, kind=answers.Pipeline)
             return str(made["pipeline_id"])
 
-        return once(find, make, f"pipeline {name}")
+        return self.once(find, make, f"pipeline {name}")
 
     def _version(self, pipeline_id: str, name: str) -> dict[str, Any] | None:
         path = f"/pipelines/{pipeline_id}/versions"
@@ -296,3 +297,7 @@ class Kubeflow:
         query = {"filter": equals("display_name", name), "experiment_id": experiment_id}
         found = [r for r in self.api.pages("/runs", "runs", query) if r["display_name"] == name]
         return sorted(found, key=lambda run: (run["created_at"], run["run_id"]))
+
+    def once(self, find: Callable[[], T | None], make: Callable[[], T], what: str) -> T:
+        """Return what there is, or make it; see `once`."""
+        return once(find, make, what)

@@ -12,7 +12,6 @@ from poseline.kubeflow.client import Kubeflow, Version
 from poseline.kubeflow.cron import six_fields
 from poseline.kubeflow.errors import NotFoundError
 from poseline.kubeflow.filters import equals, every
-from poseline.kubeflow.once import once
 from poseline.kubeflow.runs import OVER
 from poseline.kubeflow.validation import check_name, check_parameters
 from poseline.log import get_logger
@@ -125,7 +124,7 @@ def _make(kubeflow: Kubeflow, body: dict[str, Any], known: set[str]) -> dict[str
         named = _named(kubeflow, body["display_name"], pipeline_id)
         return next((one for one in named if one["recurring_run_id"] not in known), None)
 
-    return once(
+    return kubeflow.once(
         find,
         lambda: kubeflow.api.send(
             "POST", _PATH, body=body | {"mode": "DISABLE"}, kind=answers.RecurringRun
