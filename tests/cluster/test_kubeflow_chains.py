@@ -127,9 +127,18 @@ class Chains:
         return now
 
     def until_running(self, run, task):
-        """Wait until a task's pod runs, and give its name."""
-        pods = until(lambda: self.backend.pods(run.id, task), 10 * MINUTES, self.told, pause=2)
-        return pods[0]["metadata"]["name"]
+        """Wait until a task's pod runs, and Argo has seen it; give its name.
+
+        A pod that is deleted before is made again under its name, and no attempt is counted.
+        """
+
+        def running():
+            nodes = self.backend.workflow(run.id)["status"].get("nodes", {}).values()
+            seen = {node["id"].rpartition("-")[2] for node in nodes if node["phase"] == "Running"}
+            names = [pod["metadata"]["name"] for pod in self.backend.pods(run.id, task)]
+            return [name for name in names if name.rpartition("-")[2] in seen]
+
+        return until(running, 10 * MINUTES, self.told, pause=2)[0]
 
     def tracked(self, run, status):
         """What MLflow has of a chain, once that has ended there."""
