@@ -162,8 +162,10 @@ def test_a_marker_stays_under_its_keypoint_when_moved(
         for step in steps
         if "random_flip" in step
     )
-    assert np.flatnonzero(moved.keypoints[0, :, 2]).size == 1
-    index = int(np.flatnonzero(moved.keypoints[0, :, 2])[0])
+    visible = np.flatnonzero(moved.keypoints[0, :, 2])
+    assume(visible.size)  # three movements may carry it out of the picture
+    assert visible.size == 1
+    index = int(visible[0])
     if not any(
         step.get("random_flip", {}).get("mode") == "horizontal_and_vertical" for step in steps
     ):
