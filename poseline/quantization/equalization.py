@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from poseline.quantization.folding import CONVOLUTIONS, only_producer
+
 Array = np.ndarray[Any, Any]
 _EPSILON = 1e-8
 
@@ -48,28 +50,19 @@ def _pairs(model: keras.Model) -> list[tuple[Any, Any, Any]]:
     for norm in model.layers:
         if not isinstance(norm, keras.layers.BatchNormalization):
             continue
-        first, second = _only_producer(norm), _only_consumer(norm)
+        first, second = only_producer(norm), _only_consumer(norm)
         while second is not None and (
             isinstance(second, keras.layers.ReLU) and second.max_value is None
         ):
             second = _only_consumer(second)
-        if _is_convolution(first) and _is_convolution(second):
+        if isinstance(first, CONVOLUTIONS) and isinstance(second, CONVOLUTIONS):
             found.append((first, norm, second))
     return found
-
-
-def _is_convolution(layer: Any) -> bool:
-    return isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
 
 
 def _only_consumer(layer: Any) -> Any:
     nodes = layer._outbound_nodes
     return nodes[0].operation if len(nodes) == 1 else None
-
-
-def _only_producer(layer: Any) -> Any:
-    parents = layer._inbound_nodes[0].parent_nodes
-    return parents[0].operation if len(parents) == 1 else None
 
 
 def _output_range(layer: Any, kernel: Array) -> Array:

@@ -45,7 +45,6 @@ class FakeQuantized:
             if not isinstance(layer, layers.BatchNormalization)
             for variable in layer.trainable_variables
         ]
-        self.infer = tf.function(lambda images: self._walk(images, _unchanged), autograph=False)
         self._observe = tf.function(self._observed, autograph=False)
 
     def measure(self, batches: Iterable[Any]) -> None:
@@ -107,10 +106,6 @@ class FakeQuantized:
             else tf.quantization.fake_quant_with_min_max_vars
         )
         return tf.reshape(rounding(wide, -largest, largest, narrow_range=True), kernel.shape)
-
-
-def _unchanged(_name: str, value: Any) -> Any:
-    return value
 
 
 def _rounds(layer: Any) -> bool:

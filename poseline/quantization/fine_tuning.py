@@ -47,8 +47,7 @@ def fine_tune(
         A float model with its normalizations folded, for a quantizer.
     """
     asked = settings.fine_tuning
-    teacher, student = folded(model), folded(model)
-    float_model = FakeQuantized(teacher, settings.granularity)
+    student = folded(model)
     int8_model = FakeQuantized(student, settings.granularity)
     steps = -(-count // asked.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(asked.learning_rate, asked.epochs * steps)
@@ -56,7 +55,7 @@ def fine_tune(
     optimizer.build(int8_model.variables)
 
     def learn(images: Any) -> Any:
-        expected = float_model.infer(images)
+        expected = model(images, training=False)
         with tf.GradientTape() as tape:
             loss = _difference(int8_model(images), expected, activation)
         gradients = tape.gradient(loss, [variable.value for variable in int8_model.variables])

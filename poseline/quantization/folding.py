@@ -55,6 +55,12 @@ def channels_last(layer: Any, kernel: Any) -> tuple[int, ...]:
     return tuple(kernel.shape)
 
 
+def only_producer(layer: Any) -> Any:
+    """Return the layer whose output a layer reads; None: there are several, or none."""
+    parents = layer._inbound_nodes[0].parent_nodes
+    return parents[0].operation if len(parents) == 1 else None
+
+
 def _merged(convolution: Any, norm: Any) -> list[Any]:
     kernel, *rest = convolution.get_weights()
     values = {weight.name: weight.numpy() for weight in norm.weights}
@@ -71,8 +77,7 @@ def _pairs(model: keras.Model) -> list[tuple[Any, Any]]:
     for norm in model.layers:
         if not isinstance(norm, layers.BatchNormalization) or len(norm._inbound_nodes) != 1:
             continue
-        parents = norm._inbound_nodes[0].parent_nodes
-        first: Any = parents[0].operation if len(parents) == 1 else None
+        first = only_producer(norm)
         if (
             type(first) in (layers.Conv2D, layers.DepthwiseConv2D)
             and len(first._outbound_nodes) == 1
