@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -149,6 +149,18 @@ class ApiServer:
             if error.status not in (404, 409):
                 raise explained(error) from None
 
+    def _read(self, call: Callable[..., Any], namespace: str, name: str) -> Body | None:
+        """Read an object of a built-in kind; None: there is none."""
+        try:
+            found = call(name, namespace, _request_timeout=TIMEOUT_S)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise explained(error) from None
+        except HTTPError as error:
+            raise explained(error) from None
+        return cast(Body, self._connection.sanitize_for_serialization(found))
+
     def record_event(self, body: Mapping[str, Any], type_: str, reason: str, message: str) -> None:
         """Post an Event about an object.
 
@@ -186,15 +198,7 @@ class ApiServer:
 
     def pod(self, namespace: str, name: str) -> Body | None:
         """Return a pod; None: there is none."""
-        try:
-            found = self._core.read_namespaced_pod(name, namespace, _request_timeout=TIMEOUT_S)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise explained(error) from None
-        except HTTPError as error:
-            raise explained(error) from None
-        return cast(Body, self._connection.sanitize_for_serialization(found))
+        return self._read(self._core.read_namespaced_pod, namespace, name)
 
     def pods(self, namespace: str, selector: str) -> Sequence[Body]:
         """Return the pods of a label selector."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from kubernetes import client
 from kubernetes.client.rest import ApiException
 from urllib3.exceptions import HTTPError
@@ -25,15 +23,7 @@ class Cluster(ApiServer):
 
     def lease(self, namespace: str, name: str) -> Body | None:
         """Return a Lease; None: there is none."""
-        try:
-            found = self._leases.read_namespaced_lease(name, namespace, _request_timeout=TIMEOUT_S)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise explained(error) from None
-        except HTTPError as error:
-            raise explained(error) from None
-        return cast(Body, self._leases.api_client.sanitize_for_serialization(found))
+        return self._read(self._leases.read_namespaced_lease, namespace, name)
 
     def write_lease(self, body: Body) -> None:
         """Create a Lease, or replace the one that was read.
