@@ -91,6 +91,7 @@ def test_the_first_is_champion_and_the_better_one_follows(judge, files, uri):
     assert tags["2"]["poseline.chain_id"] == "chain2"
 
 
+@pytest.mark.slow
 def test_a_repetition_changes_nothing(judge, files, uri):
     for _ in range(2):  # of the same chain, and by a chain whose training was cached
         judge(files[0], 0.70, chain="same")
@@ -102,6 +103,7 @@ def test_a_repetition_changes_nothing(judge, files, uri):
     assert alias(uri, CHAMPION) == "2"
 
 
+@pytest.mark.slow
 def test_a_champion_of_another_test_set_is_evaluated_on_this_one(
     judge, files, uri, tiny, yolo, tmp_path
 ):
@@ -119,11 +121,13 @@ def test_a_champion_of_another_test_set_is_evaluated_on_this_one(
     assert alias(uri, CHAMPION) == better.version
 
 
+@pytest.mark.slow
 def test_what_was_not_evaluated_stays_a_challenger(judge, files, uri):
     found = judge(files[0], None, test=None)
     assert (found.promoted, alias(uri, CHAMPION), alias(uri, CHALLENGER)) == (False, None, "1")
 
 
+@pytest.mark.slow
 def test_a_champion_that_is_no_model_of_ours_is_left_alone(judge, files, uri, tmp_path):
     judge(files[0], 0.5)
     champion = registry.by_alias(uri, "tiny", CHAMPION)
@@ -134,6 +138,7 @@ def test_a_champion_that_is_no_model_of_ours_is_left_alone(judge, files, uri, tm
     assert "cannot be evaluated: models:/tiny/1 holds no model file" in found.why
 
 
+@pytest.mark.slow
 def test_an_old_claim_does_not_bring_back_who_was_removed(judge, files, uri, monkeypatch):
     judge(files[0], 0.50)
     judge(files[1], 0.90)

@@ -108,6 +108,7 @@ def test_layers_of_other_kinds_are_left_as_they_are():
     assert len(statistics) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"clipnorm": 1.0}])
 def test_packed_weights_learn_like_separate_ones(settings):
     images, labels = _batch()

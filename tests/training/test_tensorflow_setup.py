@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PREPARED = """
 import os, sys
 os.cpu_count = lambda: 8
@@ -25,6 +27,7 @@ def _threads(monkeypatch, asked=None, deterministic=False):
     return int(done.stdout.split()[-1])
 
 
+@pytest.mark.slow
 def test_an_operation_gets_all_cores_unless_the_environment_says_otherwise(monkeypatch):
     assert _threads(monkeypatch) == 8
     assert _threads(monkeypatch, "3") == 0  # as TensorFlow reads it from there
