@@ -97,26 +97,28 @@ def masked(value: Any) -> Any:
 
 def secrets_in(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield the dotted paths of everything that holds a secret, with what is shown for it."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from secrets_in(item, f"{path}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from secrets_in(item, f"{path}.{index}")
-    elif (shown := masked(value)) != value:
-        yield path, str(shown)
+    for place, leaf in leaves(value, path):
+        if (shown := masked(leaf)) != leaf:
+            yield place, str(shown)
 
 
 def credentials_in(value: Any, path: str = "") -> Iterator[str]:
     """Yield the dotted paths of all text that holds a URI with credentials."""
+    for place, leaf in leaves(value, path):
+        if isinstance(leaf, str) and _without_credentials(leaf) != leaf:
+            yield place
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted path and the value of everything in mappings and lists that is neither."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from credentials_in(item, f"{path}.{key}".lstrip("."))
+            yield from leaves(item, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from credentials_in(item, f"{path}.{index}")
-    elif isinstance(value, str) and _without_credentials(value) != value:
-        yield path
+            yield from leaves(item, f"{path}.{index}")
+    else:
+        yield path, value
 
 
 def without_user(uri: str) -> str:

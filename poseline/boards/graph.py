@@ -94,10 +94,10 @@ def read_graph(content: bytes) -> Graph:
     """Read a model's main graph.
 
     Raises:
-        ModelError: The content is no .tflite.
+        ModelError: The content is not a .tflite.
     """
     if content[4:8] != b"TFL3":
-        raise ModelError("the file is no .tflite model", "give the output of quantize")
+        raise ModelError("the file is not a .tflite model", "give the output of quantize")
     try:
         model = schema.ModelT.InitFromPackedBuf(content, 0)
     except Exception as error:  # flatbuffers fails in many ways on a damaged file

@@ -38,7 +38,7 @@ def read_onnx(content: bytes) -> Graph:
 
     Raises:
         BackendError: The onnx package is not installed.
-        ModelError: The content is no .onnx, or a tensor's shape cannot be told.
+        ModelError: The content is not an .onnx model, or the shape of a tensor is unknown.
     """
     try:
         import onnx
@@ -54,7 +54,7 @@ def read_onnx(content: bytes) -> Graph:
     except Exception as error:  # protobuf and onnx fail in many ways on a damaged file
         raise ModelError(f"the .onnx file is damaged: {str(error).splitlines()[0]}") from None
     if not model.graph.node:
-        raise ModelError("the file is no .onnx model", "give the output of quantize")
+        raise ModelError("the file is not an .onnx model", "give the output of quantize")
     return _Reader(model.graph).read()
 
 
@@ -146,7 +146,7 @@ class _Reader:
             size = prod(shape) * (1 if name in self._int8 else _SIZES.get(self._types[name], 4))
         else:
             raise ModelError(
-                f"the shape of {name} cannot be told",
+                f"the shape of {name} is unknown",
                 "export the model again with fixed shapes, or slim it with onnxslim",
             )
         return Tensor(name, shape, size, constant is not None, self._scales.get(name, 0))

@@ -44,7 +44,7 @@ def inspect(model: Path) -> Arena | str:
     """Return the arena of a model in TFLM, or why there is none.
 
     Raises:
-        ModelError: The file is no .tflite that can be read.
+        ModelError: The file is not a .tflite that can be read.
     """
     stat = model.stat()
     return _inspect(model, (stat.st_mtime_ns, stat.st_size))

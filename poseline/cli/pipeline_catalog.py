@@ -20,7 +20,7 @@ def package(pipeline: str) -> str:
     """Return the package of a pipeline by its name, or of a compiled file.
 
     Raises:
-        ConfigError: There is no such pipeline, or KFP's SDK is not installed.
+        ConfigError: The pipeline does not exist, or KFP's SDK is not installed.
     """
     if pipeline.endswith((".yaml", ".yml")):
         try:

@@ -16,9 +16,10 @@ from poseline.cli.kubeflow_options import (
 )
 from poseline.cli.pipeline_catalog import describe, mode_of, names, package
 from poseline.cli.run_view import Output, as_json, figures, follow, runs_table, say, say_json, show
+from poseline.config.loading.settings_file import read_settings
 from poseline.kubeflow import logs as pod_logs
-from poseline.kubeflow import submission
 from poseline.kubeflow.package import configure
+from poseline.kubeflow.platform import Platform
 from poseline.kubeflow.schedules import schedules
 from poseline.store.manifest import write_atomic
 from poseline.store.ownership import check_file
@@ -82,7 +83,7 @@ def compile_pipelines(
         platform: YAML file with the settings of the cluster; without it the defaults.
         overwrite: Replace files that poseline did not write.
     """
-    settings = submission.read_platform(platform) if platform else None
+    settings = read_settings(platform, Platform) if platform else None
     for name in pipelines or names():
         text = package(name)
         text = configure(text, settings) if settings else text

@@ -43,7 +43,7 @@ def list_(
 
     if not folder.exists() and folder == RUNS and not mlflow:
         raise DataError(
-            f"there is no {RUNS} here, so that no run is listed",
+            f"there is no {RUNS} here, so no run is listed",
             "name the folder of the run directories: poseline runs list FOLDER",
         )
     found = [local(run, folder) for run in (find(folder) if folder.exists() else [])]

@@ -14,7 +14,7 @@ _HELD_HERE = 3  # references to a free buffer: the list's, the loop's, and the c
 
 
 class Buffers:
-    """Lends float arrays, and lends their memory anew once nobody looks at it any more.
+    """Lends float arrays, and reuses their memory once nobody refers to it.
 
     A batch is large enough for the system to take its memory back each time and to clear it page
     by page for the next one, which costs more than to fill it.

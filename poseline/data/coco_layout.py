@@ -50,7 +50,7 @@ class Part:
         return self.folder.root
 
     def locate(self, name: str) -> str | None:
-        """Return the path of a picture relative to the set; None where there is no such file.
+        """Return the path of a picture relative to the set; None where the file does not exist.
 
         Args:
             name: The `file_name` of the annotation file. Folders in front of the name that are not

@@ -36,7 +36,7 @@ def to_poses(
 ) -> list[Person]:
     """Turn a picture's annotations into YOLO's shares.
 
-    Crowds, annotations that are none, and boxes without area inside of the picture are dropped,
+    Crowds, malformed annotations, and boxes without area inside of the picture are dropped,
     and counted in `dropped`. Boxes are cut at the border; keypoints outside of it become
     unlabelled; both are counted, too. So are visibilities that are a confidence, and persons
     without a box, who get one around their labelled keypoints.

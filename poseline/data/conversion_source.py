@@ -26,7 +26,7 @@ def read_source(
         category: Name or number of the category to read.
 
     Raises:
-        DataError: It is no such set, or its splits define different keypoints.
+        DataError: It is not such a set, or its splits define different keypoints.
     """
     if found := YoloPoseSet.at(source):
         return list(found.splits(keypoints, category))

@@ -128,7 +128,7 @@ def cropped(samples: Sequence[Sample], keypoints: int, margin: float) -> list[Sa
         margin: As `Frame.around`.
 
     Raises:
-        DataError: A label cannot be read, or there is no such person.
+        DataError: A label cannot be read, or the person is not in it.
     """
     persons, found = 0, []
     for sample in samples:

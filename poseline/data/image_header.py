@@ -33,7 +33,7 @@ def probe(path: Path) -> JpegInfo:
     """Read the header of a picture's file.
 
     Raises:
-        DataError: As `probe_open`, or there is no such file.
+        DataError: As `probe_open`, or the file does not exist.
     """
     with open_regular(path) as (file, size):
         return probe_open(file, size, path)

@@ -50,7 +50,7 @@ def read_picture(path: Path, color_mode: ColorMode) -> NDArray[np.uint8]:
         to the stored pixels.
 
     Raises:
-        DataError: There is no such file, or it is not a picture, damaged or too large.
+        DataError: The file does not exist, is not a picture, damaged or too large.
     """
     return read_reduced(path, color_mode, None)[0]
 

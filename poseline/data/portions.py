@@ -42,7 +42,7 @@ class Portion:
         """Read `2/4`.
 
         Raises:
-            ConfigError: It is no part of a whole.
+            ConfigError: It is not a part of a whole, as in 2/5.
         """
         found = _WRITTEN.fullmatch(text.strip())
         if not found or int(found[1]) > int(found[2]):

@@ -102,7 +102,7 @@ class ShardedSamples(Sequence[Sample]):
             keep: Keep a fetched shard after `release`; otherwise `cache` is needed, too.
 
         Raises:
-            StoreError: There is no such set.
+            StoreError: The set does not exist.
         """
         self.origin, self._cache, self._keep = origin.rstrip("/"), cache, keep
         self._ahead = ahead

@@ -1,4 +1,4 @@
-"""A client of Kubeflow Pipelines: packages up, runs made exactly once, looked at and ended."""
+"""A client of Kubeflow Pipelines: packages up, runs made exactly once, watched and ended."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class DeniedError(BackendError):
 
 
 class NotFoundError(BackendError):
-    """Kubeflow itself says that there is no such object; a wrong address is `RefusedError`."""
+    """Kubeflow itself says that the object does not exist; a wrong address is `RefusedError`."""
 
 
 class RefusedError(BackendError):

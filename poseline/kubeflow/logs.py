@@ -54,7 +54,7 @@ def logs(
         artifacts: URI below which KFP keeps artifacts; empty: only the server is asked.
 
     Raises:
-        RefusedError: The run has no such task.
+        RefusedError: The run does not have this task.
         BackendError: The server cannot be reached.
     """
     tasks = [one for one in run.tasks if task in (None, one.name)]

@@ -123,7 +123,7 @@ def task_of(executor: str) -> str:
     """Return what an executor of KFP is in `Platform.resources`: `exec-train-2` is `train`.
 
     Raises:
-        ConfigError: There is no such task.
+        ConfigError: The task does not exist.
     """
     name = _name(executor)
     task = _TASKS.get(name, name)

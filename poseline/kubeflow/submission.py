@@ -10,11 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from poseline.config.loading.validation_errors import problems_of
-from poseline.config.loading.yaml_source import read_file
+from poseline.config.loading.settings_file import read_settings
 from poseline.config.models.general import OperationMode
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow import schedules
@@ -110,7 +106,7 @@ def run_request(
     Raises:
         ConfigError: Anything is wrong with any of it.
     """
-    settled = read_platform(platform) if platform else Platform()
+    settled = read_settings(platform, Platform) if platform else Platform()
     checked = parameters(package, mode, config, settings)
     configured = configure(package, settled)
     if models := checked.get(VARIANTS):
@@ -202,21 +198,6 @@ def _tell_size(package: str, given: Mapping[str, Any], models: int) -> None:
             most_bytes=LIMIT,
             models_that_fit=fits,
         )
-
-
-def read_platform(path: Path) -> Platform:
-    """Read the settings of a cluster.
-
-    Raises:
-        ConfigError: Lists every problem of the file.
-    """
-    try:
-        data = yaml.safe_load(read_file(path)) or {}
-        return Platform.model_validate(data)
-    except yaml.YAMLError as error:
-        raise ConfigError([Problem(str(path), str(error), "a YAML file")], str(path)) from None
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, Platform, data), str(path)) from None
 
 
 def _uploaded(kubeflow: Kubeflow, what: RunRequest) -> Version:

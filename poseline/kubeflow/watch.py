@@ -17,7 +17,7 @@ _log = get_logger(__name__)
 def watch(
     kubeflow: Kubeflow, run_id: str, *, interval: float = 5, outage: float = 1800
 ) -> Iterator[KubeflowRun]:
-    """Yield a run each time that it is looked at, until it is over.
+    """Yield a run each time that it is polled, until it is over.
 
     KFP ends a run that was terminated as FAILED, and may leave no trace of it in its history: a
     run that was seen CANCELING is reported as canceled to the end.

@@ -83,6 +83,6 @@ def _places(shape: tuple[int, ...], layer: Any) -> int:
 
 
 def _window(layer: Any) -> int:
-    """Return how many values a pooling looks at for each that it puts out."""
+    """Return how many values a pooling reads for each that it writes."""
     window = getattr(layer, "pool_size", 1)
     return prod(window) if isinstance(window, tuple | list) else int(window)

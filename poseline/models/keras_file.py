@@ -88,7 +88,7 @@ def _archived_config(path: Path, archive: zipfile.ZipFile) -> bytes:
     unsafe = [n for n in names if ".." in PurePosixPath(n).parts or n.startswith(("/", "\\"))]
     if unsafe or len(set(names)) != len(names):
         raise ModelError(
-            f"{path} holds {(unsafe or names)[0]!r}, which is no part of a model", _SAVE
+            f"{path} holds {(unsafe or names)[0]!r}, which is not a part of a model", _SAVE
         )
     if missing := _MEMBERS - set(names):
         raise ModelError(f"{path} lacks {', '.join(sorted(missing))}", _SAVE)

@@ -31,7 +31,7 @@ def build(
     Args:
         model: Width and input shape.
         keypoints: Heatmaps to put out.
-        dropout: Rate before the last convolution; None: no such layer.
+        dropout: Rate before the last convolution; None: no dropout layer.
         flexible: Leave height and width open, for training at several sizes.
 
     Returns:

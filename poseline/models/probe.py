@@ -23,7 +23,7 @@ MEMORY_GB, SECONDS = 8, 60
 def check_first_inference(path: Path) -> None:
     """Load a .tflite or .onnx model and run it once on noise, apart from this process.
 
-    A file that was looked at already is not looked at again while it stays the same.
+    A file that was checked already is not checked again while it stays the same.
 
     Raises:
         ModelError: It cannot be loaded or run, or not within the limits.

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from poseline.config.loading.validation_errors import problems_of
-from poseline.config.loading.yaml_source import read_file
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.allowlist import CHECKS, AllowList, Check, matches, names_server
 from poseline.kubeflow.platform import Platform
@@ -129,21 +123,6 @@ class Permission:
 
     def _source(self, uri: str) -> bool:
         return self.server(uri) or any(names_server(p, uri) for p in self._allow.sources)
-
-
-def read_allowed(path: Path) -> AllowList:
-    """Read what specs may name.
-
-    Raises:
-        ConfigError: Lists every problem of the file.
-    """
-    try:
-        data = yaml.safe_load(read_file(path)) or {}
-        return AllowList.model_validate(data)
-    except yaml.YAMLError as error:
-        raise ConfigError([Problem(str(path), str(error), "a YAML file")], str(path)) from None
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, AllowList, data), str(path)) from None
 
 
 def _refused(path: str, text: str, key: str) -> Problem:

@@ -15,16 +15,17 @@ from typing import Any
 import kopf
 
 from poseline.api_server import connect
+from poseline.config.loading.settings_file import read_settings
 from poseline.errors import ConfigError, Problem
 from poseline.kubeflow.allowlist import AllowList
 from poseline.kubeflow.platform import Platform
-from poseline.kubeflow.submission import read_platform
 from poseline.log import get_logger
 from poseline.operator import pipeline_publisher
 from poseline.operator.api.kinds import EXPERIMENT, GROUP, SCHEDULE, SCHEDULE_LABEL, VERSION
+from poseline.operator.experiments.context import Context
 from poseline.operator.experiments.reconciler import ExperimentReconciler
 from poseline.operator.experiments.runs import Runs
-from poseline.operator.permission import Permission, read_allowed
+from poseline.operator.permission import Permission
 from poseline.operator.runtime import cluster, http, metrics
 from poseline.operator.runtime.leader_election import Election
 from poseline.operator.runtime.queue import Key, Queue
@@ -52,8 +53,10 @@ def run(settings: Settings) -> int:
         BackendError: No API server is known.
     """
     settings = _checked(settings)
-    platform = read_platform(settings.platform_file) if settings.platform_file else Platform()
-    allow = read_allowed(settings.allow_file) if settings.allow_file else AllowList()
+    platform = (
+        read_settings(settings.platform_file, Platform) if settings.platform_file else Platform()
+    )
+    allow = read_settings(settings.allow_file, AllowList) if settings.allow_file else AllowList()
     connect()
     return asyncio.run(_Process(settings, platform, allow).main())
 
@@ -77,7 +80,7 @@ class _Process:
         )
         leads = self._election.leads if settings.leader_election else lambda: True
         self._platform = platform
-        experiments = ExperimentReconciler(self._cluster, settings, platform, leads, allow)
+        experiments = ExperimentReconciler(Context(self._cluster, settings, platform, leads, allow))
         schedules = ScheduleReconciler(
             self._cluster, leads, Permission(platform, allow), settings.datasets_folder
         )

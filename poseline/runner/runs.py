@@ -162,7 +162,7 @@ def find(place: Path) -> list[RunDirectory]:
     no run directory is there.
 
     Raises:
-        DataError: There is no such folder.
+        DataError: The folder does not exist.
     """
     if not place.is_dir():
         raise DataError(f"{place} is not a folder", "name a folder of run directories")

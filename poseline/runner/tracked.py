@@ -83,7 +83,7 @@ def _track(run: StageRun, parent: StageRun, step: Step, result: StageResult) -> 
         tags = {TAG_GATE: "passed" if passed else "failed"}
         if promotion := result.summary.get("promotion"):
             tags |= {TAG_MODEL_NAME: promotion["name"], TAG_MODEL_VERSION: promotion["version"]}
-        # Where Kubeflow took evaluations from its cache, nobody else told this chain of them.
+        # Where Kubeflow took evaluations from its cache, nothing else recorded them for this chain.
         parent.metrics(result.summary["measured"])
         parent.tags(tags)
     if model := result.files.get("model"):

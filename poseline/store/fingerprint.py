@@ -48,7 +48,9 @@ def fingerprint(uri: str) -> str:
     """
     place = parse(uri)
     if place.scheme not in ("s3", "file"):
-        raise StoreError(f"{uri}: a web server tells no change", "use s3://bucket/key or a folder")
+        raise StoreError(
+            f"{uri}: a web server reports no changes", "use s3://bucket/key or a folder"
+        )
     files = _limited(_objects(place) if place.scheme == "s3" else _below(Path(place.path)), uri)
     if not files:
         return NOTHING

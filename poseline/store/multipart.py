@@ -31,7 +31,7 @@ def put(
         bucket: The bucket.
         key: The key.
         known: ETag and size of the object that is there, from a listing.
-        count: Told of the bytes that are done.
+        count: Called with the number of bytes that are done.
     """
     size = path.stat().st_size
     if size > _PART:

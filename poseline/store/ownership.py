@@ -34,10 +34,10 @@ def check_folder(
     Args:
         out: The folder.
         kind: What is to be made there: the `stage` of its manifest.
-        sources: What it is made from: no such path may be in the folder, or be the folder.
+        sources: What it is made from: none of these paths may be in the folder, or be the folder.
         apart: Refuse a folder within a source, too, since it would become part of it.
         overwrite: Replace files, too, that were added or changed in a folder of ours; each is
-            reported. None: there is no such option to advise.
+            reported. None: there is no option to advise.
 
     Raises:
         StoreError: Something else is there: what it is, and what can be done.

@@ -1,4 +1,4 @@
-"""What is no longer wanted."""
+"""Removal of what is no longer wanted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from poseline.store.uri import parse
 
 
 def remove(uri: str) -> None:
-    """Remove a file; one that is not there is no error.
+    """Remove a file; it need not be there.
 
     Args:
         uri: A path, file:// or s3:// of one object.

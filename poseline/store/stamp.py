@@ -15,7 +15,7 @@ YAML, HTML = "# {}", "<!-- {} -->"
 
 
 def write_stamped(path: Path, text: str, comment: str) -> None:
-    """Write a text below a first line that tells a later run that it is ours and unchanged.
+    """Write a text below a first line by which a later run sees that it is ours and unchanged.
 
     Args:
         path: The file; what is there is replaced where it is ours.
@@ -35,7 +35,7 @@ def check_stamped(path: Path, comment: str, text: str = "") -> None:
     Args:
         path: The file, there or not.
         comment: `YAML` or `HTML`.
-        text: What is to be written; a file of that content is no loss.
+        text: What is to be written; a file with that content may be replaced.
 
     Raises:
         StoreError: It is not ours.

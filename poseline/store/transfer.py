@@ -89,7 +89,7 @@ def exists(uri: str) -> bool:
     """Return whether there is a file, or anything in a folder.
 
     Raises:
-        StoreError: It cannot be told.
+        StoreError: The storage does not say.
     """
     place = parse(uri)
     if place.scheme == "file":

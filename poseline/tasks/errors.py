@@ -53,7 +53,7 @@ def exit_with_error_code(function: Callable[P, R]) -> Callable[P, R]:
         except (PoselineError, OSError) as fault:
             error = fault if isinstance(fault, PoselineError) else _of_storage(fault)
             _log.error(error.message, remedy=error.remedy)
-            if error.exit_code != _STOPPED:  # a pod that was told to end is started again
+            if error.exit_code != _STOPPED:  # a pod that was asked to end is started again
                 _record(Failure.of(name, error), given)
             sys.exit(error.exit_code)
         except Exception as fault:

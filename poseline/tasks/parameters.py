@@ -74,13 +74,13 @@ class Share(Parameter):
     source: str
     """URI of the set."""
     content: str
-    """What its content is known by; KFP's cache tells by it that a set has changed."""
+    """What its content is known by; by which KFP's cache sees that a set has changed."""
     place: str
     """URI of the packed set, the same for all parts."""
 
 
 class SearchOrder(Parameter):
-    """What a worker of a search is told."""
+    """The instructions for a worker of a search."""
 
     worker: int
     """Its number, from 1: KFP's cache must not take one for another."""

@@ -25,7 +25,7 @@ _SOURCE = "the form"
 
 
 def orders(text: str, form: Mapping[str, Any], workers: int, place: str) -> list[SearchOrder]:
-    """Check a search; return what each worker is told.
+    """Check a search; return the instructions for each worker.
 
     Args:
         text: The config as YAML.
@@ -104,7 +104,7 @@ def _copy(uri: str, folder: Path) -> None:
     """Bring a trial here, writable, as its worker left it."""
     source = store.fetch(uri, progress=False)
     if not source.is_dir():
-        raise StoreError(f"{uri} is no folder", "the trial was deleted; search again")
+        raise StoreError(f"{uri} is not a folder", "the trial was deleted; search again")
     shutil.copytree(source, folder)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -28,7 +28,7 @@ def chain_tracker(
 
     Args:
         run: Where the run is tracked.
-        artifact: An artifact of the task, which tells the chain.
+        artifact: An artifact of the task, which names the chain.
         leave: Where what MLflow did not take is left.
         patience: Most seconds that the end waits for a server that takes nothing; None: 300.
     """

@@ -37,7 +37,7 @@ _log = get_logger(__name__)
 
 
 class StoppedError(PoselineError):
-    """The task was told to end."""
+    """The task was asked to end."""
 
     exit_code = 143
 

@@ -1,4 +1,4 @@
-"""What a run came to, from MLflow's REST API; MLflow itself is not needed for that."""
+"""The results of a run, from MLflow's REST API; MLflow itself is not needed for that."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Result:
     Attributes:
         run_id: Its id in MLflow.
         status: RUNNING, FINISHED, FAILED or KILLED.
-        metrics: Name to value; those that are no finite number are left out.
+        metrics: Name to value; only finite numbers.
         tags: Name to value; those of poseline begin with `poseline.`.
     """
 
@@ -50,7 +50,7 @@ class Result:
 def result(
     chain_id: str, uri: str | None = None, *, trusted: str | None = None, timeout: float = 15
 ) -> Result | None:
-    """Return what MLflow knows of a chain; None where it knows nothing, or there is no server.
+    """Return the MLflow run of a chain; None where there is none, or no server.
 
     Credentials are those of MLflow's own client: `MLFLOW_TRACKING_TOKEN`, or
     `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`.

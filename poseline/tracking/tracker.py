@@ -27,7 +27,7 @@ MODEL = "mlflow_model"
 """Artifact path of a run's model: `runs:/<run id>/mlflow_model`."""
 _LOCAL_PATIENCE_S = 60.0  # a store on this machine is never away, only slow when it is made
 _PATIENCE_S = 5.0  # what is left then waits for the next run or `poseline mlflow sync`
-_HURRY_S = 3.0  # where the process was told to end: the next attempt delivers the same
+_HURRY_S = 3.0  # where the process was asked to end: the next attempt delivers the same
 _STOPPED = 143
 _log = get_logger(__name__)
 

@@ -3,10 +3,11 @@
 import pytest
 from support.samples import ROOT
 
+from poseline.config.loading.settings_file import read_settings
 from poseline.errors import ConfigError
 from poseline.kubeflow.allowlist import AllowList, matches, names_server, regular
 from poseline.kubeflow.platform import Platform
-from poseline.operator.permission import Permission, read_allowed
+from poseline.operator.permission import Permission
 
 OWN = Platform.model_validate(
     {
@@ -209,9 +210,9 @@ def test_a_list_that_is_wrong_is_told(tmp_path):
     file = tmp_path / "allow.yaml"
     file.write_text("imagess: [a]\nsecrets: 1\n")
     with pytest.raises(ConfigError, match=r"(?s)2 problems.*imagess.*secrets|secrets.*imagess"):
-        read_allowed(file)
+        read_settings(file, AllowList)
     file.write_text("serviceAccounts: [a]\n")
-    assert read_allowed(file).service_accounts == ("a",)
+    assert read_settings(file, AllowList).service_accounts == ("a",)
 
 
 def test_the_examples_name_nothing_more_than_the_defaults():

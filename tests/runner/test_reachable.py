@@ -1,12 +1,12 @@
 import time
 
 import pytest
+from support.sidecars import write_sidecar
 
 from poseline.config.loading.load import parse
 from poseline.data.keypoints import PERSON_13
 from poseline.errors import ConfigError, ModelError
 from poseline.models import imagenet
-from poseline.models.metadata import ModelMetadata, keypoint_fields
 from poseline.runner import preflight
 from poseline.runner.reachable import check_reachable
 
@@ -61,19 +61,7 @@ def test_weights_that_are_here_need_no_network(offline, tmp_path):
 def test_weights_and_a_teacher_that_cannot_be_used_are_reported_by_their_keys(tmp_path):
     (tmp_path / "junk.h5").write_text("junk")
     teacher = tmp_path / "teacher.keras"
-    ModelMetadata(
-        name="teacher",
-        model_type="heatmaps_spe",
-        **keypoint_fields(PERSON_13),
-        input_shape=(96, 96, 3),
-        output_shape=(24, 24, 13),
-        final_activation="softmax",
-        scale=1 / 127.5,
-        offset=-1,
-        color_mode="rgb",
-        interpolation="bilinear",
-        aspect_ratio="fit",
-    ).write(teacher)
+    write_sidecar(teacher, PERSON_13, 96, final_activation="softmax")
     teacher.write_text("not read")
     config = parse(
         CHAIN.replace("PATH", str(tmp_path)).replace("imagenet", str(tmp_path / "junk.h5")),

@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 from support.export_library import compiler, run
+from support.sidecars import write_sidecar
 from support.tiny_models import SIDE, constant, convolutional, convolutional_onnx, save
 
 from poseline.config.models.config import Config
@@ -11,7 +12,6 @@ from poseline.config.models.quantization import Quantization
 from poseline.data.keypoints import PERSON_17
 from poseline.errors import ModelError
 from poseline.export.c_text import comment, real, text
-from poseline.models.metadata import ModelMetadata
 from poseline.quantization.source import Source
 from poseline.quantization.tflite_converter import TFLiteConverter
 from poseline.runtime.litert import LiteRTRuntime
@@ -108,21 +108,7 @@ def test_the_output_of_a_hand_is_the_one_in_pixels(tmp_path):
 def test_a_model_of_logits_is_exported(quantized, tmp_path):
     model = tmp_path / "m.tflite"
     model.write_bytes(quantized.read_bytes())
-    points = PERSON_17
-    ModelMetadata(
-        name="tiny",
-        model_type="heatmaps_spe",
-        keypoints=points.names,
-        skeleton=points.skeleton,
-        input_shape=(SIDE, SIDE, 3),
-        output_shape=(8, 8, 17),
-        final_activation="softmax",
-        scale=1 / 127.5,
-        offset=-1,
-        color_mode="rgb",
-        interpolation="bilinear",
-        aspect_ratio="fit",
-    ).write(model)
+    write_sidecar(model, PERSON_17, SIDE, output_shape=(8, 8, 17), final_activation="softmax")
     result = export.run(config(), {"model": model}, tmp_path / "out")
     assert "pass" in built(result)
     folder = result.out / export.FOLDER

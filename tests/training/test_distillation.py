@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.sidecars import write_sidecar
 from support.small import markers, network
 
 from poseline.config.loading.load import parse
@@ -12,7 +13,6 @@ from poseline.config.models.training import Heatmaps
 from poseline.data.keypoints import PERSON_13, PERSON_17
 from poseline.errors import ConfigError, ModelError
 from poseline.models.loading import load_keras
-from poseline.models.metadata import ModelMetadata, keypoint_fields
 from poseline.runner.preflight import check_inputs
 from poseline.stages import train
 from poseline.training.checkpoint import save_model
@@ -66,29 +66,12 @@ def test_a_teacher_says_what_its_model_puts_out_at_any_size(activation):
     assert teacher.lesson(other).heatmaps.shape == (1, 16, 8, 17)
 
 
-def with_sidecar(path, points=PERSON_17, **changes):
-    fields = {
-        "name": "small",
-        "model_type": "heatmaps_spe",
-        **keypoint_fields(points),
-        "input_shape": (32, 32, 3),
-        "output_shape": (8, 8, len(points)),
-        "scale": 1 / 127.5,
-        "offset": -1,
-        "color_mode": "rgb",
-        "interpolation": "bilinear",
-        "aspect_ratio": "fit",
-    }
-    ModelMetadata(**fields | changes).write(path)
-    return path
-
-
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     keras.utils.set_random_seed(9)
     path = tmp_path_factory.mktemp("teacher") / "teacher.keras"
     save_model(network(), path)
-    return with_sidecar(path)
+    return write_sidecar(path, PERSON_17, 32)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +87,9 @@ def teacher(tmp_path_factory):
 def test_who_cannot_teach_is_told(tmp_path, changes, words):
     path = tmp_path / "teacher.keras"
     path.write_bytes(b"not read")
-    with_sidecar(path, **changes)
+    points = changes.get("points", PERSON_17)
+    others = {name: value for name, value in changes.items() if name != "points"}
+    write_sidecar(path, points, 32, **others)
     with pytest.raises(ModelError, match=words):
         load_teacher(path, Config(), 0.5, network(), "sigmoid", PERSON_17)
 

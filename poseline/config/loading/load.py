@@ -28,7 +28,7 @@ from poseline.config.models.config import Config
 from poseline.config.models.general import General, HydraRun, OperationMode
 from poseline.config.requirements.checks import missing
 from poseline.errors import ConfigError, Problem
-from poseline.masking import masked
+from poseline.masking import leaves, masked
 
 _LEAST_WRITTEN_OUT = 1e-20  # below it, the zeros are harder to read than an exponent
 _MOST_FILES = 1000  # that are looked through for a name that is near
@@ -109,7 +109,7 @@ def check(data: dict[str, Any], *, source: str = "config", preset: bool = True) 
     """
     layout = zoo_layout.read(data)
     read = layout.data
-    problems = [*layout.problems, *islice(_unfit(data, ""), MOST_PROBLEMS)]
+    problems = [*layout.problems, *islice(_unfit(data), MOST_PROBLEMS)]
 
     def report(found: Iterable[Problem]) -> None:
         named = [layout.named(problem) for problem in found]
@@ -224,18 +224,13 @@ def _with_hydra(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _unfit(value: Any, path: str) -> Iterator[Problem]:
+def _unfit(data: Any) -> Iterator[Problem]:
     """Find what no key accepts: placeholders that were left, and numbers that are none."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _unfit(item, f"{path}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _unfit(item, f"{path}.{index}")
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield Problem(path, str(value), "a finite number")
-    elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip()):
-        yield Problem(path, repr(value), "a value of your own", "this is a placeholder")
+    for path, value in leaves(data):
+        if isinstance(value, float) and not math.isfinite(value):
+            yield Problem(path, str(value), "a finite number")
+        elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip()):
+            yield Problem(path, repr(value), "a value of your own", "this is a placeholder")
 
 
 def _is_reported(path: str, problems: Iterable[Problem]) -> bool:

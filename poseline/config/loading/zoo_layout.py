@@ -228,7 +228,7 @@ def _or(value: Any, default: Any) -> Any:
 
 
 def _set(data: Data, section: str, values: Data) -> None:
-    """Add to a section; one that is none stays, for the validation to find."""
+    """Add to a section; one that is not a mapping stays, for the validation to find."""
     present = data.get(section)
     if values and (present is None or isinstance(present, dict)):
         data[section] = {**(present or {}), **values}

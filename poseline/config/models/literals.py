@@ -96,7 +96,7 @@ def _finite(number: float) -> float | None:
 
 
 def parse_layers(text: str) -> LayerSelection | None:
-    """Read layers as `(8, 110:121, -1)`; the brackets may be missing. None where it is no such."""
+    """Read layers as in `(8, 110:121, -1)`, with or without brackets; else return None."""
     stripped = text.strip()
     if len(stripped) >= 2 and stripped[0] + stripped[-1] in ("()", "[]"):
         stripped = stripped[1:-1]

@@ -123,7 +123,7 @@ class Augmenter:
                     settle()
                 tables.append(BLIND[kind](step, generator))
             else:
-                settle()  # what looks at the picture sees it as it is at its turn
+                settle()  # a step that reads the picture sees it as the steps before left it
                 if kind in SEEING:
                     tables.append(SEEING[kind](scene, step, generator))
                 else:

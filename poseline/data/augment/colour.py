@@ -1,4 +1,4 @@
-"""Steps that look at colours: hue, saturation, value, grayscale."""
+"""Steps on colours: hue, saturation, value, grayscale."""
 
 from __future__ import annotations
 

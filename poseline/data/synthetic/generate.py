@@ -50,7 +50,7 @@ def generate(
             annotations/person_keypoints_<split>.json.
         train: Training pictures.
         val: Validation pictures.
-        test: Test pictures; 0: the set has no such split.
+        test: Test pictures; 0: the set has no test split.
         size: Mean width and height in px; each picture differs by up to a fifth.
         persons: Most people in a picture.
         seed: Seed of the set.

@@ -40,7 +40,7 @@ _COLUMNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Dataset", "string", ".status.dataset.hash"),
     ),
 }
-# The API server leaves out a priority of 0; one that is told would clash with another client's.
+# The API server leaves out a priority of 0; one that is given would clash with another client's.
 _WIDE: dict[str, dict[str, int]] = {name: {"priority": 1} for name in ("Run", "Model", "Dataset")}
 
 

@@ -66,9 +66,7 @@ EVENTS: Mapping[str, Event] = {
         "Normal",
         "The data set has another content; an experiment follows once two looks find the same.",
     ),
-    "DatasetNotRead": Event(
-        SCHEDULE, "Warning", "The data set cannot be looked at; it is tried again."
-    ),
+    "DatasetNotRead": Event(SCHEDULE, "Warning", "The data set cannot be read; it is tried again."),
     "Replaced": Event(
         SCHEDULE, "Normal", "An active experiment is deleted for the next slot (`Replace`)."
     ),
@@ -95,7 +93,7 @@ CONDITIONS: Mapping[Condition, str] = {
     "Failed": "The opposite, and False while nothing has ended.",
     "Reachable": "Whether Kubeflow answers; there once it mattered.",
     "Measured": "Whether the status has all figures: the chain's run in MLflow has ended.",
-    "Watching": "Whether the data set can be looked at, where `trigger` asks for it.",
+    "Watching": "Whether the data set can be read, where `trigger` asks for it.",
 }
 """Condition to what it says."""
 

@@ -176,7 +176,7 @@ def _rules(schema: Schema) -> Iterator[str]:
 def _parts(node: Schema, path: str) -> Iterator[tuple[str, Schema]]:
     yield path, node
     for name, field in node.get("properties", {}).items():
-        if path != "spec.experimentTemplate" or name != "spec":  # told of the PoseExperiment
+        if path != "spec.experimentTemplate" or name != "spec":  # described with the PoseExperiment
             yield from _parts(field, f"{path}.{name}".lstrip("."))
     if isinstance(node.get("items"), dict):
         yield from _parts(node["items"], f"{path}[]")

@@ -79,7 +79,7 @@ def run_request(
 
     Raises:
         NotAllowedError: It names something else.
-        ConfigError: The config or the platform is wrong, or there is no such pipeline.
+        ConfigError: The config or the platform is wrong, or the pipeline does not exist.
     """
     mode = f"chain_{spec['chain']}"
     config = {**spec["config"], "operation_mode": mode}

@@ -139,7 +139,7 @@ def with_figures(status: Status, result: Result, generation: int, now: datetime)
 
 
 def with_missing_figures(status: Status, why: str, generation: int, now: datetime) -> Status:
-    """Return the status that says why MLflow has not told the figures."""
+    """Return the status that says why MLflow has no figures."""
     return with_condition(status, MEASURED, "False", NO_ANSWER, why, generation, now)
 
 

@@ -24,7 +24,7 @@ class Datasets:
     Args:
         permission: What is known of the installation's servers.
         folder: Where a volume with data sets is mounted; no other local path is looked at, so
-            that nobody learns of the operator's own files. None: there is no such volume.
+            that nobody learns of the operator's own files. None: there is no volume.
     """
 
     def __init__(self, permission: Permission, folder: Path | None = None) -> None:
@@ -63,7 +63,7 @@ class Datasets:
         """Return the fingerprint of the set at a URI; empty: nothing is there.
 
         Raises:
-            StoreError: It cannot be told.
+            StoreError: The storage does not say.
         """
         return store.fingerprint(uri)
 

@@ -103,12 +103,12 @@ def _dataset(watch: Watch) -> Status:
 
 
 def _unwatched(made: Status) -> Status:
-    """Return a status that tells nothing of a data set, since none is watched any more."""
+    """Return a status without a data set, since none is watched any more."""
     kept = {key: value for key, value in made.items() if key != "dataset"}
     others = [each for kind, each in conditions_of(made).items() if kind != "Watching"]
     return {**kept, "conditions": others}
 
 
 def last_missed(body: Mapping[str, Any]) -> str:
-    """Return the slot that was told to be left out last."""
+    """Return the slot that was reported as left out last."""
     return str(body.get("status", {}).get("lastMissedTime", ""))

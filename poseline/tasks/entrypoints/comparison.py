@@ -48,7 +48,7 @@ def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact
 
 @exit_with_error_code
 def plan_search(config: str, form: Mapping[str, Any], workers: int, trials: Artifact) -> list[str]:
-    """Check a search; return what each worker is told."""
+    """Check a search; return the instructions for each worker."""
     from poseline.tasks.searching import orders
 
     Path(trials.path).mkdir(parents=True, exist_ok=True)

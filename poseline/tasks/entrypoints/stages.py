@@ -151,7 +151,7 @@ def gate(
 
         known = {name: each.as_manifest for name, each in figures.items()}
         with chain_tracker(RunReference.read(run), verdict) as tracker:
-            tracker.parent.metrics(measured(known))  # stages from KFP's cache told it nothing
+            tracker.parent.metrics(measured(known))  # stages from KFP's cache recorded nothing
         write_atomic(Path(verdict.path), "# No gate\n\nThe config has no `gate` section.\n")
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -50,7 +50,7 @@ def world(api, clock, kubeflow, monkeypatch):
         pipelines=ROOT / "pipelines/compiled",
     )
     leads = [True]
-    operator = ExperimentReconciler(Cluster(), settings, Platform(), lambda: leads[0])
+    operator = ExperimentReconciler(Context(Cluster(), settings, Platform(), lambda: leads[0]))
     api.apply(EXAMPLE | {"metadata": {"name": "people"}, "spec": SPEC})
 
     def states():
