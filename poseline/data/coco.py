@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -222,14 +223,19 @@ def _check_number(path: Path, lengths: Counter[int], names: list[str] | None, co
 
 
 def _safe_name(name: str, source: Path) -> str | None:
-    """Return a relative path with `/`; None where it cannot be the name of a file."""
+    """Return a relative path with `/`; None where it cannot be the name of a file.
+
+    A folder of another machine before it (`/data/upload`, `../../media`, `D:`) is not gone to: the
+    picture is looked for in the set alone.
+    """
     if len(name) > _LONGEST_NAME or "\0" in name:
         return None
     plain = name.replace("\\", "/")
     parts = [part for part in plain.split("/") if part not in ("", ".")]
-    if plain.startswith("/") or ".." in parts or not parts:
+    inside = list(dropwhile("..".__eq__, parts))
+    if ".." in inside or not inside:
         raise DataError(
             f"{source}: file_name {name[:200]!r} leaves the folder of the pictures",
             "file names are relative and have no `..`",
         )
-    return "/".join(parts)
+    return "/".join(inside)

@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +21,12 @@ from poseline.store.manifest import MANIFEST
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """How tools call the splits; anything else is a training set."""
+_LABEL_STUDIO = re.compile(r"(^|/)[0-9a-f]{8}-(?=[^/]+$)")
 _CHUNK = 1 << 20
 _LAYOUTS = (
     "expected annotations/person_keypoints_*.json with train*/ and val*/ as COCO is unzipped, or "
-    "one COCO keypoints .json for each split, in or above the folder of its pictures"
+    "one COCO keypoints .json for each split, in or above the folder of its pictures; or a "
+    "YOLO-pose set, whose data.yaml has `kpt_shape`"
 )
 
 
@@ -54,9 +57,11 @@ class Part:
 
         Args:
             name: The `file_name` of the annotation file. Folders in front of the name that are not
-                there (the prefix of a server, a folder of another machine) are left out.
+                there (the prefix of a server, a folder of another machine) are left out, and so is
+                what Label Studio puts before the name of a file.
         """
-        for written in dict.fromkeys((name, unquote(name))):
+        plain = unquote(name)
+        for written in dict.fromkeys((name, plain, _LABEL_STUDIO.sub(r"\1", plain))):
             parts = [part for part in unicodedata.normalize("NFC", written).split("/") if part]
             if ".." in parts:
                 continue

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from poseline.config.models.dataset import Conversion
 from poseline.data.coco_layout import Part
+from poseline.data.keypoints import LABELLED_FROM
 from poseline.errors import DataError
 
 _REASONS = {
     "several_persons": "more than one person",
     "no_person": "no person",
+    "no_label": "no label (.txt) in labels/ or beside the picture",
     "missing": "the picture is not there",
     "corrupt": "the picture is damaged or not a picture",
     "another_size": "the picture has another shape than its annotations say",
     "no_visible_keypoints": "no labelled keypoint",
+    "confidence": f"a visibility that is a confidence; labelled from {LABELLED_FROM} on",
     "no_area": "a box without area inside of the picture",
     "malformed": "bbox or keypoints are missing or not numbers",
     "malformed_picture": "a picture without id or file_name",

@@ -53,6 +53,11 @@ class SetFile(BaseModel):
     def _numbered(cls, value: Any) -> Any:
         return dict(enumerate(value)) if isinstance(value, list) else value or {}
 
+    @field_validator("flip_idx", mode="before")
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        return None if value == [] else value
+
     @field_validator("kpt_names", mode="before")
     @classmethod
     def _of_one_class(cls, value: Any) -> Any:

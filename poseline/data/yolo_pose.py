@@ -1,7 +1,8 @@
 """YOLO-pose sets as Ultralytics has them: data.yaml, pictures in images/, labels in labels/.
 
 A label has a line an object: `class cx cy w h`, then `x y` or `x y v` for each keypoint, as shares
-of the upright picture. With two numbers a keypoint, one at (0, 0) or outside is not labelled.
+of the upright picture. A class is a whole number from 0. With two numbers a keypoint, one at (0, 0)
+or outside is not labelled.
 """
 
 from __future__ import annotations
@@ -68,35 +69,40 @@ class YoloPoseSet:
         """
         points, order = matched(self.content.points, keypoints, str(self.file))
         splits = {
-            split: names
+            split: found
             for split in ("train", "val", "test")
-            if (names := self._pictures(split, getattr(self.content, split)))
+            if (found := self._pictures(split, getattr(self.content, split)))[0]
         }
-        chosen = self._class(category, (name for names in splits.values() for name in names))
-        for split, names in splits.items():
+        chosen = self._class(category, (name for names, _ in splits.values() for name in names))
+        for split, (names, dropped) in splits.items():
             part = Part(split, self.file, self.folder, ("",))
-            yield part, YoloPoseAnnotations(names, points, order, self, chosen)
+            yield part, YoloPoseAnnotations(names, points, order, self, chosen, dropped)
         if not splits:
-            raise DataError(
-                f"{self.file}: none of the folders of train, val and test holds a picture",
-                _PATHS,
-            )
+            raise DataError(f"{self.file} names no pictures: train, val and test are empty", _PATHS)
 
     def picture(self, name: str, chosen: int | None) -> Picture:
         """Return a picture with what its label says of the objects of a class; None: of any."""
-        dropped: Counter[str] = Counter()
+        dropped: Counter[str] = Counter(no_label=self._label(name) is None)
         persons = tuple(self._persons(self._rows(name), chosen, dropped))
         return Picture(name, 0, 0, persons, shares=True, dropped=dropped)
 
-    def _pictures(self, split: str, entry: str | list[str] | None) -> list[str]:
-        """Return the pictures that an entry of data.yaml names, relative to the set, sorted."""
+    def _pictures(
+        self, split: str, entry: str | list[str] | None
+    ) -> tuple[list[str], Counter[str]]:
+        """Return the pictures that an entry of data.yaml names, and how many are not there.
+
+        Their names are relative to the set, and sorted.
+        """
         entries = [entry] if isinstance(entry, str) else entry or []
         found: set[str] = set()
+        dropped: Counter[str] = Counter()
         for each in entries:
             place = self._place(each)
             if place is None:
                 if split == "train":
-                    raise DataError(f"{self.file}: train: {each} is not there", _PATHS)
+                    raise DataError(
+                        f"{self.file}: train: {each} is not there", self._outside() or _PATHS
+                    )
                 _log.warning("a split of data.yaml is not there", split=split, path=each)
                 continue
             if place.is_dir():
@@ -107,9 +113,13 @@ class YoloPoseSet:
                 }
             else:  # a list of pictures
                 text = read_regular(place, _LARGEST_LIST).decode("utf-8", "replace")
-                listed = filter(None, map(str.strip, text.splitlines()))
-                found |= {name for line in listed if (name := self._inside(line))}
-        return sorted(found)
+                listed = set(filter(None, map(str.strip, text.splitlines())))
+                there = {name for line in listed if (name := self._inside(line))}
+                dropped["missing"] += len(listed) - len(there)
+                found |= there
+        if entries and not found and split == "train":
+            raise DataError(f"{self.file}: train: {', '.join(entries)} holds no picture", _PATHS)
+        return sorted(found), dropped
 
     def _place(self, entry: str) -> Path | None:
         """Return a folder or list of the set; what is written for another machine is looked for.
@@ -117,19 +127,31 @@ class YoloPoseSet:
         Tools write the place of the set there (`path: ../datasets/x`), or one too high
         (`../train/images`).
         """
-        parts = [part for part in PurePosixPath(entry.replace("\\", "/")).parts if part != "."]
-        for start in range(len(parts)):
-            tail = parts[start:]
-            if ".." not in tail and (place := self.root.joinpath(*tail)).exists() and tail != ["/"]:
-                return place
+        for written in (f"{self.content.path or ''}/{entry}", entry):
+            parts = [
+                part for part in written.replace("\\", "/").split("/") if part not in ("", ".")
+            ]
+            for start in range(len(parts)):
+                tail = parts[start:]
+                if ".." not in tail and (place := self.root.joinpath(*tail)).exists():
+                    return place
         return None
+
+    def _outside(self) -> str:
+        """Return what to do where the set is in another folder than its data.yaml, or nothing."""
+        place = self.root / (self.content.path or "")
+        if not place.is_dir() or place.resolve().is_relative_to(self.root.resolve()):
+            return ""
+        return (
+            f"its path is the folder {place.resolve()}: put {self.file.name} there and convert that"
+        )
 
     def _inside(self, line: str) -> str | None:
         place = self._place(line)
         return place.relative_to(self.root).as_posix() if place else None
 
     def _rows(self, name: str) -> _Rows:
-        """Return the numbers of a picture's label; a line that has others is an empty one."""
+        """Return the numbers of a picture's label; a line that is none is an empty one."""
         path = self._label(name)
         if path is None:
             return []
@@ -206,6 +228,7 @@ class YoloPoseAnnotations:
 
 def _numbers(line: str) -> list[float]:
     try:
-        return [float(item) for item in line.split()]
+        row = [float(item) for item in line.split()]
     except ValueError:
         return []
+    return row if row[0] >= 0 and row[0].is_integer() else []

@@ -93,11 +93,24 @@ EXPECTED = PLACES / (64, 64, 2)
         ([unicodedata.normalize("NFD", "café.jpg")], "labels.json", "café.jpg"),
         (["x/y/a.jpg"], "x/labels.json", "y/a.jpg"),
         (["a.jpg"], "labels.json", "C:\\data\\a.jpg"),
+        (["images/a.jpg"], "result.json", "/data/upload/1/a.jpg"),
+        (["images/a.jpg"], "result.json", "../../label-studio/data/media/upload/1/a.jpg"),
+        (["images/a.jpg"], "result.json", "..\\..\\media\\a.jpg"),
+        (["images/a.jpg"], "result.json", "images\\1/5f0c3a9e-a.jpg"),
+        (["images/5f0c3a9e-a.jpg"], "result.json", "images/5f0c3a9e-a.jpg"),
     ],
 )
 def test_pictures_are_found_as_tools_lay_them_out(tmp_path, files, where, name):
     root = a_set(tmp_path / "set", files, where, [image(name=name)])
     np.testing.assert_allclose(only_pose(run(root, tmp_path)), EXPECTED, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["../a.jpg", "/{folder}/a.jpg"])
+def test_a_picture_outside_of_the_set_is_not_read(tmp_path, name):
+    picture(tmp_path / "a.jpg")
+    root = a_set(tmp_path / "set", (), images=[image(name=name.format(folder=tmp_path))])
+    with pytest.raises(DataError, match="1 missing"):
+        run(root, tmp_path)
 
 
 def test_the_splits_of_roboflow_stay_apart(tmp_path):
@@ -274,6 +287,14 @@ def test_when_nothing_is_left_the_reasons_examples_and_places_are_told(tmp_path)
     ):
         assert part in text
     assert not (tmp_path / "out").exists()
+
+
+def test_confidences_below_one_half_are_told_when_nothing_is_left(tmp_path):
+    places = PLACES.copy()
+    places[:, 2] = 0.4
+    root = a_set(tmp_path / "set", persons=[person(points=places)])
+    with pytest.raises(DataError, match=r"17 confidence: .*from 0\.5 on"):
+        run(root, tmp_path)
 
 
 def test_a_hint_is_given_only_where_it_would_help(tmp_path):

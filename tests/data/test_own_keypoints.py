@@ -178,6 +178,63 @@ def test_what_is_wrong_in_a_yolo_pose_label_is_counted(tmp_path):
     for reason in ("malformed", "other_number_of_keypoints", "not_shares"):
         assert counts[reason] == 1
     assert counts["no_person"] == 4
+    assert counts["no_label"] == 1
+
+
+@pytest.mark.parametrize("written", ["inf", "-inf", "nan", "1e400", "-1", "0.5", "arrow"])
+def test_a_class_is_a_whole_number_from_zero(tmp_path, written):
+    root = yolo_pose(tmp_path / "set", train=2, val=1)
+    label = root / "labels/train/1.txt"
+    label.write_text(written + label.read_text()[1:])
+    counts = run(root, tmp_path).summary["counts"]["train"]
+    assert (counts["kept"], counts["malformed"]) == (1, 1)
+
+
+def _replace(path, old, new):
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_a_set_may_be_in_a_folder_below_its_data_yaml(tmp_path):
+    root = tmp_path / "set"
+    yolo_pose(root / "arrows", train=2, val=1)
+    (root / "arrows/data.yaml").rename(root / "data.yaml")
+    _replace(root / "data.yaml", "path: ../datasets/arrows", "path: arrows")
+    assert run(root, tmp_path).metrics == {"train_kept": 2, "val_kept": 1}
+
+
+def test_a_set_in_another_folder_than_its_data_yaml_is_told(tmp_path):
+    yolo_pose(tmp_path / "arrows", train=1, val=1)
+    root = tmp_path / "set"
+    root.mkdir()
+    (tmp_path / "arrows/data.yaml").rename(root / "data.yaml")
+    _replace(root / "data.yaml", "../datasets/arrows", "../arrows")
+    with pytest.raises(DataError) as error:
+        run(root, tmp_path)
+    assert str(tmp_path / "arrows") in error.value.remedy
+
+
+def test_pictures_of_a_list_that_are_not_there_are_counted(tmp_path):
+    root = yolo_pose(tmp_path / "set", train=2, val=1)
+    _replace(root / "data.yaml", "train: images/train", "train: train.txt")
+    listed = ["./images/train/1.jpg", f"{root}/images/train/2.jpg", "", "./images/train/gone.jpg"]
+    (root / "train.txt").write_text("\n".join(listed))
+    counts = run(root, tmp_path).summary["counts"]["train"]
+    assert (counts["kept"], counts["missing"]) == (2, 1)
+
+
+def test_a_training_set_without_pictures_is_told(tmp_path):
+    root = yolo_pose(tmp_path / "set", train=0, val=1)
+    (root / "images/train").mkdir()
+    with pytest.raises(DataError, match="images/train holds no picture"):
+        run(root, tmp_path)
+
+
+def test_an_empty_flip_idx_says_nothing(tmp_path):
+    root = yolo_pose(tmp_path / "set", train=1, val=1)
+    _replace(root / "data.yaml", "[0, 2, 1, 4, 3, 5, 6]", "[]")
+    points, _ = poses_of(run(root, tmp_path))
+    assert points.pairs == ()
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_thirteen_keypoints_have_one_head(source, tmp_path):
     np.testing.assert_allclose(head, [0.2, 0.375, 1], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["../x.jpg", "/etc/x.jpg", "a\\..\\..\\x.jpg"])
+@pytest.mark.parametrize("name", ["a\\..\\..\\x.jpg", "..", "/"])
 def test_a_file_name_that_leaves_the_folder_is_refused(source, tmp_path, name):
     path = source / "person_keypoints_val.json"
     data = json.loads(path.read_text())
