@@ -45,6 +45,18 @@ FAULTS = {
         "quantization",
         "optimize: False",
     ),
+    # in the words of a user
+    "text and no list": ("dataset.class_names=person", "dataset.class_names", "accepted: a list"),
+    "too many names": (
+        "dataset.class_names=[a,b]",
+        "dataset.class_names",
+        "accepted: at most 1 of them",
+    ),
+    "neither true nor false": (
+        "quantization.onnx_extra_options={QuantizeBias:maybe}",
+        "quantization.onnx_extra_options.QuantizeBias",
+        "accepted: a valid boolean",
+    ),
     # placeholders of the document
     "left placeholder": (
         "dataset.test_path=<test-set-root-directory>",

@@ -125,6 +125,7 @@ def test_two_widths_are_refused():
         ("general.model_pat=x", "general.model_pat", "num_threads_tflite"),
         ("modl=x", "modl", "did you mean `model`?"),
         ("training.dryrun=-1", "training.dryrun", "greater"),
+        ("quantization.quantization_split=0.1", "quantization.quantization_split", "dataset.quant"),
         ("evaluation.target=stedgeai_n6", "evaluation.target", "run on this machine"),
         ("quantization.onnx_extra_options.SmoothQuant=True", None, "Neural Compressor"),
     ],

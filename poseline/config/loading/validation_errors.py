@@ -18,6 +18,14 @@ MOST_PROBLEMS = 100
 """How many are listed: more are the same mistake again."""
 _CLOSE, _MOST_NAMED, _DEEPEST = 0.8, 2, 3
 _CUT = "within braces YAML cuts a tuple at its comma: quote it"
+_ACCEPTED = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them",
+    "string_pattern_mismatch": "text of the form {pattern}",
+}
+"""What is accepted, where Pydantic says it in the words of a programmer."""
 
 
 def problems_of(error: ValidationError, root: type[BaseModel], data: Any) -> list[Problem]:
@@ -100,8 +108,10 @@ def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Pr
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         known = _fields_at(root, path)
         return Problem(dotted, found, f"a section: {', '.join(known)}" if known else "a mapping")
+    if accepted := _ACCEPTED.get(kind):
+        return Problem(dotted, found, accepted.format_map(context))
     message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    message = message.partition(", unable to parse")[0]  # of text that is not a number
+    message = message.partition(", unable to ")[0]  # parse, interpret
     cut = isinstance(value, str) and value.startswith("(") and ")" not in value
     return Problem(dotted, found, message, _CUT if cut else "")
 

@@ -39,8 +39,9 @@ def renamed(problem: Problem) -> Problem:
     if problem.found == "an unknown key":
         section, _, key = problem.path.rpartition(".")
         keys = _keys_of(section, problem.accepted.split(", "))
-        accepted, known = ", ".join(keys), not hint or "did you mean" in hint
-        hint = near(key, keys) if known else hint
+        accepted = ", ".join(keys)
+        if not hint or ("did you mean" in hint and f".{key}`" not in hint):
+            hint = near(key, keys)
     return replace(problem, path=path, found=found, accepted=accepted, hint=hint)
 
 
