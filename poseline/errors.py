@@ -96,17 +96,17 @@ class ModelError(PoselineError):
 
 
 class StoreError(PoselineError):
-    """A URI cannot be read or written, or what came does not have the promised checksum."""
+    """A URI cannot be read or written, or a file does not match its checksum."""
 
     exit_code = 5
 
 
 class StoreAwayError(StoreError):
-    """The storage does not answer, or not now: another attempt may."""
+    """The storage does not answer at the moment; another attempt may succeed."""
 
 
 class BackendError(PoselineError):
-    """A tool or service outside of poseline is missing or refused."""
+    """A tool or service outside of poseline is missing or refused a request."""
 
     exit_code = 6
 
@@ -132,8 +132,8 @@ _REMEDIES = {
     errno.ENOMEM: "the machine has too little memory: close programs, or do less at once",
     errno.EXDEV: "it is on another disk: choose a place on the same one",
     errno.EBUSY: "it is in use, or a disk is mounted there: choose another place",
-    errno.ENOTEMPTY: "something was put there meanwhile: look at it, then try again",
-    errno.EIO: "the disk fails: look at the system's log (`dmesg`)",
+    errno.ENOTEMPTY: "something was put there in the meantime: check it, then try again",
+    errno.EIO: "the disk is failing: check the system log (`dmesg`)",
     errno.ESTALE: "the network drive changed: mount it again",
 }
 

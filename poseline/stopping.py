@@ -13,7 +13,7 @@ from typing import Any
 
 EXIT_CODES = frozenset(128 + number for number in (signal.SIGTERM, signal.SIGHUP))
 """What a program ends with that a signal has stopped."""
-_GOES_ON = "What was finished is kept; the same command goes on from there."
+_GOES_ON = "Finished work is kept; the same command continues from there."
 _advice = [_GOES_ON]
 _held: list[int | None] = []
 """The signal that came, for each block of `held` that is being run."""

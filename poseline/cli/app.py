@@ -32,21 +32,21 @@ app = App(
     help_format="plaintext",  # a list needs no Markdown, which takes a third of its time
 )
 _COMMANDS = {
-    "run": ("run", "Run what `operation_mode` says, as the vendor's zoo is run."),
+    "run": ("run", "Run what `operation_mode` says, with the command line of the vendor's zoo."),
     "chain": ("run", "Run a chain: tqe, tqeb, eqe, eqeb, qb or qd."),
     "train": ("run", "Train a model."),
     "quantize": ("run", "Quantize a model to int8."),
     "evaluate": ("run", "Measure OKS, AP and PCK of a model."),
-    "predict": ("run", "Draw the poses that a model sees."),
-    "benchmark": ("run", "Measure a model here and estimate it on the boards."),
+    "predict": ("run", "Draw the poses that a model finds."),
+    "benchmark": ("run", "Measure a model on this machine and estimate it on the boards."),
     "export": ("run", "Write a model as code for a firmware project."),
     "init": ("init", "Write a commented config to start from."),
-    "demo": ("run", "Make a set of drawn people and run chain_tqeb on it."),
-    "search": ("search", "Search the best models for a board."),
+    "demo": ("run", "Draw a set of people and run chain_tqeb on it."),
+    "search": ("search", "Search for the best models for a board."),
     "compare": ("runs", "Compare finished runs: accuracy, flash, latency."),
     "validate": ("config", "Check a config and print it resolved."),
     "lr-plot": ("config", "Draw the learning rate over the epochs."),
-    "schema": ("config", "Write what is generated from the config models."),
+    "schema": ("config", "Write the files that are generated from the config models."),
     "summary": ("model", "List the layers of a model."),
     "boards": ("model", "List the boards, or how a model fits on each."),
 }
@@ -55,9 +55,13 @@ _CHAINS = ("tqe", "tqeb", "eqe", "eqeb", "qb", "qd")
 for _name, (_module, _help) in _COMMANDS.items():
     _path = f"poseline.cli.{_module}:{_name.replace('-', '_')}"
     app.command(_path, name=_name, help=_help, help_format="markdown")
-app.command("poseline.cli.dataset:app", name="dataset", help="Convert, make and look at sets.")
+app.command(
+    "poseline.cli.dataset:app", name="dataset", help="Convert, draw, pack and inspect sets."
+)
 app.command("poseline.cli.runs:app", name="runs", help="List, show, compare and remove runs.")
-app.command("poseline.cli.tracking:app", name="mlflow", help="Deliver what waits for MLflow.")
+app.command(
+    "poseline.cli.tracking:app", name="mlflow", help="Deliver what MLflow has not received yet."
+)
 app.command(
     "poseline.cli.pipelines:app",
     name="pipelines",
@@ -71,7 +75,7 @@ app.command(
 app.command(
     "poseline.cli.completion:install_completion",
     name="--install-completion",
-    help="Install the completion of commands in your shell.",
+    help="Install command completion in your shell.",
 )
 
 

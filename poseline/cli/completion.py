@@ -19,12 +19,12 @@ def install_completion(
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     overwrite: bool = False,
 ) -> None:
-    """Install the completion of commands.
+    """Install command completion.
 
     Args:
-        shell: The shell; by default the one that is running.
-        output: Write the script there and touch nothing else. By default it goes where the shell
-            looks for it, and the shell's start-up file loads it.
+        shell: The shell; by default the current one.
+        output: Write the script to this file and change nothing else. By default it is written
+            where the shell looks for it, and the shell's start-up file is changed to load it.
         overwrite: Replace a file at `output` that poseline did not write.
     """
     from cyclopts.completion.detect import ShellDetectionError, detect_shell
@@ -36,13 +36,13 @@ def install_completion(
     try:
         shell = shell or detect_shell()
     except ShellDetectionError:
-        problem = Problem("--shell", "a shell that is not known", "zsh, bash, fish, powershell")
+        problem = Problem("--shell", "an unknown shell", "zsh, bash, fish, powershell")
         raise ConfigError([problem], "the command line") from None
     console = Console(soft_wrap=True)
     if output is None:
         written = app.install_completion(shell=shell)
-        console.print(f"Wrote {written}; it is loaded when the shell starts again.")
+        console.print(f"Wrote {written}; it takes effect in a new shell.")
         return
     written = check_file(output, overwrite=overwrite)
     write_atomic(written, f"{app.generate_completion(shell=shell)}\n# {MARK.decode()}\n")
-    console.print(f"Wrote {written}; to use it, load it in the start-up file of {shell}.")
+    console.print(f"Wrote {written}; to use it, load it from the start-up file of {shell}.")

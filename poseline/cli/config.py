@@ -10,14 +10,14 @@ from poseline.terminal import Console
 
 
 def validate(config: Path, *overrides: str, online: bool = False) -> None:
-    """Check a config and print it resolved, with every default and what its preset adds.
+    """Check a config and print it with all defaults and what its preset adds.
 
     Example: `poseline validate examples/demo.yaml training.epochs=5`
 
     Args:
         config: The YAML file.
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
-        online: Also look whether every path, URI and pretrained weight can be obtained.
+        online: Also check that every path, URI and pretrained weight can be obtained.
     """
     written = load.load(config, overrides, preset=False)
     resolved = presets.completed(written)
@@ -61,10 +61,10 @@ def lr_plot(
 
 
 def schema(*, check: bool = False, root: Path = Path()) -> int:
-    """Write everything that is generated from the config models, or check that it is fresh.
+    """Write the files that are generated from the config models, or check that they are current.
 
     Args:
-        check: Write nothing; exit 1 and list what is stale.
+        check: Write nothing; list what is out of date, and exit with code 1.
         root: The project's folder.
     """
     from poseline.chart import generate as chart

@@ -13,7 +13,7 @@ from poseline.terminal import Console
 
 Keypoints = Literal[13, 17, 21, 133]
 
-app = App(name="dataset", help="Convert, make and look at sets.", help_format="markdown")
+app = App(name="dataset", help="Convert, draw, pack and inspect sets.", help_format="markdown")
 
 
 @app.command
@@ -33,26 +33,26 @@ def convert(
 ) -> None:
     """Convert a set in COCO keypoint or YOLO-pose format to YOLO Darknet format.
 
-    COCO sets are read as COCO, CVAT, Roboflow and Label Studio lay them out, or as one JSON above
-    its pictures; YOLO-pose sets with their data.yaml. Keypoints are matched by their names.
+    Reads COCO sets in the layouts of COCO, CVAT, Roboflow and Label Studio, or one JSON file above
+    its pictures, and YOLO-pose sets with their data.yaml. Keypoints are matched by name.
 
     Example: `poseline dataset convert --path coco --pose single --keypoints 13 --outputdir sets`
 
     Args:
         path: Folder of pictures and annotations.
         pose: `single` keeps pictures of exactly one person.
-        keypoints: 17, 13 with one point for the head, 21 of a hand, or 133 of COCO-WholeBody; left
-            out: those that the set defines.
-        category: Name or id of the category; needed where several have keypoints.
+        keypoints: 17; 13, with one point for the head; 21 of a hand; or 133 of COCO-WholeBody. By
+            default those that the set defines.
+        category: Name or id of the category; required if several have keypoints.
         min_keypoints: Leave out persons with fewer labelled keypoints.
         min_size: Leave out smaller persons: square root of the box's share of the picture, 0 to 1.
         fraction: Share of the pictures with persons to convert, for a quick try.
-        verify: Decode each picture to find damage within it.
-        outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`; one that was made
-            from another source is replaced with `--overwrite` alone.
-        parts: Convert one part of the set, such as 2/4, and pack it into shards of its own; the
-            folder may be a URI then. `poseline dataset join` makes a set of them.
-        overwrite: Replace a set that poseline made, with what was added or changed in it.
+        verify: Decode every picture to find damaged ones.
+        outputdir: The set is written to `<outputdir>/<pose>/<N>kpts/<train|val>`; replacing one
+            that was made from another source needs `--overwrite`.
+        parts: Convert only one part of the set, such as 2/4, and pack it into its own shards;
+            `outputdir` may then be a URI. `poseline dataset join` makes a set of the parts.
+        overwrite: Replace a set that poseline made, including what was added or changed in it.
     """
     from poseline.config.loading.slices import from_slice
     from poseline.data.conversion_source import points_of_source
@@ -86,7 +86,7 @@ def convert(
 
 @app.command
 def join(place: str) -> None:
-    """Make a packed set of the parts that `convert --parts` left in a place.
+    """Make a packed set of the parts that `convert --parts` wrote.
 
     Example: `poseline dataset join s3://bucket/people/single/17kpts`
 
@@ -119,10 +119,12 @@ def pack_set(folder: str, out: str, *, shard_mb: int = 64, overwrite: bool = Fal
     Example: `poseline dataset pack datasets/single/17kpts s3://bucket/people`
 
     Args:
-        folder: A set in YOLO Darknet format, or a folder with train/ and perhaps val/; or a URI.
-        out: Folder to make, or a URI.
+        folder: A set in YOLO Darknet format, or a folder with train/ and optionally val/; a path or
+            a URI.
+        out: Folder or URI to create.
         shard_mb: Size of a shard in MB.
-        overwrite: Replace a packed set that poseline made, with what was added or changed in it.
+        overwrite: Replace a packed set that poseline made, including what was added or changed in
+            it.
     """
     from poseline.data.pack import check, pack, put
     from poseline.store import fetch, writable
@@ -166,19 +168,19 @@ def synthesize(
     seed: int = 0,
     overwrite: bool = False,
 ) -> None:
-    """Make a set of drawn people in COCO's layout.
+    """Draw a set of people in COCO's layout.
 
     Example: `poseline dataset synthesize people --train 500 --val 100`
 
     Args:
-        out: Folder to make, or a URI.
-        train: Training pictures.
-        val: Validation pictures.
-        test: Test pictures; 0: the set has no such split.
-        persons: Most people in a picture.
+        out: Folder or URI to create.
+        train: Number of training pictures.
+        val: Number of validation pictures.
+        test: Number of test pictures; with 0 the set has no test split.
+        persons: Maximum number of people in a picture.
         size: Mean width and height in px.
         seed: Seed of the set.
-        overwrite: Replace a set that poseline drew, with what was added or changed in it.
+        overwrite: Replace a set that poseline drew, including what was added or changed in it.
     """
     from poseline import store
     from poseline.data.synthetic.generate import generate
@@ -222,8 +224,8 @@ def show(
 
     Args:
         folder: A set in YOLO Darknet format: a path, or a URI such as s3://bucket/set.
-        keypoints: Keypoints of a pose; left out: those that the set has.
-        count: Pictures, evenly taken from the set.
+        keypoints: Number of keypoints per pose; by default those of the set.
+        count: Number of pictures, taken evenly from the set.
         out: The picture to write, a .jpg or .png.
         overwrite: Replace a file that poseline did not write.
     """
@@ -267,13 +269,13 @@ def stats(
     out: Path = Path("stats.png"),
     overwrite: bool = False,
 ) -> None:
-    """Draw what is in a set: visibility of the keypoints, size and shape of the persons.
+    """Plot statistics of a set: visibility of the keypoints, size and shape of the persons.
 
     Example: `poseline dataset stats sets/single/17kpts/train`
 
     Args:
         folder: A set in YOLO Darknet format: a path, or a URI such as s3://bucket/set.
-        keypoints: Keypoints of a pose; left out: those that the set has.
+        keypoints: Number of keypoints per pose; by default those of the set.
         out: The picture to write, a .png or .jpg.
         overwrite: Replace a file that poseline did not write.
     """

@@ -29,7 +29,7 @@ def init(
     out: Path = Path("user_config.yaml"),
     overwrite: bool = False,
 ) -> None:
-    """Write a commented config for a task; it is checked, and runs as it is.
+    """Write a commented config for a task; it is checked and runs as it is.
 
     Example: `poseline init --set my_export --board STM32H747I-DISCO --out config.yaml`
 
@@ -37,14 +37,14 @@ def init(
         pictures: Pictures with labels, a path or a URI: a COCO export, a YOLO-pose set, a set in
             YOLO Darknet format, or a packed one. With `predict`: pictures.
         task: `train` a model, quantize and evaluate it; `quantize` a model and evaluate it before
-            and after; or `predict`: draw the poses that a model sees.
-        keypoints: 13, 17, 21 or 133 of a known set; left out: those that the set or the model has.
+            and after; or `predict`: draw the poses that a model finds.
+        keypoints: 13, 17, 21 or 133 of a known set; by default those of the set or the model.
         board: The board that the model is meant for.
         size: Height and width of a new model's input in px, a multiple of 32.
-        model: The model to start from; needed to quantize and to predict.
-        name: Name of the project; left out: that of the set's folder.
+        model: The model to start from; required to quantize and to predict.
+        name: Name of the project; by default the name of the set's folder.
         out: The config to write.
-        overwrite: Replace a file that is there.
+        overwrite: Replace an existing file.
     """
     from poseline.config.loading import load
     from poseline.config.template import Answers, written
@@ -52,7 +52,7 @@ def init(
     from poseline.store.manifest import write_atomic
 
     if out.exists() and not overwrite:
-        raise StoreError(f"{out} is there already", "choose another --out, or give --overwrite")
+        raise StoreError(f"{out} already exists", "choose another --out, or give --overwrite")
     if task != "train" and not model:
         raise ConfigError([Problem("--model", "nothing", f"the model to {task}")], "init")
     answers = Answers(

@@ -127,7 +127,7 @@ def unschedule_package(text: str, server: Server, name: str | None = None) -> No
     done = "is deleted" if deleted else "was not there"
     if disabled:
         done = (
-            "makes no more runs; one of them goes on, and would end with it: "
-            "delete the schedule by the same command after that"
+            "starts no more runs; one of them is still going and would end with it: "
+            "delete the schedule with the same command when that run is over"
         )
     Console(soft_wrap=True, highlight=False).print(f"{name or pipeline}  {done}")

@@ -18,10 +18,10 @@ Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 def summary(model: Path, *, as_json: Json = False) -> None:
-    """List the layers of a model with numbers, shapes, parameters and MACC.
+    """List the layers of a model with their numbers, shapes, parameters and MACC.
 
-    The numbers are what `training.frozen_layers` means for a Keras model. An operation of a .tflite
-    or .onnx model holds the normalization and the activation that were folded into it.
+    For a Keras model, `training.frozen_layers` refers to these numbers. An operation of a .tflite
+    or .onnx model includes the normalization and the activation that were folded into it.
 
     Example: `poseline summary saved_models/best_model.h5`
 
@@ -43,12 +43,12 @@ def summary(model: Path, *, as_json: Json = False) -> None:
 
 
 def boards(*, fits: Path | None = None, as_json: Json = False) -> None:
-    """List the boards that benchmark knows, or how a model fits on each.
+    """List the supported boards, or how a model fits on each.
 
     Example: `poseline boards --fits saved_models/quantized_models/quantized_model.tflite`
 
     Args:
-        fits: A .tflite or .onnx model, or a Keras model, which is taken as float.
+        fits: A .tflite or .onnx model, or a Keras model, which is treated as float.
         as_json: Print JSON for programs.
     """
     from poseline.boards.table import BOARDS

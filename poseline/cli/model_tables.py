@@ -60,9 +60,9 @@ def boards_table(boards: Sequence[BoardFacts]) -> Table:
     """Return what the boards have, and how far the estimate of the latency is from publications."""
     table = plain_table(
         "Boards",
-        "+: memory outside of the chip. within: largest factor between the estimate of the "
-        "latency and a published time (number of those times). Where models whose weights are "
-        "quantized per channel run on another core than those per tensor, both are listed.",
+        "+: memory outside of the chip. within: largest factor between the estimated latency and "
+        "a published time (number of published times). If models quantized per channel run on "
+        "another core than those quantized per tensor, both are listed.",
     )
     table.add_column("board", no_wrap=True)  # what the config wants to be told
     for name in ("chip", "core"):
@@ -106,8 +106,9 @@ def fits_table(title: str, cost: Cost, verdicts: Sequence[Fit]) -> Table:
     table = plain_table(
         f"{title}: {kind}, {cost.macc:,} MACC, {cost.flash_kb:,.0f} KB flash, "
         f"{cost.ram_kb:,.0f} KB RAM (estimates)",
-        "left: KB of the chip's own memory that stay free. Below zero, so many are missing: the "
-        "model then needs the board's external memory (fits: external), or does not fit (no)",
+        "left: KB of the chip's internal memory that stay free. A negative number is missing "
+        "memory: the model then needs the board's external memory (fits: external), or does not "
+        "fit (no)",
     )
     table.add_column("board", no_wrap=True)
     table.add_column("fits", no_wrap=True)

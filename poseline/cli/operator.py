@@ -43,14 +43,14 @@ def crds() -> None:
 
 @app.command(name="smoke-test")
 def smoke_test(manifest: Path, *, timeout: float = 3600.0, measured: bool = False) -> None:
-    """Create an experiment from a file, wait for its end, and exit by its outcome.
+    """Create an experiment from a file, wait until it ends, and exit with the code of its outcome.
 
     Example: `poseline operator smoke-test examples/kubernetes/experiment.yaml --timeout 7200`
 
     Args:
         manifest: YAML of a PoseExperiment; its name gets a suffix.
-        timeout: Most seconds to wait.
-        measured: Fail where MLflow has no figures of it.
+        timeout: Maximum time to wait, seconds.
+        measured: Fail if MLflow has no figures for it.
     """
     from poseline.api_server import connect
     from poseline.operator.runtime.cluster import Cluster

@@ -36,7 +36,7 @@ app = App(
 def list_pipelines(
     *, server: Server | None = None, schedule: bool = False, output: Output = "table"
 ) -> None:
-    """List the pipelines that can be run, or what is scheduled on the server.
+    """List the pipelines that can be run, or the schedules on the server.
 
     Example: `poseline pipelines list --schedule --host localhost:8888`
 
@@ -78,9 +78,9 @@ def compile_pipelines(
     Example: `poseline pipelines compile chain_tqeb --out packages --platform cluster.yaml`
 
     Args:
-        pipelines: Their names; none: all.
+        pipelines: Their names; by default all.
         out: Folder for `<name>.yaml`.
-        platform: YAML file with the settings of the cluster; without it the defaults.
+        platform: YAML file with the settings of the cluster; by default the built-in ones.
         overwrite: Replace files that poseline did not write.
     """
     settings = read_settings(platform, Platform) if platform else None
@@ -109,13 +109,13 @@ def submit(
 
     Args:
         pipeline: Name of the pipeline, or a compiled one's file.
-        settings: What is run.
+        settings: What to run.
         server: Where Kubeflow is.
-        name: Name of the run; there is one of a name, so that a repeated call starts no second
-            one. Without it a new name with the time in it.
-        wait: Show the states of the stages until the run is over, then its figures; exits by
-            outcome: 0 succeeded, 1 failed, 7 not passed by the gate, 8 canceled. Ctrl-C leaves
-            the run going.
+        name: Name of the run. Names are unique, so repeating the command does not start a second
+            run. By default a new name with the current time.
+        wait: Show the states of the stages until the run is over, then its figures. The exit code
+            is the outcome: 0 succeeded, 1 failed, 7 not passed by the gate, 8 canceled. Ctrl-C does
+            not stop the run.
         output: A table, or JSON.
     """
     request = (settings or Settings()).run_request(package(pipeline), mode_of(pipeline))
@@ -132,16 +132,16 @@ def status(
     wait: bool = False,
     output: Output = "table",
 ) -> int:
-    """Show a run and its stages, or the newest runs.
+    """Show a run and its stages, or the latest runs.
 
     Example: `poseline pipelines status 4b7c… --wait`
 
     Args:
-        run: Id of the run; without it the newest runs are listed.
+        run: Id of the run; by default the latest runs are listed.
         server: Where Kubeflow is.
-        experiment: List the runs of this experiment alone.
-        limit: Most runs to list.
-        wait: Go on until the run is over, and exit by outcome.
+        experiment: List only the runs of this experiment.
+        limit: Maximum number of runs to list.
+        wait: Wait until the run is over; the exit code is its outcome.
         output: A table, or JSON.
     """
     with (server or Server()).connect() as kubeflow:
@@ -167,17 +167,17 @@ def logs(
     task: str | None = None,
     artifacts: str | None = None,
 ) -> int:
-    """Print the logs of a run's tasks: from the server, or else from the object storage.
+    """Print the logs of a run's tasks, from the server or the object storage.
 
     Example: `poseline pipelines logs 4b7c… --task train`
 
     Args:
         run: Id of the run.
         server: Where Kubeflow is.
-        task: One task; without it all.
-        artifacts: Where Kubeflow keeps artifacts, and with them the logs of pods that are gone;
-            without it s3://mlpipeline/v2/artifacts where AWS_ENDPOINT_URL_S3 says which storage
-            is meant. Credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+        task: One task; by default all.
+        artifacts: Where Kubeflow keeps artifacts, including the logs of deleted pods; by default
+            s3://mlpipeline/v2/artifacts if AWS_ENDPOINT_URL_S3 names the storage. Credentials are
+            AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False)
     artifacts = artifacts or pod_logs.default_artifacts()
@@ -199,13 +199,13 @@ def logs(
 
 @app.command
 def cancel(run: str, *more: str, server: Server | None = None) -> None:
-    """End runs; one that is over already is not an error.
+    """Cancel runs; one that is already over is not an error.
 
     Example: `poseline pipelines cancel 4b7c…`
 
     Args:
         run: Id of a run.
-        more: Ids of further ones.
+        more: Ids of further runs.
         server: Where Kubeflow is.
     """
     with (server or Server()).connect() as kubeflow:
@@ -225,18 +225,18 @@ def schedule(
     name: str | None = None,
     time_zone: str = "UTC",
 ) -> None:
-    """Make a pipeline run again and again; one schedule of a name, replaced where it changes.
+    """Run a pipeline on a schedule; an existing schedule with the same name is replaced.
 
     Example: `poseline pipelines schedule chain_tqeb "0 3 * * 1" --config demo.yaml`
 
     Args:
         pipeline: Name of the pipeline, or a compiled one's file.
         cron: Minute, hour, day of month, month, day of week.
-        settings: What is run.
+        settings: What to run.
         server: Where Kubeflow is.
-        name: Name of the schedule; without it that of the pipeline.
-        time_zone: The zone that the server reckons in, its CRON_SCHEDULE_TIMEZONE; Kubeflow has
-            one for all schedules, and it is UTC unless somebody changed it.
+        name: Name of the schedule; by default that of the pipeline.
+        time_zone: The server's time zone, its CRON_SCHEDULE_TIMEZONE. Kubeflow has one for all
+            schedules, UTC unless it was changed.
     """
     request = (settings or Settings()).run_request(package(pipeline), mode_of(pipeline))
     apply_schedule(request, server or Server(), cron, name, time_zone)
@@ -244,13 +244,13 @@ def schedule(
 
 @app.command
 def unschedule(pipeline: str, *, server: Server | None = None, name: str | None = None) -> None:
-    """Delete a schedule; while a run of it goes on, only end its making of new ones.
+    """Delete a schedule; while one of its runs is still going, only stop it from starting others.
 
     Example: `poseline pipelines unschedule chain_tqeb`
 
     Args:
         pipeline: Name of the pipeline, or a compiled one's file.
         server: Where Kubeflow is.
-        name: Name of the schedule; without it that of the pipeline.
+        name: Name of the schedule; by default that of the pipeline.
     """
     unschedule_package(package(pipeline), server or Server(), name)

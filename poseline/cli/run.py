@@ -23,22 +23,22 @@ def run(
     config_name: Annotated[str, Parameter(alias="-cn")] = "user_config.yaml",
     workers: int = 1,
 ) -> int:
-    """Run what `operation_mode` says, with the command line that the vendor's zoo has.
+    """Run what `operation_mode` says, with the command line of the vendor's zoo.
 
     Example: `poseline run --config-path examples --config-name demo.yaml training.epochs=5`
 
     Args:
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
         config_path: Folder of the config.
-        config_name: File name of the config; its suffix may be left out.
+        config_name: File name of the config; the suffix is optional.
         workers: Processes that share the training; see `poseline train`.
     """
     for one in overrides:
         if "=" not in one and one.endswith((".yaml", ".yml")):
             raise ConfigError(
-                [Problem(one, "a file in the place of an override", "key=value")],
+                [Problem(one, "a file instead of an override", "key=value")],
                 "the command line",
-                f"name the config by `poseline run --config-name {one}`",
+                f"name the config with `poseline run --config-name {one}`",
             )
     return _run(load.load(load.find_config(config_path, config_name), overrides), workers)
 
@@ -49,7 +49,7 @@ def chain(name: Chain, config: Path, *overrides: Overrides, workers: int = 1) ->
     Example: `poseline chain tqeb examples/demo.yaml training.model.alpha=0.5`
 
     Args:
-        name: The chain; it takes the place of the config's `operation_mode`.
+        name: The chain; it replaces the config's `operation_mode`.
         config: The YAML file.
         overrides: Changes as `key=value`; `+key=value` adds, `~key` deletes.
         workers: Processes that share the training; see `poseline train`.
@@ -73,8 +73,8 @@ def train(config: Path, *overrides: Overrides, workers: int = 1) -> None:
     Args:
         config: The YAML file.
         overrides: Changes as `key=value`.
-        workers: Processes that share the training; each takes a part of every batch, and a GPU of
-            its own where there are GPUs.
+        workers: Processes that share the training; each takes a part of every batch and, if there
+            are GPUs, its own GPU.
     """
     _stage("training", config, overrides, workers)
 
@@ -104,7 +104,7 @@ def evaluate(config: Path, *overrides: Overrides) -> None:
 
 
 def predict(config: Path, *overrides: Overrides) -> None:
-    """Draw the poses that a model sees in pictures.
+    """Draw the poses that a model finds in pictures.
 
     Example: `poseline predict demo.yaml general.model_path=best_model.h5
     prediction.test_files_path=pictures`
@@ -117,7 +117,7 @@ def predict(config: Path, *overrides: Overrides) -> None:
 
 
 def benchmark(config: Path, *overrides: Overrides) -> None:
-    """Measure a model here and estimate it on the boards.
+    """Measure a model on this machine and estimate it on the boards.
 
     Example: `poseline benchmark demo.yaml general.model_path=quantized_model.tflite
     benchmarking.board=STM32H747I-DISCO`
@@ -142,7 +142,7 @@ def export(config: Path, *overrides: Overrides) -> None:
 
 
 def demo(*, out: Path = Path("demo")) -> None:
-    """Make a data set of drawn people and run chain_tqeb on it; some minutes.
+    """Draw a data set of people and run chain_tqeb on it; takes a few minutes.
 
     Args:
         out: Folder for the data set and the experiment.

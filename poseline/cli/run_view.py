@@ -65,7 +65,7 @@ def follow(
         else:
             last = _line_by_line(kubeflow, run, console, interval)
     except KeyboardInterrupt:
-        say(f"The run goes on. To end it: poseline pipelines cancel {run.id}")
+        say(f"The run continues. To cancel it: poseline pipelines cancel {run.id}")
         return 130
     found = figures(last)
     show(last, output, found)

@@ -26,15 +26,15 @@ Json = Annotated[bool, Parameter(name="--json", negative="")]
 def list_(
     folder: Path = RUNS, *, mlflow: str | None = None, as_json: Json = False, limit: int = 50
 ) -> None:
-    """List the runs below a folder, the latest first, with what they measured.
+    """List the runs below a folder, the latest first, with their figures.
 
     Example: `poseline runs list experiments_outputs --mlflow http://mlflow:5000`
 
     Args:
         folder: Where the run directories are.
-        mlflow: Tracking URI, or directory, of an MLflow whose runs are listed, too.
+        mlflow: Tracking URI or directory of an MLflow whose runs are also listed.
         as_json: Print JSON for programs.
-        limit: Most runs to list.
+        limit: Maximum number of runs to list.
     """
     from poseline.cli.run_tables import as_json as described
     from poseline.cli.run_tables import leaderboard
@@ -43,7 +43,7 @@ def list_(
 
     if not folder.exists() and folder == RUNS and not mlflow:
         raise DataError(
-            f"there is no {RUNS} here, so no run is listed",
+            f"the folder {RUNS} does not exist here",
             "name the folder of the run directories: poseline runs list FOLDER",
         )
     found = [local(run, folder) for run in (find(folder) if folder.exists() else [])]
@@ -89,14 +89,14 @@ def compare(
     out: Annotated[Path, Parameter(alias="-o")] = Path("comparison"),
     as_json: Json = False,
 ) -> None:
-    """Compare finished runs: accuracy against flash and latency, the Pareto fronts marked.
+    """Compare finished runs: accuracy against flash and latency, with the Pareto fronts marked.
 
-    Runs whose accuracy was measured on other pictures or keypoints get a table of their own.
+    Runs whose accuracy was measured on other pictures or keypoints are shown in another table.
 
     Example: `poseline compare experiments_outputs --out comparison`
 
     Args:
-        experiments: Run directories, or folders with such; by default experiments_outputs.
+        experiments: Run directories, or folders of them; by default experiments_outputs.
         out: Folder of compare.html, compare.png, compare.md and compare.json.
         as_json: Print JSON for programs.
     """
@@ -131,13 +131,13 @@ def rm(
     yes: Annotated[bool, Parameter(alias="-y", negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Remove run directories; one with a file that poseline did not make is left as it is.
+    """Remove run directories; one with a file that poseline did not make is left unchanged.
 
     Example: `poseline runs rm experiments_outputs/2026_01_31_12_00_00 --yes`
 
     Args:
         runs: Run directories, or their names below experiments_outputs.
-        yes: Do not ask.
+        yes: Do not ask for confirmation.
         dry_run: Say what would be removed, and remove nothing.
     """
     from poseline.runner.run_removal import check, remove
@@ -185,7 +185,8 @@ def _find(places: Sequence[Path], *, alone: bool = False) -> list[RunDirectory]:
 def _agreed(count: int) -> bool:
     if not sys.stdin.isatty():
         raise ConfigError(
-            [Problem("--yes", "nothing", "--yes, where nobody can be asked")], "the command line"
+            [Problem("--yes", "nothing", "--yes, without a terminal to ask at")],
+            "the command line",
         )
     return input(f"Remove {count} run{'s' if count > 1 else ''}? [y/N] ").strip().lower() == "y"
 

@@ -9,9 +9,9 @@ from poseline.terminal import Console
 
 
 def search(config: Path, *overrides: str) -> None:
-    """Search the best models for a board: what the config's `search` section varies.
+    """Search for the best models for a board; the config's `search` section says what to vary.
 
-    Run again with the same hydra.run.dir, an interrupted search goes on.
+    An interrupted search continues when it is started again with the same hydra.run.dir.
 
     Example: `poseline search examples/search.yaml search.trials=10 hydra.run.dir=searched`
 

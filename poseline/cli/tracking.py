@@ -9,14 +9,14 @@ from cyclopts import App
 from poseline.errors import StoreError
 from poseline.terminal import Console
 
-app = App(name="mlflow", help="Deliver what waits for MLflow.", help_format="markdown")
+app = App(name="mlflow", help="Deliver what MLflow has not received yet.", help_format="markdown")
 
 
 @app.command
 def sync(folder: Path) -> None:
-    """Deliver what a run could not, since its MLflow server was away.
+    """Deliver what a run could not, because its MLflow server could not be reached.
 
-    `MLFLOW_TRACKING_URI` takes the place of the address that the run had.
+    `MLFLOW_TRACKING_URI` overrides the address that the run used.
 
     Example: `poseline mlflow sync experiments_outputs/2026_01_31_12_00_00`
 

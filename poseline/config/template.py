@@ -60,7 +60,7 @@ def _general(answers: Answers) -> str:
     lines = [
         "# Every key is in docs/reference/config.md. `key=value` on the command line changes one.",
         "general:",
-        f"  project_name: {_quoted(answers.name)} # the MLflow experiment takes it",
+        f"  project_name: {_quoted(answers.name)} # also the name of the MLflow experiment",
         "  global_seed: 123 # the same seed gives the same run",
     ]
     if answers.model:
@@ -81,10 +81,10 @@ def _dataset(answers: Answers) -> str:
     pictures = answers.pictures
     if answers.kind in ("coco", "yolo_pose"):
         lines += [
-            "conversion: # becomes ./datasets/<pose>/<N>kpts, which is trained on",
+            "conversion: # writes ./datasets/<pose>/<N>kpts, the set to train on",
             f"  path: {_quoted(pictures)}",
             "  pose: single # pictures of exactly one; multi: of at least one",
-            "  # category: person # which one, where several are labelled",
+            "  # category: person # which one, if several are labelled",
             "  # fraction: 0.1 # a part of the pictures, for a quick try",
         ]
     lines.append("dataset:")
@@ -107,7 +107,7 @@ def _dataset(answers: Answers) -> str:
             lines.append(f"  {key}: {_quoted(pictures + '/val' if val else pictures)}")
     if answers.task == "train":
         lines += [
-            "  validation_split: 0.1 # of the training set, where the set has no validation part",
+            "  validation_split: 0.1 # of the training set, if the set has no validation part",
             "  # fraction: 0.1 # train on a part, for a quick try",
         ]
     if answers.task != "predict":

@@ -144,8 +144,8 @@ def _check_apart(step: Step, out: Path, others: Iterable[Path]) -> None:
     for other in others:
         if place in (other, *other.parents):
             raise StoreError(
-                f"{step.name} would replace the folder {out}, and {other} is to be kept",
-                "give each step a folder of its own: see quantization.export_dir, "
+                f"{step.name} would replace the folder {out}, but {other} must be kept",
+                "give each step its own folder: see quantization.export_dir, "
                 "general.saved_models_dir and conversion.outputdir",
             )
 

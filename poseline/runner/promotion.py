@@ -80,7 +80,7 @@ class Promoter:
                 return found
             if self._take(version, champion, verdict):
                 return found
-            _log.info("the champion changed meanwhile; compared again", model=name)
+            _log.info("the champion changed in the meantime; comparing again", model=name)
         return replace(found, promoted=False, why="challenger; the champion changed all the time")
 
     def _compared(
@@ -117,7 +117,7 @@ class Promoter:
 
     def _measured(self, champion: Version, inputs: Inputs) -> float:
         """Evaluate the champion on this test set, fed as it was trained."""
-        _log.info("the champion is evaluated anew", version=champion.uri)
+        _log.info("evaluating the champion again", version=champion.uri)
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)
             model = registry.download(self.tracker.address.uri, champion, work)

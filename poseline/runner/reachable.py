@@ -21,7 +21,7 @@ def check_reachable(config: Config, source: str = "config") -> None:
         ConfigError: Some cannot be had; lists every one.
     """
     problems = [
-        Problem(key, fault, "what is there and can be read")
+        Problem(key, fault, "a path or URI that exists and can be read")
         for key, uri, _ in named_inputs(config)
         if (fault := _fault(uri))
     ]

@@ -43,22 +43,22 @@ def check(run: RunDirectory) -> None:
     """Refuse a run directory that may not be removed; as `remove`."""
     folder = run.folder
     if folder.is_symlink():
-        raise StoreError(f"{folder} is a link", "name the directory that it leads to")
+        raise StoreError(f"{folder} is a link", "name the directory that it points to")
     here = Path.cwd()
     real = Path(os.path.realpath(folder))
     if real in (here, *here.parents):
-        raise StoreError(f"you are in {folder}", "leave it first")
+        raise StoreError(f"you are in {folder}", "change to another folder first")
     if real == Path(os.path.realpath(Path.home())) or os.path.ismount(real):
         raise StoreError(f"{folder} is not a run directory", "name one that `poseline runs` lists")
     if not _stamped(folder / CONFIG, YAML):
         raise StoreError(
             f"{folder} has no {CONFIG} that poseline wrote, or it was changed since",
-            "remove it yourself, if it is to go",
+            "remove it yourself if you no longer need it",
         )
     if strange := foreign(folder):
         more = f" and {len(strange) - _SHOWN:,} more" if len(strange) > _SHOWN else ""
         raise StoreError(
-            f"{folder} holds what poseline did not make, or what was changed since: "
+            f"{folder} holds files that poseline did not make or that were changed since: "
             f"{', '.join(strange[:_SHOWN])}{more}",
             "move it away first; nothing was removed",
         )

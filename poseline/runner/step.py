@@ -52,7 +52,7 @@ def run_task(
         # A chief whose training is finished still meets its workers, which do not know.
         unchanged = "cluster" not in options and finished(step, config, local, out)
     if unchanged:
-        _log.info("unchanged, taken as it is", step=step.name, out=str(out))
+        _log.info("unchanged, reused", step=step.name, out=str(out))
         return StageResult.load(out)
     if step.stage != "train":  # which writes beside what is there, and looks itself
         check_folder(out, step.stage, sources=local.values(), apart=step.stage == "convert")

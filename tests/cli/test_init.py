@@ -46,7 +46,7 @@ def test_other_tasks_start_from_a_model(tmp_path):
 def test_what_is_there_is_kept(tmp_path):
     out = tmp_path / "config.yaml"
     out.write_text("mine")
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         init(pictures=str(tmp_path), out=out)
     assert out.read_text() == "mine"
     init(pictures=str(cvat(tmp_path / "arrows")), out=out, overwrite=True)

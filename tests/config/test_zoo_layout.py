@@ -167,8 +167,8 @@ def test_a_mixture_is_refused_with_both_places(former, now):
     with pytest.raises(ConfigError) as error:
         parse(f"operation_mode: prediction\n{former}\n{now}\n")
     texts = [str(p) for p in error.value.problems if "layout" in p.found]
-    assert any("of the zoo's version 4, beside" in text and "(line" in text for text in texts)
-    assert any("of the March 2025 layout, beside" in text and "(line" in text for text in texts)
+    assert any("of the zoo's version 4, next to" in text and "(line" in text for text in texts)
+    assert any("of the March 2025 layout, next to" in text and "(line" in text for text in texts)
 
 
 def test_empty_keys_of_the_other_layout_mix_nothing():

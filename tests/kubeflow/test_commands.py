@@ -173,7 +173,7 @@ def test_unschedule_leaves_a_run_alone(run, package, server):
     made = server.objects.create_run(
         {"display_name": "due", "recurring_run_id": recurring} | {key: one[key] for key in keys}
     )
-    assert "makes no more runs" in run("unschedule", package)[1]
+    assert "starts no more runs" in run("unschedule", package)[1]
     server.objects.settle(made["run_id"], {"state": "SUCCEEDED"})
     assert "is deleted" in run("unschedule", package)[1]
 

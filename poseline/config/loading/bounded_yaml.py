@@ -89,7 +89,7 @@ def compose(text: str) -> yaml.Node | None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise LimitError(problem="characters that are no UTF-8") from None
+        raise LimitError(problem="characters that are not UTF-8") from None
     if size > MOST_BYTES:
         raise LimitError(problem=f"more than {MOST_BYTES / 1e6:g} MB")
     nodes = depth = 0

@@ -230,7 +230,7 @@ def _unfit(data: Any) -> Iterator[Problem]:
         if isinstance(value, float) and not math.isfinite(value):
             yield Problem(path, str(value), "a finite number")
         elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value.strip()):
-            yield Problem(path, repr(value), "a value of your own", "this is a placeholder")
+            yield Problem(path, repr(value), "your own value", "this is a placeholder")
 
 
 def _is_reported(path: str, problems: Iterable[Problem]) -> bool:

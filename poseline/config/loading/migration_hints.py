@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 _HOST = (
-    "models run on this machine, with evaluation.target tflm by the arithmetic of the chip; flash, "
-    "RAM and time on the board come from benchmarking"
+    "models run on this machine, with evaluation.target tflm in the chip's arithmetic; flash, RAM "
+    "and time on the board come from benchmarking"
 )
 _DUMPS = "tensors are not dumped; predict writes predictions.json"
-_APART = "all weights and activations are int8; no tensor is quantized apart"
+_APART = "all weights and activations are int8; no tensor is quantized separately"
 
 KEYS: dict[str, str] = {
-    "custom_data_augmentation": "functions of your own are not loaded from a config; list those of "
+    "custom_data_augmentation": "your own functions cannot be loaded from a config; list those of "
     "poseline under data_augmentation",
-    "parameters": "evaluation on a connected board is not done by poseline",
+    "parameters": "poseline does not evaluate on a connected board",
     **dict.fromkeys(
         (
             f"quantization.onnx_extra_options.{key}"
@@ -33,7 +33,7 @@ KEYS: dict[str, str] = {
 """Dotted path of an unknown key to what to do instead."""
 
 VALUES: dict[tuple[str, str], str] = {
-    ("general.model_type", "head_spe"): "the 468 points of a head are not decoded by poseline",
+    ("general.model_type", "head_spe"): "poseline does not decode the 468 points of a head",
     ("evaluation.target", "stedgeai_host"): _HOST,
     ("evaluation.target", "stedgeai_n6"): _HOST,
     ("prediction.target", "stedgeai_host"): _HOST,

@@ -110,7 +110,7 @@ def _as_yaml(text: str) -> str:
         elif char in "{[(":
             stack, awaits_key = stack + char, char == "{"
             if len(stack) > DEEPEST:
-                raise LimitError(problem=f"nesting without end, deeper than {DEEPEST}")
+                raise LimitError(problem=f"nesting deeper than {DEEPEST} levels")
         elif char in "}])":
             stack, awaits_key = stack[:-1], False
             made += '"' if char == ")" and "(" not in stack else ""

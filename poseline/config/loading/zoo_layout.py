@@ -87,7 +87,7 @@ def _mixed(data: Data) -> list[Problem]:
     return [
         Problem(
             path,
-            f"a key of the zoo's version 4, beside {former[0]} of the March 2025 layout",
+            f"a key of the zoo's version 4, next to {former[0]} of the March 2025 layout",
             "one of the two layouts",
             f"in the other one it is {', '.join(_in_former(path, data))}",
         )
@@ -95,7 +95,7 @@ def _mixed(data: Data) -> list[Problem]:
     ] + [
         Problem(
             path,
-            f"a key of the March 2025 layout, beside {current[0]} of the zoo's version 4",
+            f"a key of the March 2025 layout, next to {current[0]} of the zoo's version 4",
             "one of the two layouts",
             f"in version 4 it is {OURS[path]}",
         )
