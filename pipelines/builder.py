@@ -32,6 +32,7 @@ from poseline_kfp.components.import_model.component import import_model
 from poseline_kfp.components.predict.component import predict
 from poseline_kfp.components.quantize.component import quantize
 from poseline_kfp.components.resolve.component import resolve
+from poseline_kfp.components.search_orders.component import search_orders
 from poseline_kfp.components.search_plan.component import search_plan
 from poseline_kfp.components.search_result.component import search_result
 from poseline_kfp.components.search_worker.component import search_worker
@@ -45,6 +46,7 @@ _TITLES = {
     "dataset-convert-part": "Convert and pack a part",
     "dataset-join": "Join the parts",
     "search-plan": "Check the search",
+    "search-orders": "Share the search out",
     "search-worker": "Try candidates",
     "search-result": "Compare, and register the best",
     "import-model": "Import the model",
@@ -166,10 +168,17 @@ def search(**form: Any) -> None:
         form: As `search_plan` takes it; pipeline parameters.
     """
     asked = _titled(search_plan(**form).set_caching_options(False), "search-plan")
-    with dsl.ParallelFor(asked.outputs["Output"], name="workers") as order:
+    data = _converted(asked)
+    orders = search_orders(
+        config=asked.outputs["config"],
+        workers=form["workers"],
+        inputs=data.outputs["train"],
+    )
+    _titled(orders.set_caching_options(False), "search-orders")
+    with dsl.ParallelFor(orders.outputs["Output"], name="workers") as order:
         worker = search_worker(order=order).set_caching_options(False)
         _titled(worker, "search-worker")
-    result = search_result(orders=asked.outputs["Output"]).set_caching_options(False)
+    result = search_result(orders=orders.outputs["Output"]).set_caching_options(False)
     _titled(result.after(worker), "search-result")
 
 
@@ -184,8 +193,13 @@ def _begun(
 ) -> tuple[PipelineTask, PipelineTask]:
     """Add the tasks that every chain begins with; what was started is checked every time."""
     asked = resolve(chain=mode, **form, **more).set_caching_options(False)
+    return _titled(asked, "resolve"), _converted(asked)
+
+
+def _converted(asked: PipelineTask) -> PipelineTask:
+    """Add the conversion that a task asks for."""
     data = dataset_convert(config=asked.outputs["convert"], data=asked.outputs["data"])
-    return _titled(asked, "resolve"), _titled(data, "dataset-convert")
+    return _titled(data, "dataset-convert")
 
 
 def _stages(mode: OperationMode, asked: PipelineTask, data: PipelineTask) -> tuple[Outputs, Any]:

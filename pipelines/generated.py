@@ -26,6 +26,7 @@ COMPONENTS = (
     "dataset_join",
     "import_model",
     "search_plan",
+    "search_orders",
     "search_worker",
     "search_result",
     "train",

@@ -1,6 +1,6 @@
-"""search-plan: a search checked, and what each of its workers is told."""
+"""search-plan: a search checked, before its data set is converted."""
 
-from kfp.dsl import Artifact, Output
+from typing import NamedTuple
 
 from poseline.config.loading.run_form import RunForm
 from poseline_kfp.components.declared import component, with_form
@@ -11,20 +11,20 @@ from poseline_kfp.components.declared import component, with_form
 def search_plan(
     config: str,
     workers: int,
-    trials: Output[Artifact],
     form: RunForm,
-) -> list[str]:
+) -> NamedTuple("Plan", [("config", str), ("convert", str), ("data", str)]):
     """Check a search before anything costs time: its config, the keys that vary, their ranges.
 
     Args:
         config: The whole config as YAML, with a section `search`.
         workers: How many tasks search.
-        trials: Where the workers put the trials that are measured.
         form: What was entered beside the config.
 
     Returns:
-        What each worker is told.
+        config: The config with what was entered beside it.
+        convert: Its slice for `dataset-convert`.
+        data: The sets that are named, and what their content is known by.
     """
     from poseline.tasks import entrypoints
 
-    return entrypoints.plan_search(config, form.entered, workers, trials)
+    return entrypoints.plan_search(config, form.entered, workers)

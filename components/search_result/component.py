@@ -15,7 +15,7 @@ def search_result(
     """Compare the trials of a search, and register the most accurate model within the limits.
 
     Args:
-        orders: From `search-plan`.
+        orders: From `search-orders`.
         table: A row for each trial that was measured; those that no other beats are marked.
         page: The same as plots.
         model: The best model, with its sidecar.

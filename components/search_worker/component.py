@@ -11,7 +11,7 @@ def search_worker(order: str) -> None:
     is refused before it is trained; a trial of a worker that died is made up for.
 
     Args:
-        order: From `search-plan`.
+        order: From `search-orders`.
     """
     from poseline.tasks import entrypoints
 

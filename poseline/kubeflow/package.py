@@ -46,6 +46,7 @@ _TASKS = {
     "dataset-join": "convert",
     "import-model": "convert",
     "search-plan": "resolve",
+    "search-orders": "resolve",
     "search-worker": "train",
     "search-result": "evaluate",
     EVALUATE_FLOAT: "evaluate",

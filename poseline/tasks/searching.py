@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +20,68 @@ from poseline.search.candidates import PLACE, TRIALS, Worker
 from poseline.search.search import Found, finished, worker_of
 from poseline.store.manifest import write_atomic
 from poseline.tasks.parameters import SearchOrder
+from poseline.tasks.resolve import Resolved, resolve
 
 MOST_WORKERS = 256
 _SOURCE = "the form"
 
 
-def orders(text: str, form: Mapping[str, Any], workers: int, place: str) -> list[SearchOrder]:
-    """Check a search; return the instructions for each worker.
+@dataclass(frozen=True)
+class SearchPlan:
+    """A search that was checked.
+
+    Attributes:
+        config: The whole config as YAML, with what the form says.
+        resolved: What converts its data set.
+    """
+
+    config: str
+    resolved: Resolved
+
+
+def plan(text: str, form: Mapping[str, Any], workers: int) -> SearchPlan:
+    """Check a search.
 
     Args:
         text: The config as YAML.
         form: Fields that win over it.
         workers: How many tasks search.
-        place: URI that measured trials are put to.
 
     Raises:
-        ConfigError: The config, or the space in it, is wrong; or it names a set to convert, which
-            every worker would convert anew.
+        ConfigError: The config, or the space in it, is wrong.
         StoreError: The data set cannot be listed.
     """
     if not 1 <= workers <= MOST_WORKERS:
         problem = Problem("workers", repr(workers), f"1 to {MOST_WORKERS}")
         raise ConfigError([problem], _SOURCE)
     config = run_form.read(text, space.MODE, form)
-    if config.conversion:
-        accepted = "a set that is converted: run the pipeline `conversion`, and give its output"
-        raise ConfigError([Problem("dataset", config.conversion.path, accepted)], _SOURCE)
     if config.search and config.search.storage:
         accepted = "nothing: the secret `search.secretName` of the platform has the URL"
         raise ConfigError([Problem("search.storage", "a URL", accepted)], _SOURCE)
     data = yaml.safe_load(load.dump(config))
     data.pop("hydra", None)
     data["gate"] = data.get("gate") or {"board_fit": bool(config.search and _fits(config))}
-    written = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    written = _written(data)
     space.check(written)
+    return SearchPlan(written, resolve(written, space.MODE, {}))
+
+
+def orders(config: str, workers: int, inputs: Mapping[str, str], place: str) -> list[SearchOrder]:
+    """Return the instructions for each worker of a search.
+
+    Args:
+        config: From `plan`.
+        workers: How many tasks search.
+        inputs: What a training reads once the data set is converted: input to its URI.
+        place: URI that measured trials are put to.
+    """
+    data = yaml.safe_load(config)
+    if data.pop("conversion", None):
+        sets = {"training", "validation"} & inputs.keys()
+        data["dataset"] |= {f"{name}_path": inputs[name] for name in sets}
+        config = _written(data)
     return [
-        SearchOrder(worker=number, config=written, place=place) for number in range(1, workers + 1)
+        SearchOrder(worker=number, config=config, place=place) for number in range(1, workers + 1)
     ]
 
 
@@ -108,6 +135,10 @@ def _copy(uri: str, folder: Path) -> None:
     shutil.copytree(source, folder)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _written(data: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
 def _fits(config: Any) -> bool:

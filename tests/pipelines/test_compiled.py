@@ -21,7 +21,7 @@ from poseline_kfp.pipelines.generated import COMPONENTS, OUTPUTS, PIPELINES
 
 FRESH = (
     *("resolve", "compare", "gate", "finish", "dataset-split", "dataset-join"),
-    *("search-plan", "search-worker", "search-result"),
+    *("search-plan", "search-orders", "search-worker", "search-result"),
 )
 OWN_GRAPHS = ("conversion", "search")
 CHAINS_WITH_FIGURES = [n for n in PIPELINES if n.startswith("chain_") and n != "chain_qd"]

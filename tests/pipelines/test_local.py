@@ -216,12 +216,9 @@ def test_a_set_converted_in_parts_is_the_set_converted_at_once(
 
 
 def test_workers_of_a_search_share_a_storage_and_register_the_best(
-    run, yolo, storage, chain_runs, server, tmp_path, monkeypatch
+    run, coco, chain_runs, server, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("POSELINE_SEARCH_STORAGE", f"sqlite:///{tmp_path}/search.db")
-    for part in ("train", "val"):
-        pack(yolo / part, tmp_path / "packed" / part)
-        put(tmp_path / "packed" / part, f"s3://{storage}/searched/{part}")
     config = """
 general: {project_name: wanted}
 benchmarking: {board: STM32H747I-DISCO, backends: [estimate]}
@@ -231,7 +228,7 @@ search:
   trials: 2
   seed: 1
 """
-    run("search", config, dataset=f"s3://{storage}/searched", epochs=1, workers=2)
+    run("search", config, dataset=coco, epochs=1, workers=2)
     trials = optuna.load_study(
         study_name="wanted", storage=f"sqlite:///{tmp_path}/search.db"
     ).trials

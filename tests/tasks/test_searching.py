@@ -7,6 +7,7 @@ import pytest
 import yaml
 from support.run_directories import run_directory
 
+from poseline.config.loading import load
 from poseline.errors import ConfigError
 from poseline.names import FLASH_KB, LATENCY_MS_ESTIMATE, RAM_KB, SEARCH_STORAGE
 from poseline.report import comparison
@@ -76,7 +77,13 @@ def people(tmp_path):
 
 @pytest.fixture
 def asked(tmp_path, people):
-    return searching.orders(CONFIG, {"dataset": people}, 2, f"{tmp_path}/trials")
+    return told(CONFIG, people, tmp_path)
+
+
+def told(text, people, tmp_path):
+    """What two workers are told."""
+    plan = searching.plan(text, {"dataset": people}, 2)
+    return searching.orders(plan.config, 2, {}, f"{tmp_path}/trials")
 
 
 def searched(asked, tmp_path):
@@ -110,8 +117,7 @@ def test_two_workers_find_what_the_last_task_compares(trained, storage, asked, t
 
 def test_a_search_goes_on_in_the_next_run(trained, storage, people, tmp_path):
     def orders(trials):
-        text = CONFIG.replace("trials: 6", f"trials: {trials}")
-        return searching.orders(text, {"dataset": people}, 2, f"{tmp_path}/trials")
+        return told(CONFIG.replace("trials: 6", f"trials: {trials}"), people, tmp_path)
 
     searched(orders(2), tmp_path / "first")
     searched(orders(5), tmp_path / "second")
@@ -138,7 +144,6 @@ def test_the_trial_of_a_worker_that_died_is_made_up_for(trained, storage, asked,
     [
         ("", 0, "1 to 256"),
         ("", 257, "1 to 256"),
-        ("conversion: {path: coco}", 2, "run the pipeline `conversion`"),
         (
             "search: {storage: 'sqlite:///x.db', space: {training.epochs: {low: 1, high: 2}}}",
             2,
@@ -150,10 +155,24 @@ def test_the_trial_of_a_worker_that_died_is_made_up_for(trained, storage, asked,
 )
 def test_what_cannot_be_searched_is_told_before_any_worker(people, tmp_path, change, workers, said):
     text = yaml.safe_dump(yaml.safe_load(CONFIG) | (yaml.safe_load(change) or {} if change else {}))
-    form = {} if "conversion" in change else {"dataset": people}
     with pytest.raises(ConfigError) as error:
-        searching.orders(text, form, workers, str(tmp_path))
+        searching.plan(text, {"dataset": people}, workers)
     assert said in str(error.value)
+
+
+def test_a_set_to_convert_is_converted_once_for_all(people, tmp_path):
+    (coco := tmp_path / "coco/annotations").mkdir(parents=True)
+    (coco / "person_keypoints_train2017.json").write_text("{}")
+    plan = searching.plan(CONFIG, {"dataset": str(coco.parent)}, 3)
+    assert plan.resolved.data["source"] == str(coco.parent)
+    assert plan.resolved.slices["convert"]["conversion"]["path"]
+    sets = {"training": "s3://b/train", "validation": "s3://b/val", "weights": "w.h5"}
+    asked = searching.orders(plan.config, 3, sets, "s3://b/trials")
+    told = [load.parse(order.config, [], mode="chain_tqeb") for order in asked]
+    assert [order.worker for order in asked] == [1, 2, 3]
+    assert {one.dataset.training_path for one in told} == {"s3://b/train"}
+    assert {one.dataset.validation_path for one in told} == {"s3://b/val"}
+    assert {one.conversion for one in told} == {None}
 
 
 def test_without_a_storage_a_worker_says_what_is_missing(asked, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ task that wants some of them has no use for the files.
 from poseline.tasks.entrypoints.comparison import (
     compare,
     finish_search,
+    order_search,
     plan_search,
     work_at_search,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "gate",
     "import_model",
     "join",
+    "order_search",
     "plan_search",
     "predict",
     "quantize",

@@ -16,8 +16,11 @@ from poseline.tasks.artifacts import (
 )
 from poseline.tasks.errors import exit_with_error_code, retry_storage
 from poseline.tasks.parameters import (
+    DataSources,
     Figures,
     SearchOrder,
+    StageInputs,
+    written,
 )
 
 COMPARED = "compared"
@@ -47,13 +50,23 @@ def compare(judged: Mapping[str, Sequence[str]], table: Artifact, page: Artifact
 
 
 @exit_with_error_code
-def plan_search(config: str, form: Mapping[str, Any], workers: int, trials: Artifact) -> list[str]:
-    """Check a search; return the instructions for each worker."""
+def plan_search(config: str, form: Mapping[str, Any], workers: int) -> tuple[str, ...]:
+    """Check a search; return its config, and what `dataset-convert` gets."""
+    from poseline.tasks.searching import plan
+
+    found = retry_storage(plan)(config, form, workers)
+    convert = found.resolved.slices.get("convert", {})
+    return found.config, written(convert), DataSources(**found.resolved.data).text()
+
+
+@exit_with_error_code
+def order_search(config: str, workers: int, inputs: str, trials: Artifact) -> list[str]:
+    """Return the instructions for each worker of a search."""
     from poseline.tasks.searching import orders
 
     Path(trials.path).mkdir(parents=True, exist_ok=True)
-    found = retry_storage(orders)(config, form, workers, uri_of(trials))
-    return [order.text() for order in found]
+    given = StageInputs.read(inputs).inputs
+    return [order.text() for order in orders(config, workers, given, uri_of(trials))]
 
 
 @exit_with_error_code
