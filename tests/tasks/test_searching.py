@@ -1,10 +1,11 @@
-"""Two workers of a search on one SQLite file; what a trial trains is written in milliseconds."""
+"""Two workers of a search on one database; what a trial trains is written in milliseconds."""
 
 import threading
 
 import optuna
 import pytest
 import yaml
+from support.postgres import postgres  # noqa: F401  a fixture
 from support.run_directories import run_directory
 
 from poseline.config.loading import load
@@ -17,6 +18,10 @@ from poseline.search.budget import Budget
 from poseline.stages.result import StageResult
 from poseline.tasks import searching
 
+pytestmark = pytest.mark.filterwarnings(
+    # Optuna leaves the sessions of threads that have ended to the garbage collector.
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 CONFIG = """
 general: {project_name: wanted}
 dataset: {keypoints: 17}
@@ -58,11 +63,26 @@ def trained(monkeypatch):
     return made
 
 
-@pytest.fixture
-def storage(tmp_path, monkeypatch):
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def storage(request, tmp_path, monkeypatch):
+    """URL of an empty database; that of a PostgreSQL server where there is one."""
     url = f"sqlite:///{tmp_path}/search.db"
+    if request.param == "postgresql":
+        url = emptied(request.getfixturevalue("postgres"))
     monkeypatch.setenv(SEARCH_STORAGE, url)
     return url
+
+
+def emptied(server):
+    import psycopg
+
+    connection = psycopg.connect(f"{server}/postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS searches WITH (FORCE)")
+        cursor.execute("CREATE DATABASE searches")
+    connection.close()
+    return f"{server}/searches"
 
 
 @pytest.fixture
@@ -94,7 +114,7 @@ def searched(asked, tmp_path):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(200)
 
 
 def test_two_workers_find_what_the_last_task_compares(trained, storage, asked, tmp_path):
