@@ -16,6 +16,8 @@ of a session: each test works in its own `namespace`, and removes what it makes 
 `own_control_plane` is the same, but skips where the cluster is not ours: its API server may be
 stopped and started (`stop_api_server`, `start_api_server`), its audit log read.
 
+`trainer` is Kubeflow Trainer with JobSet on it (trainer.py).
+
 `kubeflow_server` is a real Kubeflow API server on it, and `kubeflow_backend` a whole backend on a
 control plane and a node of its own, where KUBEFLOW_PROGRAMS names their programs
 (kubeflow_server.py, kubeflow_backend.py).
@@ -32,6 +34,7 @@ from support.control_plane import helming, programs, rig
 from support.control_plane import kubeflow_backend as backends
 from support.control_plane import kubeflow_server as kubeflow
 from support.control_plane import node as nodes
+from support.control_plane import trainer as trainers
 
 from poseline import __version__
 from poseline.operator.api.crd import crds
@@ -104,6 +107,21 @@ def node(control_plane):
         yield node
     finally:
         node.stop()
+
+
+@pytest.fixture(scope="module")
+def trainer(control_plane, tmp_path_factory):
+    """Kubeflow Trainer's controllers and JobSet's."""
+    if not isinstance(control_plane, rig.ControlPlane):
+        pytest.skip("KUBECONFIG names a cluster that may have Kubeflow Trainer already")
+    if missing := programs.missing(programs.TRAINER_PROGRAMS):
+        pytest.skip(f"not built: {', '.join(missing)}; `make test-node` builds them with Go")
+    trainer = trainers.Trainer(control_plane, tmp_path_factory.mktemp("trainer"))
+    try:
+        trainer.start()
+        yield trainer
+    finally:
+        trainer.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""DNS for pods: the names of services, over UDP."""
+"""DNS for pods: the names of services, and of pods below a headless one, over UDP."""
 
 import contextlib
 import socket
@@ -11,10 +11,15 @@ _SECONDS = 5
 
 
 class Names:
-    """Knows `service.namespace.svc.cluster.local` of what was added, and no other name."""
+    """Knows `service.namespace.svc.cluster.local` of what was added, and the pods of others.
 
-    def __init__(self, address):
-        self._addresses = {}
+    Args:
+        address: Where to listen.
+        pod: Gives the address of a pod by its `hostname`, `subdomain` and namespace, or None.
+    """
+
+    def __init__(self, address, pod):
+        self._addresses, self._pod = {}, pod
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, 53))
         threading.Thread(target=self._serve, daemon=True).start()
@@ -25,6 +30,12 @@ class Names:
 
     def close(self):
         self._socket.close()
+
+    def _address(self, name):
+        if found := self._addresses.get(name):
+            return found
+        parts = name.removesuffix(".svc.cluster.local").split(".")
+        return self._pod(*parts) if len(parts) == 3 and name.endswith(".cluster.local") else None
 
     def _serve(self):
         while True:
@@ -43,7 +54,7 @@ class Names:
             at += 1 + length
         question = query[12 : at + 5]
         (kind,) = struct.unpack("!H", question[-4:-2])
-        address = self._addresses.get(".".join(labels))
+        address = self._address(".".join(labels))
         found = b""
         if address and kind == _A:  # the name by a pointer to the question
             found = struct.pack("!HHHIH", 0xC00C, _A, _IN, _SECONDS, 4) + socket.inet_aton(address)

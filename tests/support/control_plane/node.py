@@ -94,7 +94,7 @@ class Node:
         self._start_containerd()
         self._make_pause_image()
         _add_address(DNS)
-        self.names = Names(DNS)
+        self.names = Names(DNS, self._pod_address)
         # Pods find the API server by the address of its service, without kube-proxy.
         assert self.expose({443: self.plane.port}, "kubernetes.default") == "10.96.0.1"
         self._start_scheduler()
@@ -111,6 +111,15 @@ class Node:
             _within(60, self._nothing_runs)
         finally:
             self._end()
+
+    def _pod_address(self, hostname, subdomain, namespace):
+        """The address of a pod that has one, as the headless service of its subdomain gives it."""
+        for pod in self.plane.get("pods", "-n", namespace)["items"]:
+            named = (pod["spec"].get("hostname"), pod["spec"].get("subdomain"))
+            ending = "deletionTimestamp" in pod["metadata"]
+            if named == (hostname, subdomain) and not ending and "podIP" in pod["status"]:
+                return pod["status"]["podIP"]
+        return None
 
     def _release_pods(self):
         """Take the finalizers off pods: Argo's controller, which does that, may be gone by now."""

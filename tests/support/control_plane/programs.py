@@ -21,6 +21,7 @@ KUBERNETES = "1.34.4"
 ETCD = "3.6.5"
 HELM = "4.2.3"
 TRAINER = "2.3.0"
+JOBSET = "0.12.0"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "poseline"
 FOLDER = CACHE / f"kubernetes-{KUBERNETES}"
 
@@ -29,11 +30,17 @@ PROGRAMS = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-    "helm": f"helm.sh/helm/v4/cmd/helm@v{HELM}",
+    "helm": f"helm.sh/helm/v4@v{HELM}/cmd/helm",
 }
 NODE_PROGRAMS = {
     "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
     "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+}
+TRAINER_PROGRAMS = {
+    "trainer-controller-manager": (
+        f"github.com/kubeflow/trainer/v2@v{TRAINER}/cmd/trainer-controller-manager"
+    ),
+    "jobset": f"sigs.k8s.io/jobset@v{JOBSET}/",
 }
 
 
@@ -60,8 +67,8 @@ def build(programs=PROGRAMS):
             _compile(work, name, programs[name])
 
 
-def trainer_definitions():
-    """The folder with the definitions that Kubeflow Trainer ships.
+def source_of(name):
+    """The folder with the source, and the manifests, of one of TRAINER_PROGRAMS.
 
     Raises:
         UnavailableError: Go or its module proxy is not there.
@@ -69,9 +76,8 @@ def trainer_definitions():
     if not shutil.which("go"):
         raise UnavailableError("Go is not installed")
     with tempfile.TemporaryDirectory() as work:
-        (Path(work) / "go.mod").write_text("module definitions\n")
-        source = _download(work, f"github.com/kubeflow/trainer/v2@v{TRAINER}")
-    return source / "manifests" / "base" / "crds"
+        (Path(work) / "go.mod").write_text("module source\n")
+        return _download(work, _module(TRAINER_PROGRAMS[name])[0])
 
 
 @contextlib.contextmanager
@@ -108,19 +114,28 @@ def _download(work, module):
     return Path(json.loads(done.stdout)["Dir"])
 
 
+def _module(package):
+    """The module with its version, and the package in it, of `module@version/package`."""
+    module, version, folder = re.fullmatch(r"(.+)@([^/]+)/(.*)", package).groups()
+    return f"{module}@{version}", f"./{folder}"
+
+
 def _compile(work, name, package):
     sys.stderr.write(f"building {name} ...\n")
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(work)}
-    if "@" in package:  # a module that can be installed as it is
-        command = ["go", "install", "-trimpath", "-ldflags=-s -w", package]
-        subprocess.run(command, cwd=work.parent, env=environment, check=True)
-        (work / name).rename(FOLDER / name)
-        return
-    major, minor, _ = KUBERNETES.split(".")
-    version = {"gitVersion": f"v{KUBERNETES}", "gitMajor": major, "gitMinor": minor}
-    flags = [f"-X k8s.io/component-base/version.{key}={value}" for key, value in version.items()]
-    command = ["go", "build", "-mod=mod", "-trimpath", "-ldflags", " ".join(["-s", "-w", *flags])]
-    subprocess.run([*command, "-o", name, package], cwd=work, env=environment, check=True)
+    if "@" in package:  # a module that is built by its own go.mod
+        module, package = _module(package)
+        folder, flags = _download(work, module), ["-ldflags=-s -w"]
+    else:
+        major, minor, _ = KUBERNETES.split(".")
+        version = {"gitVersion": f"v{KUBERNETES}", "gitMajor": major, "gitMinor": minor}
+        told = [f"-X k8s.io/component-base/version.{key}={value}" for key, value in version.items()]
+        folder, flags = work, ["-mod=mod", "-ldflags", " ".join(["-s", "-w", *told])]
+    subprocess.run(
+        ["go", "build", "-trimpath", *flags, "-o", str(work / name), package],
+        cwd=folder,
+        env={**os.environ, "CGO_ENABLED": "0"},
+        check=True,
+    )
     # A rename: whoever finds the program finds all of it.
     (work / name).rename(FOLDER / name)
 
@@ -128,6 +143,7 @@ def _compile(work, name, package):
 if __name__ == "__main__":
     os.nice(19)
     try:
-        build({**PROGRAMS, **NODE_PROGRAMS} if "--node" in sys.argv else PROGRAMS)
+        more = {**NODE_PROGRAMS, **TRAINER_PROGRAMS} if "--node" in sys.argv else {}
+        build({**PROGRAMS, **more})
     except UnavailableError as reason:
         sys.stderr.write(f"not built: {reason}\n")
