@@ -108,8 +108,8 @@ def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Pr
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         known = _fields_at(root, path)
         return Problem(dotted, found, f"a section: {', '.join(known)}" if known else "a mapping")
-    if accepted := _ACCEPTED.get(kind):
-        return Problem(dotted, found, accepted.format_map(context))
+    if kind in _ACCEPTED:
+        return Problem(dotted, found, _ACCEPTED[kind].format_map(context))
     message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     message = message.partition(", unable to ")[0]  # parse, interpret
     cut = isinstance(value, str) and value.startswith("(") and ")" not in value
