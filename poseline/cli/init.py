@@ -22,6 +22,7 @@ def init(
     pictures: Annotated[str, Parameter(name="--set")],
     task: Task = "train",
     keypoints: Keypoints | None = None,
+    category: str | None = None,
     board: Board = "STM32N6570-DK",
     size: int = 192,
     model: str | None = None,
@@ -39,6 +40,7 @@ def init(
         task: `train` a model, quantize and evaluate it; `quantize` a model and evaluate it before
             and after; or `predict`: draw the poses that a model finds.
         keypoints: 13, 17, 21 or 133 of a known set; by default those of the set or the model.
+        category: Name or id of the category to convert; required if several have keypoints.
         board: The board that the model is meant for.
         size: Height and width of a new model's input in px, a multiple of 32.
         model: The model to start from; required to quantize and to predict.
@@ -59,11 +61,12 @@ def init(
         task=task,
         pictures=pictures.rstrip("/") or "/",
         keypoints=keypoints,
+        category=category,
         board=board,
         size=size,
         model=model,
         name=name or Path(pictures).resolve().name or "poses",
-        **_seen(pictures, keypoints, labelled=task != "predict"),
+        **_seen(pictures, keypoints, category, labelled=task != "predict"),
     )
     text = written(answers)
     load.parse(text, source="init")
@@ -76,7 +79,9 @@ def init(
     say(f"Run it:   poseline run{folder} --config-name {out.name}")
 
 
-def _seen(uri: str, keypoints: int | None, *, labelled: bool) -> dict[str, Any]:
+def _seen(
+    uri: str, keypoints: int | None, category: str | None, *, labelled: bool
+) -> dict[str, Any]:
     """Return what a set is seen to be: the answers that its user need not give."""
     from poseline import store
     from poseline.config.loading.run_form import kind_of
@@ -88,7 +93,8 @@ def _seen(uri: str, keypoints: int | None, *, labelled: bool) -> dict[str, Any]:
     listed = list(store.listing(uri.rstrip("/")))
     parts = tuple(any(name.startswith(f"{part}/") for name in listed) for part in ("train", "val"))
     kind = kind_of(listed)
-    points = _points(Path(parse(uri).path), kind, parts) if parse(uri).scheme == "file" else None
+    here = Path(parse(uri).path) if parse(uri).scheme == "file" else None
+    points = _points(here, kind, parts, category) if here else None
     wanted = defined(keypoints) if keypoints else points
     return {
         "kind": kind,
@@ -98,12 +104,12 @@ def _seen(uri: str, keypoints: int | None, *, labelled: bool) -> dict[str, Any]:
     }
 
 
-def _points(folder: Path, kind: str, parts: tuple[bool, ...]) -> KeypointSet:
+def _points(folder: Path, kind: str, parts: tuple[bool, ...], category: str | None) -> KeypointSet:
     from poseline.data.conversion_source import points_of_source
     from poseline.data.set_points import points_of
     from poseline.data.shards import samples_of
 
     if kind in ("coco", "yolo_pose"):
-        return points_of_source(folder, None)
+        return points_of_source(folder, category)
     place = folder / "train" if parts[0] else folder
     return points_of(place, samples_of(place))

@@ -25,6 +25,7 @@ class Answers:
         about: What is known of the set, in one line.
         mirrored: Whether the pictures may be mirrored: the set says which keypoints swap.
         keypoints: Number of a known set; None: the set's or the model's own.
+        category: Name or id of the category to convert; None: the only one with keypoints.
         board: The board that the model is for.
         size: Height and width of the input in px.
         model: Path or URI of the model to start from; None: a new one.
@@ -38,6 +39,7 @@ class Answers:
     about: str
     mirrored: bool
     keypoints: int | None
+    category: str | None
     board: Board
     size: int
     model: str | None
@@ -84,7 +86,9 @@ def _dataset(answers: Answers) -> str:
             "conversion: # writes ./datasets/<pose>/<N>kpts, the set to train on",
             f"  path: {_quoted(pictures)}",
             "  pose: single # pictures of exactly one; multi: of at least one",
-            "  # category: person # which one, if several are labelled",
+            f"  category: {_quoted(answers.category)} # of those that are labelled"
+            if answers.category
+            else "  # category: person # which one, if several are labelled",
             "  # fraction: 0.1 # a part of the pictures, for a quick try",
         ]
     lines.append("dataset:")

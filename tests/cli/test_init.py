@@ -1,11 +1,13 @@
 """`poseline init`: what it writes is checked, and is what the set is."""
 
+import json
+
 import pytest
 from support.own_sets import NAMES, cvat, yolo_pose
 
 from poseline.cli.init import init
 from poseline.config.loading import load
-from poseline.errors import ConfigError, StoreError
+from poseline.errors import ConfigError, DataError, StoreError
 
 
 @pytest.mark.parametrize("make", [cvat, yolo_pose])
@@ -29,6 +31,19 @@ def test_a_set_without_left_and_right_is_not_mirrored(tmp_path):
     init(pictures=str(root), out=tmp_path / "config.yaml")
     config = load.load(tmp_path / "config.yaml")
     assert not any(step.random_flip for step in config.data_augmentation)
+
+
+def test_one_of_several_categories_is_named(tmp_path):
+    root, out = cvat(tmp_path / "arrows"), tmp_path / "config.yaml"
+    (path,) = root.rglob("*.json")
+    content = json.loads(path.read_text())
+    content["categories"].append(content["categories"][0] | {"id": 9, "name": "dart"})
+    content["annotations"][0]["category_id"] = 9
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="--category"):
+        init(pictures=str(root), out=out)
+    init(pictures=str(root), category="dart", out=out)
+    assert load.load(out).conversion.category == "dart"
 
 
 def test_other_tasks_start_from_a_model(tmp_path):
