@@ -109,9 +109,10 @@ def _problem(path: list[str], item: dict[str, Any], root: type[BaseModel]) -> Pr
         known = _fields_at(root, path)
         return Problem(dotted, found, f"a section: {', '.join(known)}" if known else "a mapping")
     if kind in _ACCEPTED:
-        return Problem(dotted, found, _ACCEPTED[kind].format_map(context))
-    message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    message = message.partition(", unable to ")[0]  # parse, interpret
+        message = _ACCEPTED[kind].format_map(context)
+    else:
+        message = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        message = message.partition(", unable to ")[0]  # parse, interpret
     cut = isinstance(value, str) and value.startswith("(") and ")" not in value
     return Problem(dotted, found, message, _CUT if cut else "")
 
