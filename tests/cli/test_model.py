@@ -72,7 +72,8 @@ def test_per_tensor_and_per_channel_are_told_apart(capsys):
 
 def test_the_fit_of_a_model_explains_margins(tmp_path, capsys):
     model = convolutional_onnx(tmp_path / "m.onnx")
-    assert "A negative" in called(capsys, "boards", "--fits", model)
+    said = " ".join(called(capsys, "boards", "--fits", model).split())
+    assert "A negative number is missing memory" in said
     found = json.loads(called(capsys, "boards", "--fits", model, "--json"))
     assert [one["board"] for one in found["boards"]] == [board.name for board in BOARDS]
     assert found["macc"] == 33_280
