@@ -60,6 +60,11 @@ class Bench:
             train, val = map(str, args.pictures)
             draw = ["dataset", "synthesize", str(self.coco), "--train", train, "--val", val]
             finish(poseline(*draw))
+            for part in ("train", "val"):  # the reference knows COCO's own names alone
+                (self.coco / part).rename(self.coco / f"{part}2017")
+                labels = self.coco / "annotations" / f"person_keypoints_{part}.json"
+                labels.rename(labels.with_name(f"person_keypoints_{part}2017.json"))
+            (self.coco / "manifest.json").unlink()  # a set as people have it
         self.set = args.out / "sets" / "single" / "17kpts"
         if not self.set.exists():
             finish(poseline(*self._convert(args.out / "sets")))
@@ -68,6 +73,7 @@ class Bench:
         """Return the command by which a side does a work."""
         self.runs += 1
         out = self.args.out / "runs" / str(self.runs)
+        out.parent.mkdir(exist_ok=True)
         if work == "convert":
             if side == "poseline":
                 return poseline(*self._convert(out))
