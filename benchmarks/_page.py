@@ -21,7 +21,17 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs/benchmarks.md"
-NAMES = ("start", "convert", "convert_parts", "shards", "pipeline", "train", "evaluate", "boards")
+NAMES = (
+    "start",
+    "convert",
+    "convert_parts",
+    "shards",
+    "pipeline",
+    "throughput",
+    "train",
+    "evaluate",
+    "boards",
+)
 HEAD = """# Benchmarks
 
 `make bench` runs these comparisons and writes this page. Both sides of a comparison run in turn on
