@@ -11,15 +11,17 @@ import sqlite3
 import weakref
 from typing import Any, NamedTuple
 
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
 from poseline.data.coco_category import WHOLE_BODY_PARTS
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
-CREATE TABLE listed (id BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE unusable (id BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE picture (
     name BLOB PRIMARY KEY, id BLOB UNIQUE, width REAL, height REAL
 ) WITHOUT ROWID;
-CREATE TABLE person (id BLOB, category BLOB, content TEXT);
+CREATE TABLE person (id BLOB, category BLOB, content BLOB);
 """
 _KEPT = ("bbox", "iscrowd", "keypoints", *WHOLE_BODY_PARTS)
 """What is read of an annotation; polygons are the larger part of most files."""
@@ -52,9 +54,9 @@ class AnnotationTable:
         others = "DELETE FROM person WHERE category IS NOT NULL AND category <> ?"
         return self._database.execute(others, (_stored(category),)).rowcount
 
-    def list_id(self, image: str) -> None:
-        """Note that a picture is listed, whether it can be used or not."""
-        self._database.execute("INSERT OR IGNORE INTO listed VALUES (?)", (_stored(image),))
+    def add_unusable(self, image: str) -> None:
+        """Note that a picture is listed that cannot be used."""
+        self._database.execute("INSERT OR IGNORE INTO unusable VALUES (?)", (_stored(image),))
 
     def add_picture(self, image: Image) -> bool:
         """Add a picture; return whether neither its name nor its id was there."""
@@ -69,7 +71,8 @@ class AnnotationTable:
 
     def strangers(self) -> int:
         """Return how many persons are on pictures that are not listed."""
-        asked = "SELECT count(*) FROM person WHERE id NOT IN (SELECT id FROM listed)"
+        listed = "SELECT id FROM picture UNION ALL SELECT id FROM unusable"
+        asked = f"SELECT count(*) FROM person WHERE id NOT IN ({listed})"  # noqa: S608  ours
         (found,) = self._database.execute(asked).fetchone()
         return int(found)
 
@@ -85,7 +88,7 @@ class AnnotationTable:
         image, width, height = self._database.execute(one, (_stored(name),)).fetchone()
         persons = "SELECT content FROM person WHERE id = ? ORDER BY rowid"
         rows = self._database.execute(persons, (image,))
-        return width, height, [json.loads(content) for (content,) in rows]
+        return width, height, [from_json(content) for (content,) in rows]
 
 
 def _stored(text: str) -> bytes:
@@ -96,5 +99,9 @@ def _read(content: bytes) -> str:
     return content.decode("utf-8", "surrogatepass")
 
 
-def _written(person: dict[str, Any]) -> str:
-    return json.dumps({key: person[key] for key in _KEPT if key in person})
+def _written(person: dict[str, Any]) -> bytes:
+    kept = {key: person[key] for key in _KEPT if key in person}
+    try:
+        return to_json(kept)
+    except PydanticSerializationError:  # text that is not Unicode
+        return json.dumps(kept).encode()

@@ -184,12 +184,13 @@ def _add_picture(image: Any, table: AnnotationTable, dropped: Counter[str], path
         dropped["malformed_picture"] += 1
         return
     name = _safe_name(image["file_name"], path)
-    table.list_id(key)
     size = _side(image.get("width")), _side(image.get("height"))
     if name is None:
         dropped["malformed_picture"] += 1
+        table.add_unusable(key)
     elif not table.add_picture(Image(key, name, *size)):
         dropped["duplicate"] += 1
+        table.add_unusable(key)
 
 
 def _side(value: Any) -> float:

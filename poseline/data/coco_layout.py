@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -60,8 +61,7 @@ class Part:
                 there (the prefix of a server, a folder of another machine) are left out, and so is
                 what Label Studio puts before the name of a file.
         """
-        plain = unquote(name)
-        for written in dict.fromkeys((name, plain, _LABEL_STUDIO.sub(r"\1", plain))):
+        for written in _spellings(name):
             parts = [part for part in unicodedata.normalize("NFC", written).split("/") if part]
             if ".." in parts:
                 continue
@@ -71,6 +71,16 @@ class Part:
                     if found := self.folder.find(f"{root}/{tail}" if root else tail):
                         return found
         return None
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Yield what a picture may be called, the likeliest first."""
+    yield name
+    plain = unquote(name)
+    if plain != name:
+        yield plain
+    if (without := _LABEL_STUDIO.sub(r"\1", plain)) != plain:
+        yield without
 
 
 def find_parts(source: SetFolder) -> list[Part]:

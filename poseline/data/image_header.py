@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from poseline.data.picture_header import check_pixels, other_size
 from poseline.data.regular_file import open_regular, shown
@@ -30,45 +29,52 @@ class JpegInfo:
 
 
 def probe(path: Path) -> JpegInfo:
-    """Read the header of a picture's file.
+    """Read the header of a picture's file, and check that it is whole, from its two ends alone.
 
     Raises:
-        DataError: As `probe_open`, or the file does not exist.
+        DataError: As `info_of`, or the file does not exist.
     """
     with open_regular(path) as (file, size):
-        return probe_open(file, size, path)
+        head = file.read(_HEAD)
+        if not _is_jpeg(head):
+            return JpegInfo(*other_size(file, path), is_jpeg=False)
+        if size > len(head) and (info := _header(head)):
+            file.seek(size - _TAIL)
+            if _END in file.read():
+                check_pixels(info.width, info.height, path)
+                return info
+        file.seek(0)
+        return info_of(file.read(), path)
 
 
-def probe_open(file: BinaryIO, size: int, path: Path) -> JpegInfo:
-    """Read a picture's header and check that it is whole, from its two ends alone.
+def info_of(content: bytes, path: Path) -> JpegInfo:
+    """Read a picture's header and check that it is whole, without decoding it.
 
     A JPEG must have a frame header and an end marker: a cut-off file has none. What follows the
     marker, as phones write it, does no harm. Of other formats the header is read.
 
     Args:
-        file: The file, at its beginning.
-        size: Its size in bytes.
+        content: The picture.
         path: What it is called in messages.
 
     Raises:
         DataError: It is not a picture, it is cut off, or it has too many pixels.
     """
-    head = file.read(_HEAD)
-    if not head.startswith(b"\xff\xd8"):
-        return JpegInfo(*other_size(file, path), is_jpeg=False)
-    info = _header(head)
-    tail = head[-_TAIL:]
-    if size > len(head):
-        file.seek(size - _TAIL)
-        tail = file.read()
-    if info is None or _END not in tail:
-        file.seek(0)
-        data = file.read()
-        info = info or _header(data)
-        if info is None or data.find(_END, _start_of_scan(data)) < 0:
-            raise DataError(f"{shown(path)} is cut off", "replace or remove it")
+    if not _is_jpeg(content):
+        return JpegInfo(*other_size(content, path), is_jpeg=False)
+    info = _header(content)
+    if info is None or not _ends(content):
+        raise DataError(f"{shown(path)} is cut off", "replace or remove it")
     check_pixels(info.width, info.height, path)
     return info
+
+
+def _is_jpeg(content: bytes) -> bool:
+    return content.startswith(b"\xff\xd8")
+
+
+def _ends(content: bytes) -> bool:
+    return _END in content[-_TAIL:] or content.find(_END, _start_of_scan(content)) >= 0
 
 
 def without_orientation(content: bytes) -> bytes:

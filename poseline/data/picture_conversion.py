@@ -12,7 +12,7 @@ from poseline.config.models.dataset import Conversion
 from poseline.data.coco import Picture
 from poseline.data.coco_layout import Part
 from poseline.data.coco_poses import is_crowd, to_poses
-from poseline.data.image_header import JpegInfo, probe_open
+from poseline.data.image_header import JpegInfo, info_of
 from poseline.data.keypoint_names import KeypointOrder
 from poseline.data.picture_placing import DamagedError, UnwritableError, check_pixels
 from poseline.data.regular_file import open_regular
@@ -70,8 +70,7 @@ class PictureConverter(Generic[T]):
     def convert(self, picture: Picture, stem: str) -> Converted[T]:
         """Convert one picture.
 
-        Its file is opened once: the header and the end show whether it is a whole picture, and
-        nothing else of one that is left out is read.
+        Its file is opened and read once.
 
         Args:
             picture: Its annotations.
@@ -93,8 +92,8 @@ class PictureConverter(Generic[T]):
         count = Counter(picture.dropped)
         try:
             with open_regular(source) as (file, size):
-                info = probe_open(file, size, source)
-                kept = self._read(file, info, picture, stem, count)
+                content = file.read(size)
+                kept = self._read(file, content, info_of(content, source), picture, stem, count)
                 return Converted(count, self.make(kept) if kept else None)
         except (DataError, DamagedError):
             return Converted(Counter(corrupt=1) + picture.dropped)
@@ -105,7 +104,13 @@ class PictureConverter(Generic[T]):
             ) from None
 
     def _read(
-        self, file: BinaryIO, info: JpegInfo, picture: Picture, stem: str, count: Counter[str]
+        self,
+        file: BinaryIO,
+        content: bytes,
+        info: JpegInfo,
+        picture: Picture,
+        stem: str,
+        count: Counter[str],
     ) -> Kept | None:
         turned, size = _as_labelled(info, picture, count)
         if size is None:
@@ -116,8 +121,6 @@ class PictureConverter(Generic[T]):
         if not any(v for _, points in poses for _, _, v in points):
             count["no_visible_keypoints"] += 1
             return None
-        file.seek(0)
-        content = file.read()
         if self.settings.verify and info.is_jpeg:
             check_pixels(content)
         count["kept"] += 1

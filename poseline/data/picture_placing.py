@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 from poseline.data.image_header import JpegInfo, without_orientation
 from poseline.store.manifest import FileEntry
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 class DamagedError(Exception):
@@ -25,7 +26,13 @@ class UnwritableError(Exception):
 
 
 def place(
-    file: BinaryIO, content: bytes, target: Path, info: JpegInfo, *, turned: bool
+    file: BinaryIO,
+    content: bytes,
+    target: Path,
+    info: JpegInfo,
+    *,
+    turned: bool,
+    there: int | None = None,
 ) -> FileEntry:
     """Put a picture beside its label, without a tag by which a reader would turn it.
 
@@ -35,9 +42,10 @@ def place(
     Args:
         file: The open picture.
         content: What is in it.
-        target: The file to write; one that an earlier attempt has written is left as it is.
+        target: The file to write.
         info: What its header says.
         turned: Turn the pixels as EXIF asks for.
+        there: Bytes that an earlier attempt has written of it: all of them are left as they are.
 
     Raises:
         DamagedError: It is to be decoded, and cannot be.
@@ -47,7 +55,7 @@ def place(
         return _made(content, target, upright=turned)
     if info.orientation > 1:
         return write(target, without_orientation(content))
-    if _size_of(target) != len(content):
+    if there != len(content):
         _copy(file, content, target)
     return _entry(content)
 
@@ -70,8 +78,11 @@ def write(path: Path, content: bytes) -> FileEntry:
         UnwritableError: It cannot be written.
     """
     try:
-        with FileIO(path, "w") as made:
+        made = os.open(path, _NEW, 0o666)
+        try:
             _write_all(made, memoryview(content))
+        finally:
+            os.close(made)
     except OSError as error:
         raise UnwritableError(path, error) from None
     return _entry(content)
@@ -111,28 +122,23 @@ def _jpeg(content: bytes, *, upright: bool) -> bytes:
 def _copy(file: BinaryIO, content: bytes, target: Path) -> None:
     """Copy an open file; the system shares its blocks where the file system can do that."""
     try:
-        with FileIO(target, "w") as made:
+        made = os.open(target, _NEW, 0o666)
+        try:
             try:
-                copied = os.copy_file_range(file.fileno(), made.fileno(), len(content), 0)
+                copied = os.copy_file_range(file.fileno(), made, len(content), 0)
             except (AttributeError, OSError):  # not on this system, or to another file system
                 copied = 0
-            made.seek(copied)
             _write_all(made, memoryview(content)[copied:])
+        finally:
+            os.close(made)
     except OSError as error:
         raise UnwritableError(target, error) from None
 
 
-def _write_all(file: FileIO, content: memoryview) -> None:
+def _write_all(file: int, content: memoryview) -> None:
     while content:
-        content = content[file.write(content) :]
+        content = content[os.write(file, content) :]
 
 
 def _entry(content: bytes) -> FileEntry:
     return FileEntry(hashlib.sha256(content).hexdigest(), len(content))
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

@@ -158,11 +158,20 @@ def _into(folder: Path) -> Callable[[Kept], dict[str, FileEntry]]:
 
     What is there of an earlier attempt is not copied again.
     """
+    with os.scandir(folder) as found:
+        there = {each.name: each.stat().st_size for each in found}
 
     def make(kept: Kept) -> dict[str, FileEntry]:
         image, label = f"{kept.stem}.jpg", f"{kept.stem}.txt"
         return {
-            image: place(kept.file, kept.content, folder / image, kept.info, turned=kept.turned),
+            image: place(
+                kept.file,
+                kept.content,
+                folder / image,
+                kept.info,
+                turned=kept.turned,
+                there=there.get(image),
+            ),
             label: write(folder / label, kept.label),
         }
 
