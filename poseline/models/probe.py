@@ -93,10 +93,15 @@ def _infer_onnx(path: str) -> None:
 
 def _infer_litert(path: str) -> None:
     import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(path, num_threads=2)
-    interpreter.allocate_tensors()
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError:  # XNNPACK refuses scales beyond its limits; LiteRT's kernels do not
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = Interpreter(path, num_threads=2, experimental_op_resolver_type=plain)
+        interpreter.allocate_tensors()
     entry = interpreter.get_input_details()[0]
     noise = np.random.default_rng(0).uniform(0, 1, entry["shape"]).astype(entry["dtype"])
     interpreter.set_tensor(entry["index"], noise)

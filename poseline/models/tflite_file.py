@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from poseline.errors import ModelError
 from poseline.models.file import MAX_ELEMENTS, first_line, model_format
 
 _CONVERT = "convert the model again"
+_PLAIN = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def open_tflite(source: Path | bytes, threads: int = 1) -> Any:
+def open_tflite(source: Path | bytes, threads: int = 1, *, accelerated: bool = True) -> Any:
     """Return a LiteRT interpreter whose tensors have no memory yet.
 
     Args:
         source: A file, or its content.
         threads: CPU threads.
+        accelerated: Leave to XNNPACK what it can run. It refuses a model as a whole when it has
+            scales beyond its own limits; LiteRT's kernels take any.
 
     Raises:
         ModelError: It is damaged, or is not a model of one picture.
@@ -29,10 +32,11 @@ def open_tflite(source: Path | bytes, threads: int = 1) -> Any:
     if isinstance(source, Path):
         model_format(source)
     try:
-        interpreter = (
-            Interpreter(str(source), num_threads=threads)
-            if isinstance(source, Path)
-            else Interpreter(model_content=source, num_threads=threads)
+        interpreter = Interpreter(
+            model_path=str(source) if isinstance(source, Path) else None,
+            model_content=None if isinstance(source, Path) else source,
+            num_threads=threads,
+            experimental_op_resolver_type=OpResolverType.AUTO if accelerated else _PLAIN,
         )
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         tensors = interpreter.get_tensor_details()

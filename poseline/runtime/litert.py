@@ -28,8 +28,7 @@ class LiteRTRuntime:
     format = "tflite"
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._interpreter = open_tflite(path, threads)
-        self._load(path)
+        self._interpreter = _loaded(path, threads)
         (self._input,) = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
         self.input_shape = checked_input(path, tuple(map(int, self._input["shape"][1:])))
@@ -43,15 +42,6 @@ class LiteRTRuntime:
         self.output_quantizations = [_quantization(o) for o in self._outputs]
         self._batch = self._own = int(self._input["shape"][0])
         self._batches = True
-
-    def _load(self, path: Path) -> None:
-        try:
-            with quiet_stderr():  # LiteRT notes there which delegate it has made
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{path} cannot be loaded: {first_line(error)}", "convert the model again"
-            ) from None
 
     def predict(self, images: Array) -> list[Array]:
         """See `Runtime.predict`."""
@@ -97,6 +87,21 @@ class LiteRTRuntime:
         scale, zero = (1.0, 0) if self.takes_pixels else self._input["quantization"]
         limits = np.iinfo(dtype)
         return np.asarray(np.clip(np.rint(images / scale) + zero, limits.min, limits.max), dtype)
+
+
+def _loaded(path: Path, threads: int) -> Any:
+    """Return an interpreter whose tensors have memory; without XNNPACK where that refuses it."""
+    reason = ""
+    for accelerated in (True, False):
+        interpreter = open_tflite(path, threads, accelerated=accelerated)
+        try:
+            with quiet_stderr():  # LiteRT notes there which delegate it has made
+                interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = first_line(error)
+        else:
+            return interpreter
+    raise ModelError(f"{path} cannot be loaded: {reason}", "convert the model again")
 
 
 def _quantization(details: Any) -> tuple[float, int]:

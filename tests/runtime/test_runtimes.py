@@ -8,6 +8,7 @@ from support.tiny_models import SIDE, constant, convolutional, convolutional_onn
 
 from poseline.errors import ModelError
 from poseline.models.metadata import ModelMetadata
+from poseline.models.probe import check_first_inference
 from poseline.runtime import open_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -33,6 +34,34 @@ def test_a_batch_gives_what_its_pictures_give(models, kind):
     alone = np.concatenate([runtime.predict(batch[i : i + 1])[0] for i in range(7)])
     for size in (7, 3, 7, 1):
         np.testing.assert_allclose(runtime.predict(batch[:size])[0], alone[:size], atol=1e-6)
+
+
+def test_scales_beyond_xnnpacks_limits_are_left_to_litert(tmp_path):
+    """A channel whose large weights cancel out has a scale that XNNPACK refuses."""
+    import keras
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    kernel = np.zeros((1, 1, 3, 4), np.float32)
+    kernel[0, 0, :2, 0] = 1e5, -1e5
+    inputs = keras.Input((SIDE, SIDE, 3))
+    wide = keras.layers.Conv2D(4, 1, use_bias=False)
+    outputs = keras.layers.Conv2D(17, 4, 4)(keras.layers.ReLU()(wide(inputs)))
+    model = keras.Model(inputs, outputs)
+    wide.set_weights([kernel])
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    grey = np.repeat(pictures(4, channels=1), 3, axis=-1)
+    converter.representative_dataset = lambda: ([one[None]] for one in grey)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    path = tmp_path / "m.tflite"
+    path.write_bytes(converter.convert())
+    with pytest.raises(RuntimeError, match="XNNPACK"):
+        Interpreter(str(path)).allocate_tensors()
+    check_first_inference(path)
+    found = open_model(path).predict(grey)[0]
+    assert found.shape == (4, SIDE // 4, SIDE // 4, 17)
+    np.testing.assert_allclose(found, model.predict(grey, verbose=0), atol=0.05)
 
 
 def test_keras_and_litert_agree(models):
