@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ Body = dict[str, Any]
 TIMEOUT_S = (5.0, 20.0)
 """Seconds for connecting, and for an answer."""
 _LONGEST_MESSAGE = 1000
+_BY_WEBHOOK = "admission webhook"
 _AWAY = (408, 429)
 _KUBECONFIG = "~/.kube/config"
 
@@ -266,7 +268,17 @@ def explained(error: ApiException | HTTPError) -> BackendError:
         return AwayError(f"the API server does not answer: {error}")
     if error.status == 409:
         return ConflictError("the object has changed since it was read")
-    text = mask(str(error.body or error.reason)).strip()[:_LONGEST_MESSAGE]
-    remedy = "give the service account its role; the chart has it" if error.status == 403 else ""
+    text = mask(_message(error)).strip()[:_LONGEST_MESSAGE]
+    denied = error.status == 403 and not text.startswith(_BY_WEBHOOK)
+    remedy = "give the service account its role; the chart has it" if denied else ""
     kind = AwayError if error.status in _AWAY or error.status >= 500 else BackendError
     return kind(f"the API server answers {error.status}: {text}", remedy)
+
+
+def _message(error: ApiException) -> str:
+    """Return what a Status of Kubernetes says; of any other answer the text."""
+    text = str(error.body or error.reason)
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return text

