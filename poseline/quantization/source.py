@@ -20,9 +20,11 @@ class Source:
 
     Attributes:
         path: Its file, or the folder of a SavedModel.
+        loaded: The Keras model of the file, where it is loaded already.
     """
 
     path: Path
+    loaded: Any = None
 
     @property
     def suffix(self) -> str:
@@ -34,7 +36,7 @@ class Source:
         """The Keras model of the file, loaded once."""
         from poseline.models.loading import load_keras
 
-        return load_keras(self.path)
+        return self.loaded or load_keras(self.path)
 
     @cached_property
     def float_tflite(self) -> bytes:

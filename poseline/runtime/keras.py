@@ -15,13 +15,17 @@ Array = np.ndarray[Any, Any]
 
 
 class KerasRuntime:
-    """A Keras model; whole batches at once."""
+    """A Keras model; whole batches at once.
+
+    Attributes:
+        model: The model.
+    """
 
     format = "keras"
     output_dtype = "float32"
 
     def __init__(self, path: Path) -> None:
-        model = load_keras(path)
+        self.model = model = load_keras(path)
         (entry,) = model.inputs
         self.input_shape = checked_input(path, entry.shape[1:])
         self.input_dtype = str(entry.dtype)

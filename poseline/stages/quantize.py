@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     source = Source(inputs["model"])
     tool = quantizer_for(settings, source)
     runtime = open_model(source.path)
+    source = replace(source, loaded=getattr(runtime, "model", None))
     check_channels(runtime, config.preprocessing.color_mode)
     calibration, count = _calibration(config, inputs, runtime)
     from poseline.quantization.layer_report import compare_layers
