@@ -153,9 +153,9 @@ def test_onnx_costs_what_the_same_tflite_costs(tmp_path):
 
 
 def test_a_file_that_is_no_model_is_told():
-    with pytest.raises(ModelError, match=r"no \.tflite"):
+    with pytest.raises(ModelError, match=r"not a \.tflite"):
         read_graph(b"nothing of that kind")
-    with pytest.raises(ModelError, match=r"damaged|no \.onnx"):
+    with pytest.raises(ModelError, match=r"damaged|not an \.onnx"):
         read_onnx(b"nothing of that kind")
 
 

@@ -218,7 +218,7 @@ ARCHIVES = {
     "weights_bomb": (lambda p: bomb(p, "model.weights.h5"), "unpacks to"),
     "escaping": (escaping, r"\.\./\.\./evil"),
     "incomplete": (incomplete, r"lacks model\.weights\.h5"),
-    "twice": (twice, "no part of a model"),
+    "twice": (twice, "not a part of a model"),
     "text": (lambda p: p.write_bytes(b"not a zip") and p, "cannot be loaded"),
     "pickle": (lambda p: p.write_bytes(pickle.dumps({"a": 1})) and p, "cannot be loaded"),
 }
