@@ -33,7 +33,7 @@ def converted(
         chosen: The pictures.
         annotations: Of their split.
         converter: Converts each.
-        jobs: Threads; None: twice the cores, since most of the work is in the file system.
+        jobs: Threads; None: one a core. More of them only wait for the folder that all write to.
         batch: Pictures that are handed to a thread at once; handing over costs as much as a small
             picture.
 
@@ -44,7 +44,7 @@ def converted(
     def convert(pictures: Sequence[tuple[Picture, str]]) -> list[tuple[str, Converted[T]]]:
         return [(one.name, converter.convert(one, stem)) for one, stem in pictures]
 
-    threads = jobs or 2 * (os.cpu_count() or 1)
+    threads = jobs or os.cpu_count() or 1
     waiting: deque[Future[list[tuple[str, Converted[T]]]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -50,7 +50,7 @@ def run(
         config: Its `conversion` and `dataset.keypoints`.
         inputs: `source`: folder of the set.
         out: Folder to make, with train/ and val/.
-        jobs: Threads; None: twice the cores, since most of the work is in the file system.
+        jobs: Threads; None: one a core. More of them only wait for the folder that all write to.
         overwrite: As `store.ownership.check_folder` takes it.
 
     Raises:
