@@ -7,6 +7,8 @@ import os
 import sys
 from importlib import import_module
 
+from poseline.tensorflow_import import import_tensorflow_lean
+
 
 def main() -> None:
     """Run the component that the command line names on the inputs that KFP's launcher gives."""
@@ -18,6 +20,7 @@ def main() -> None:
     parser.add_argument("--function_to_execute", required=True, metavar="NAME")
     parser.add_argument("--executor_input", required=True, metavar="JSON")
     given, _ = parser.parse_known_args()
+    import_tensorflow_lean()
     name = given.function_to_execute
     module = import_module(f"poseline_kfp.components.{name}.component")
     Executor(

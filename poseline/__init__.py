@@ -10,7 +10,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from poseline.quiet import import_tensorflow_quietly
+from poseline.tensorflow_import import import_tensorflow_quietly
 
 if TYPE_CHECKING:
     from poseline.api import (

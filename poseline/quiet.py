@@ -7,13 +7,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
+from contextlib import contextmanager
 
 _shown: list[int] = []
 _lock = threading.Lock()
@@ -65,30 +59,3 @@ def quiet_stderr() -> Iterator[None]:
             with _lock:
                 _shown.remove(kept)
                 os.close(kept)
-
-
-class _QuietTensorFlow:
-    """A finder for the first import of TensorFlow: no log level keeps its note on oneDNN back."""
-
-    @classmethod
-    def find_spec(cls, name: str, *_: Any) -> ModuleSpec | None:
-        if name != "tensorflow":
-            return None
-        with suppress(ValueError):  # another thread was here
-            sys.meta_path.remove(cls)
-        spec = find_spec(name)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_quietly(module: ModuleType) -> None:
-                with quiet_stderr():
-                    load(module)
-
-            spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
-        return spec
-
-
-def import_tensorflow_quietly() -> None:
-    """Keep TensorFlow silent while it is imported, whenever that will be."""
-    if "tensorflow" not in sys.modules and _QuietTensorFlow not in sys.meta_path:
-        sys.meta_path.insert(0, _QuietTensorFlow)
