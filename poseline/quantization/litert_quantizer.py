@@ -9,7 +9,7 @@ from typing import Any
 from poseline.config.models.quantization import IOType, Quantization
 from poseline.errors import BackendError, ModelError
 from poseline.quantization.base import Calibration
-from poseline.quantization.source import SAVED_MODEL, Source, refuse_equalization
+from poseline.quantization.source import SAVED_MODEL, Source
 from poseline.quiet import quiet_stderr
 
 
@@ -28,7 +28,7 @@ class LiteRTQuantizer:
                 "litert_quantizer is not installed", "install poseline[ml]"
             ) from None
         with tempfile.TemporaryDirectory() as folder:
-            ready = _float_model(source, settings, Path(folder))
+            ready = _float_model(source, Path(folder))
             signature, name = _signature(source.path, ready)
             with quiet_stderr():
                 work = tool.Quantizer(str(ready), _recipe(settings))
@@ -36,22 +36,17 @@ class LiteRTQuantizer:
                 return bytes(work.quantize(work.calibrate(data)).quantized_model)
 
 
-def _float_model(source: Source, settings: Quantization, folder: Path) -> Path:
+def _float_model(source: Source, folder: Path) -> Path:
     """Return a float .tflite with a signature."""
-    if source.suffix in (".tflite", SAVED_MODEL) and settings.optimize:
-        raise refuse_equalization(source.path)
     if source.suffix == ".tflite":
         return source.path
-    from poseline.quantization.equalization import equalize
     from poseline.quantization.keras_conversion import signed_tflite
 
     ready = folder / "float.tflite"
     if source.suffix == SAVED_MODEL:
         ready.write_bytes(source.float_tflite)
     else:
-        ready.write_bytes(
-            signed_tflite(equalize(source.keras) if settings.optimize else source.keras)
-        )
+        ready.write_bytes(signed_tflite(source.keras))
     return ready
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from poseline.config.models.quantization import Quantization
 from poseline.errors import BackendError, ModelError
 from poseline.quantization.base import Calibration
-from poseline.quantization.source import Source, refuse_equalization
+from poseline.quantization.source import Source
 from poseline.quiet import quiet_stderr
 
 
@@ -61,14 +61,10 @@ def _float_model(source: Source, settings: Quantization) -> Any:
     import onnx
 
     if source.suffix == ".onnx":
-        if settings.optimize:
-            raise refuse_equalization(source.path)
         return onnx.load(source.path)
-    from poseline.quantization.equalization import equalize
     from poseline.quantization.onnx_export import float_onnx
 
-    model = equalize(source.keras) if settings.optimize else source.keras
-    return float_onnx(model, settings.target_opset)
+    return float_onnx(source.keras, settings.target_opset)
 
 
 def _raised(model: Any, opset: int) -> Any:

@@ -1,4 +1,4 @@
-"""A float model on its way to int8: loaded and converted once."""
+"""A float model on its way to int8: loaded once, and converted once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from poseline.models.file import is_saved_model
 
 SAVED_MODEL = "SavedModel"
 """What stands for a suffix where the model is the folder of a SavedModel."""
+KERAS = (".h5", ".keras")
+"""Suffixes of Keras models."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,17 @@ class Source:
             return saved_model_tflite(self.path)
         return self.path.read_bytes() if self.suffix == ".tflite" else float_tflite(self.keras)
 
+    def equalized(self) -> Source:
+        """Return the model with the weights of consecutive layers equalized.
 
-def refuse_equalization(model: Path) -> ModelError:
-    """Return the error of `quantization.optimize` with a model that is not one of Keras."""
-    return ModelError(
-        f"the weights of {model.name} cannot be equalized: it is not a Keras model",
-        "give the Keras model, or set quantization.optimize to False",
-    )
+        Raises:
+            ModelError: It is not a Keras model.
+        """
+        if self.suffix not in KERAS:
+            raise ModelError(
+                f"the weights of {self.path.name} cannot be equalized: it is not a Keras model",
+                "give the Keras model, or set quantization.optimize to False",
+            )
+        from poseline.quantization.equalization import equalize
+
+        return Source(self.path, equalize(self.keras))

@@ -1,4 +1,4 @@
-"""Full-integer quantization by TFLiteConverter."""
+"""Full-integer quantization by TensorFlow's own quantizer, the second half of its converter."""
 
 from __future__ import annotations
 
@@ -7,45 +7,50 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python.convert import mlir_quantize
+from tensorflow.lite.python.optimize.calibrator import Calibrator
 
 from poseline.config.models.quantization import Quantization
-from poseline.models.file import is_saved_model
-from poseline.models.saved_model import converted, saved_model_converter
+from poseline.errors import ModelError
+from poseline.models.file import first_line
 from poseline.quantization.base import IO_NAMES, Calibration
-from poseline.quantization.equalization import equalize
-from poseline.quantization.keras_conversion import keras_converter
-from poseline.quantization.source import SAVED_MODEL, Source, refuse_equalization
+from poseline.quantization.source import KERAS, SAVED_MODEL, Source
+from poseline.quiet import quiet_stderr
 
 
 class TFLiteConverter:
-    """Keras in, .tflite out; weights int8, activations int8."""
+    """Keras in, .tflite out; weights int8, activations int8.
+
+    `tf.lite.TFLiteConverter` makes a float model first, calibrates and then quantizes it. The same
+    is done here step by step, so that the float model, to which layers are compared, is made once.
+    """
 
     suffix = ".tflite"
-    accepts: tuple[str, ...] = (".h5", ".keras", SAVED_MODEL)
+    accepts: tuple[str, ...] = (*KERAS, SAVED_MODEL)
 
     def quantize(self, source: Source, calibration: Calibration, settings: Quantization) -> bytes:
         """See `Quantizer.quantize`."""
-        converter = _source(source, settings)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter._experimental_disable_per_channel = settings.granularity == "per_tensor"
-        converter.inference_input_type = _type(settings.quantization_input_type)
-        converter.inference_output_type = _type(settings.quantization_output_type)
 
         def representative() -> Iterator[list[Any]]:
             for picture in calibration():
                 yield [picture]
 
-        converter.representative_dataset = representative
-        return converted(converter)
-
-
-def _source(source: Source, settings: Quantization) -> Any:
-    if is_saved_model(source.path):
-        if settings.optimize:
-            raise refuse_equalization(source.path)
-        return saved_model_converter(source.path)
-    return keras_converter(equalize(source.keras) if settings.optimize else source.keras)
+        float_model = source.float_tflite
+        try:
+            with quiet_stderr():
+                calibrated = Calibrator(float_model).calibrate(representative)
+                quantized = mlir_quantize(
+                    calibrated,
+                    disable_per_channel=settings.granularity == "per_tensor",
+                    input_data_type=_type(settings.quantization_input_type),
+                    output_data_type=_type(settings.quantization_output_type),
+                )
+        except (ValueError, RuntimeError, tf.errors.OpError) as error:
+            raise ModelError(
+                f"the model cannot be quantized: {first_line(error)}",
+                "use operations that LiteRT has in int8",
+            ) from None
+        return bytes(quantized)
 
 
 def _type(name: str) -> Any:

@@ -94,8 +94,7 @@ def _untrained(model: Model, keypoints: int, wanted: Quantization) -> bytes:
     def pictures() -> Iterator[Any]:
         yield random.uniform(-1, 1, (1, *model.input_shape)).astype(np.float32)
 
-    plain = wanted.model_copy(update={"optimize": False})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "untrained.keras"
         movenet.build(model, keypoints).save(path)
-        return TFLiteConverter().quantize(Source(path), pictures, plain)
+        return TFLiteConverter().quantize(Source(path), pictures, wanted)

@@ -25,7 +25,7 @@ from poseline.models.metadata import ModelMetadata, keypoint_fields
 from poseline.progress import tracked
 from poseline.quantization.base import IO_NAMES, Array, Calibration
 from poseline.quantization.registry import quantizer_for
-from poseline.quantization.source import Source
+from poseline.quantization.source import KERAS, Source
 from poseline.runtime import Runtime, check_channels, open_model
 from poseline.runtime.litert import LiteRTRuntime
 from poseline.runtime.pose_decoder import points_seen
@@ -66,6 +66,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     with output_folder(out, "quantize", sources=inputs.values()) as work:
         if settings.quantization_type == "QAT":
             source = _fine_tuned(config, inputs, runtime, source, work / FINE_TUNED)
+        if settings.optimize:
+            source = source.equalized()
         content = tool.quantize(source, calibration, settings)
         write_atomic(work / name, content)
         written = open_model(work / name)
@@ -108,7 +110,7 @@ def _fine_tuned(
 ) -> Source:
     """Return the model after the fine-tuning of `quantization_type: QAT`, written to `out`."""
     settings = config.quantization or Quantization()
-    if source.suffix not in (".h5", ".keras") or "calibration" not in inputs:
+    if source.suffix not in KERAS or "calibration" not in inputs:
         raise ModelError(
             f"{source.path.name} cannot be fine-tuned for int8",
             "QAT takes a Keras model and the pictures of dataset.quantization_path or "

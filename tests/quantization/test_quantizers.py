@@ -10,7 +10,7 @@ from support.tiny_models import SIDE, convolutional, convolutional_onnx, save
 from poseline.config.models.quantization import Quantization
 from poseline.errors import ModelError
 from poseline.quantization.base import IO_NAMES
-from poseline.quantization.keras_conversion import signed_tflite
+from poseline.quantization.keras_conversion import keras_converter, signed_tflite
 from poseline.quantization.registry import quantizer_for
 from poseline.quantization.source import Source
 from poseline.runtime import open_model
@@ -38,9 +38,37 @@ def quantized(path, **settings):
     asked = Quantization.model_validate(settings)
     source = Source(path)
     tool = quantizer_for(asked, source)
+    source = source.equalized() if asked.optimize else source
     made = path.with_name(f"int8{tool.suffix}")
     made.write_bytes(tool.quantize(source, lambda: iter(pictures()), asked))
     return made
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+def test_what_tensorflows_converter_makes_in_one_go_is_made(folder, granularity):
+    import tensorflow as tf
+
+    whole = keras_converter(Source(folder / "float.keras").keras)
+    whole.optimizations = [tf.lite.Optimize.DEFAULT]
+    whole.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    whole._experimental_disable_per_channel = granularity == "per_tensor"
+    whole.inference_input_type, whole.inference_output_type = tf.uint8, tf.float32
+    whole.representative_dataset = lambda: ([picture] for picture in pictures())
+    made = quantized(folder / "float.keras", granularity=granularity)
+    models = [Interpreter(model_content=bytes(whole.convert())), Interpreter(str(made))]
+    exact, found = ([tensor_of(model, d) for d in model.get_tensor_details()] for model in models)
+    assert exact == found and any(value for *_, value in found)
+
+
+def tensor_of(interpreter, details):
+    """A tensor's name, type, quantization and, of a weight, its bytes."""
+    scales = details["quantization_parameters"]
+    try:
+        value = interpreter.get_tensor(details["index"]).tobytes()
+    except ValueError:
+        value = None  # made when the model runs
+    numbers = [scales[key].tolist() for key in ("scales", "zero_points")]
+    return details["name"], details["dtype"], *numbers, value
 
 
 def weight_scales(path):
