@@ -55,6 +55,9 @@ def read_onnx(content: bytes) -> Graph:
         raise ModelError(f"the .onnx file is damaged: {str(error).splitlines()[0]}") from None
     if not model.graph.node:
         raise ModelError("the file is not an .onnx model", "give the output of quantize")
+    constants = {entry.name for entry in model.graph.initializer}
+    if constants.issuperset(entry.name for entry in model.graph.input):
+        raise ModelError("the .onnx model has no input", "export it with pictures as its input")
     return _Reader(model.graph).read()
 
 

@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Core = Literal[
-    "Cortex-M4", "Cortex-M33", "Cortex-M7", "Cortex-A7", "2 × Cortex-A7",
-    "Neural-ART NPU", "GPU (per-channel weights)", "NPU (per-tensor weights)",
-]  # fmt: skip
+    "Cortex-M4",
+    "Cortex-M33",
+    "Cortex-M7",
+    "Cortex-A7",
+    "2 × Cortex-A7",
+    "Neural-ART NPU",
+    "GPU (per-channel weights)",
+    "NPU (per-tensor weights)",
+]
 """What runs a model. The MP25's accelerator takes weights with one scale a tensor to its NPU, and
 those with one scale a channel to its GPU."""
 

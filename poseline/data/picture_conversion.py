@@ -22,15 +22,22 @@ from poseline.errors import DataError
 T = TypeVar("T")
 
 
+class Opened(NamedTuple):
+    """The file of a picture."""
+
+    file: BinaryIO
+    content: bytes
+    """What is in it."""
+    info: JpegInfo
+
+
 class Kept(NamedTuple):
     """A picture that is kept."""
 
     stem: str
     """Name of its files in the new set, without their suffix."""
     file: BinaryIO
-    """Its file, open."""
     content: bytes
-    """What is in it."""
     info: JpegInfo
     turned: bool
     """Whether its pixels are to be turned as EXIF asks for."""
@@ -93,7 +100,8 @@ class PictureConverter(Generic[T]):
         try:
             with open_regular(source) as (file, size):
                 content = file.read(size)
-                kept = self._read(file, content, info_of(content, source), picture, stem, count)
+                opened = Opened(file, content, info_of(content, source))
+                kept = self._kept(opened, picture, stem, count)
                 return Converted(count, self.make(kept) if kept else None)
         except (DataError, DamagedError):
             return Converted(Counter(corrupt=1) + picture.dropped)
@@ -103,16 +111,11 @@ class PictureConverter(Generic[T]):
                 "check the room on the disk and who may write there",
             ) from None
 
-    def _read(
-        self,
-        file: BinaryIO,
-        content: bytes,
-        info: JpegInfo,
-        picture: Picture,
-        stem: str,
-        count: Counter[str],
+    def _kept(
+        self, opened: Opened, picture: Picture, stem: str, count: Counter[str]
     ) -> Kept | None:
-        turned, size = _as_labelled(info, picture, count)
+        """Return a picture with its labels where it is kept, and count why it is not."""
+        turned, size = _as_labelled(opened.info, picture, count)
         if size is None:
             return None
         poses = self._large_enough(to_poses(picture.persons, size, self.order, count), count)
@@ -121,11 +124,11 @@ class PictureConverter(Generic[T]):
         if not any(v for _, points in poses for _, _, v in points):
             count["no_visible_keypoints"] += 1
             return None
-        if self.settings.verify and info.is_jpeg:
-            check_pixels(content)
+        if self.settings.verify and opened.info.is_jpeg:
+            check_pixels(opened.content)
         count["kept"] += 1
         label = format_label(poses).encode()
-        return Kept(stem, file, content, info, turned, label, len(poses))
+        return Kept(stem, *opened, turned, label, len(poses))
 
     def _large_enough(self, persons: list[Person], count: Counter[str]) -> list[Person]:
         """Leave out persons below the least size and number of keypoints."""

@@ -159,6 +159,17 @@ def test_a_file_that_is_no_model_is_told():
         read_onnx(b"nothing of that kind")
 
 
+def test_an_onnx_model_without_an_input_is_refused():
+    import onnx
+
+    value = onnx.helper.make_tensor("one", 1, [1], [1.0])
+    node = onnx.helper.make_node("Identity", ["one"], ["out"])
+    out = onnx.helper.make_tensor_value_info("out", 1, [1])
+    graph = onnx.helper.make_graph([node], "constant", [], [out], [value])
+    with pytest.raises(ModelError, match="has no input"):
+        read_onnx(onnx.helper.make_model(graph).SerializeToString())
+
+
 SMALL = Cost(1_000_000, 300.0, 100.0, Work(1_000_000, 50_000, 200_000), False, True)
 
 

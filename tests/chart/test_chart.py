@@ -273,25 +273,40 @@ def verdict(policy, body):
         ({"images": {"ml": "registry.example.com/poseline-ml:0.1.0"}}, {}, []),
         ({"images": {"ml": "evil:1"}}, {}, ["platform.images.ml"]),
         ({"images": {"ml": "team/a:1", "pullSecrets": ["registry"]}}, {}, []),
-        ({"images": {"ml": "team/a/b:1", "pullSecrets": ["other"]}}, {},
-         ["platform.images.ml", "platform.images.pullSecrets"]),
-        ({"s3": {"endpoint": "https://S3.example.com:443/", "secretName": "s3-credentials"}}, {},
-         []),
-        ({"s3": {"endpoint": "https://s3.example.com.evil", "secretName": ""}}, {},
-         ["platform.s3.endpoint"]),
+        (
+            {"images": {"ml": "team/a/b:1", "pullSecrets": ["other"]}},
+            {},
+            ["platform.images.ml", "platform.images.pullSecrets"],
+        ),
+        (
+            {"s3": {"endpoint": "https://S3.example.com:443/", "secretName": "s3-credentials"}},
+            {},
+            [],
+        ),
+        (
+            {"s3": {"endpoint": "https://s3.example.com.evil", "secretName": ""}},
+            {},
+            ["platform.s3.endpoint"],
+        ),
         ({"s3": {"endpoint": "https://a.lab"}}, {"mlflow": {"uri": "https://b.lab/x"}}, []),
         ({"mlflow": {"trackingUri": "https://evil#.lab"}}, {}, ["platform.mlflow.trackingUri"]),
-        ({"serviceAccount": "admin", "cacheClaim": "data"}, {},
-         ["platform.serviceAccount", "platform.cacheClaim"]),
-        ({"nodeSelector": {"pool": "a"}, "labels": {"a": "b"}, "env": {"B": "c"}}, {},
-         ["platform.nodeSelector", "platform.labels", "platform.env"]),
+        (
+            {"serviceAccount": "admin", "cacheClaim": "data"},
+            {},
+            ["platform.serviceAccount", "platform.cacheClaim"],
+        ),
+        (
+            {"nodeSelector": {"pool": "a"}, "labels": {"a": "b"}, "env": {"B": "c"}},
+            {},
+            ["platform.nodeSelector", "platform.labels", "platform.env"],
+        ),
         ({"tolerations": [{"key": "a", "operator": "Equal", "value": "b"}]}, {}, []),
         ({"tolerations": [{"operator": "Exists"}]}, {}, ["platform.tolerations"]),
         ({"securityContext": {"runAsUser": 5}}, {}, ["platform.securityContext.runAsUser"]),
         ({}, {"mlflow": {"uri": "http://evil"}}, ["config.mlflow.uri"]),
         ({}, {"mlflow": {"uri": "./mlruns"}}, []),
     ],
-)  # fmt: skip
+)
 def test_the_admission_policy_refuses_what_the_operator_does(platform, config, refused):
     allow = {"images": ["team/*"], "endpoints": ["https://*.lab"], "taints": ["a=b*"]}
     values = values_of("external")

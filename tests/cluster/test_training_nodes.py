@@ -74,13 +74,26 @@ def strict(plane, body):
 def put(plane, namespace, *, conditions=(), **status):
     """Write the status of the TrainJob as Trainer does."""
     made = [
-        {"type": kind, "status": "True", "reason": "JobsFailed", "message": "of its JobSet",
-         "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        {
+            "type": kind,
+            "status": "True",
+            "reason": "JobsFailed",
+            "message": "of its JobSet",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
         for kind in conditions
-    ]  # fmt: skip
+    ]
     patch = yaml.safe_dump({"status": {"conditions": made} | status})
-    plane.kubectl("patch", "trainjob", NAME, "-n", namespace, "--subresource=status",
-                  "--type=merge", f"--patch={patch}")  # fmt: skip
+    plane.kubectl(
+        "patch",
+        "trainjob",
+        NAME,
+        "-n",
+        namespace,
+        "--subresource=status",
+        "--type=merge",
+        f"--patch={patch}",
+    )
 
 
 def add_pod(plane, namespace, index, **state):
@@ -103,8 +116,16 @@ def add_pod(plane, namespace, index, **state):
     )
     status = {"name": "node", "image": "none:1", "imageID": "", "ready": False, "restartCount": 0}
     patch = {"status": {"phase": "Failed", "containerStatuses": [status | {"state": state}]}}
-    plane.kubectl("patch", "pod", name, "-n", namespace, "--subresource=status",
-                  "--type=merge", f"--patch={yaml.safe_dump(patch)}")  # fmt: skip
+    plane.kubectl(
+        "patch",
+        "pod",
+        name,
+        "-n",
+        namespace,
+        "--subresource=status",
+        "--type=merge",
+        f"--patch={yaml.safe_dump(patch)}",
+    )
 
 
 def jobs(plane, namespace):

@@ -15,13 +15,19 @@ POD = OwnPod.model_validate(
         "metadata": {
             "name": "run-train",
             "ownerReferences": [
-                {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run",
-                 "uid": "1", "controller": True, "blockOwnerDeletion": True}
+                {
+                    "apiVersion": "argoproj.io/v1alpha1",
+                    "kind": "Workflow",
+                    "name": "run",
+                    "uid": "1",
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
             ],
         },
         "spec": {"serviceAccountName": "pipeline-runner", "containers": [{"name": "main"}]},
     }
-)  # fmt: skip
+)
 EVERYTHING = {
     "images": {"ml": "team/ml:1", "pullSecrets": ["pull"]},
     "resources": {"train": {"requests": {"cpu": "4"}, "limits": {"memory": "16Gi", "cpu": ""}}},

@@ -15,9 +15,17 @@ def test_an_epoch_is_a_line_of_the_log(figures):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "epoch 3", '{"event": "epoch", "epoch": "1/20"}', '{"finished_epoch"', "{}", "[1]",
-     '{"finished_epoch": -1, "figures": {}}', '{"finished_epoch": 1}'],
-)  # fmt: skip
+    [
+        "",
+        "epoch 3",
+        '{"event": "epoch", "epoch": "1/20"}',
+        '{"finished_epoch"',
+        "{}",
+        "[1]",
+        '{"finished_epoch": -1, "figures": {}}',
+        '{"finished_epoch": 1}',
+    ],
+)
 def test_any_other_line_is_none(line):
     assert Epoch.read(line) is None
 

@@ -108,19 +108,41 @@ def test_the_last_attempt_is_heard_first():
     [
         ({"phase": "Pending"}, ""),
         (
-            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-                             "message": "0/3 nodes are available"}]},
+            {
+                "conditions": [
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "Unschedulable",
+                        "message": "0/3 nodes are available",
+                    }
+                ]
+            },
             "Unschedulable: 0/3 nodes are available",
         ),
         (
-            {"containerStatuses": [{"name": "node", "state": {"waiting": {
-                "reason": "ImagePullBackOff", "message": "no such image"}}}]},
+            {
+                "containerStatuses": [
+                    {
+                        "name": "node",
+                        "state": {
+                            "waiting": {"reason": "ImagePullBackOff", "message": "no such image"}
+                        },
+                    }
+                ]
+            },
             "ImagePullBackOff: no such image",
         ),
-        ({"containerStatuses": [{"name": "node", "state": {"waiting": {
-            "reason": "ContainerCreating"}}}]}, ""),
+        (
+            {
+                "containerStatuses": [
+                    {"name": "node", "state": {"waiting": {"reason": "ContainerCreating"}}}
+                ]
+            },
+            "",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_node_waits_for(status, waits):
     assert NodePod.model_validate({"metadata": {"name": "p"}, "status": status}).waits == waits
 
