@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from poseline.data.coco import Annotations
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE chosen (place INTEGER PRIMARY KEY, name BLOB, stem BLOB UNIQUE);
+"""
+# The bytes of UTF-8 sort as the characters do.
+_SORTED = """
+DROP TABLE IF EXISTS by_file;
+CREATE TABLE by_file (place INTEGER PRIMARY KEY, name BLOB, stem BLOB);
+INSERT INTO by_file (name, stem)
+    SELECT name, stem FROM chosen ORDER BY CAST(stem || '.' AS BLOB);
+"""
+_BY_NAME = "SELECT name, stem FROM chosen WHERE place BETWEEN ? AND ? ORDER BY place"
+_BY_FILE = "SELECT name, stem FROM by_file WHERE place BETWEEN ? AND ? ORDER BY place"
 
 
 class Chosen(NamedTuple):
@@ -17,7 +32,43 @@ class Chosen(NamedTuple):
     stem: str
 
 
-def choose(annotations: Annotations, fraction: float) -> list[Chosen]:
+class Choice(Sequence[Chosen]):
+    """Pictures in an order; they are on the disk, since a set may have a million.
+
+    Args:
+        database: Where they are.
+        query: What gives those from one place to another, both of them included.
+        places: Their places, from 1.
+    """
+
+    def __init__(self, database: sqlite3.Connection, query: str, places: range) -> None:
+        self._database, self._query, self._places = database, query, places
+
+    def in_order_of_files(self) -> Choice:
+        """Return them in the order in which the files of a converted set are sorted."""
+        self._database.executescript(_SORTED)
+        return Choice(self._database, _BY_FILE, self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Chosen: ...
+    @overload
+    def __getitem__(self, at: slice) -> Choice: ...
+    def __getitem__(self, at: int | slice) -> Chosen | Choice:
+        if isinstance(at, slice):
+            return Choice(self._database, self._query, self._places[at])
+        place = self._places[at]
+        return next(iter(Choice(self._database, self._query, range(place, place + 1))))
+
+    def __iter__(self) -> Iterator[Chosen]:
+        between = (self._places.start, self._places.stop - 1)
+        for row in self._database.execute(self._query, between):
+            yield Chosen(*(each.decode("utf-8", "surrogatepass") for each in row))
+
+
+def choose(annotations: Annotations, fraction: float) -> Choice:
     """Return the pictures to convert, the same each time, in their order.
 
     Args:
@@ -30,24 +81,24 @@ def choose(annotations: Annotations, fraction: float) -> list[Chosen]:
         count = min(max(round(len(names) * fraction), 1), len(names))
         places = random.Random(0).sample(range(len(names)), count)  # noqa: S311  not secret
         names = [names[place] for place in sorted(places)]
-    return [Chosen(*each) for each in zip(names, _stems(names), strict=True)]
+    database = sqlite3.connect("", check_same_thread=False)
+    database.executescript(_TABLES)
+    for place, name in enumerate(names, start=1):
+        _add(database, place, name)
+    database.commit()
+    return Choice(database, _BY_NAME, range(1, len(names) + 1))
 
 
-def in_order_of_files(chosen: Sequence[Chosen]) -> list[Chosen]:
-    """Return pictures in the order in which the files of a converted set are sorted."""
-    return sorted(chosen, key=lambda each: f"{each.stem}.")
-
-
-def _stems(names: Iterable[str]) -> list[str]:
-    """Return a file stem for each picture; equal stems of two folders get the folder's name."""
-    taken: set[str] = set()
-    stems = []
-    for name in names:
-        stem = PurePosixPath(name).stem
-        if stem in taken:
-            stem = str(PurePosixPath(name).with_suffix("")).replace("/", "_")
-        while stem in taken:
+def _add(database: sqlite3.Connection, place: int, name: str) -> None:
+    """Add a picture; equal stems of two folders get the folder's name."""
+    path = PurePosixPath(name)
+    stem = path.stem
+    if not _added(database, place, name, stem):
+        stem = str(path.with_suffix("")).replace("/", "_")
+        while not _added(database, place, name, stem):
             stem += "_"
-        taken.add(stem)
-        stems.append(stem)
-    return stems
+
+
+def _added(database: sqlite3.Connection, place: int, name: str, stem: str) -> bool:
+    row = (place, *(text.encode("utf-8", "surrogatepass") for text in (name, stem)))
+    return database.execute("INSERT OR IGNORE INTO chosen VALUES (?, ?, ?)", row).rowcount > 0

@@ -18,7 +18,7 @@ from poseline.data.coco import Annotations
 from poseline.data.coco_layout import Part
 from poseline.data.conversion_source import read_source
 from poseline.data.picture_batches import converted
-from poseline.data.picture_choice import choose, in_order_of_files
+from poseline.data.picture_choice import choose
 from poseline.data.picture_conversion import Kept, PictureConverter
 from poseline.data.picture_placing import stored
 from poseline.data.portions import Portion, Record, put_record
@@ -83,7 +83,7 @@ class _Packing:
             self.counts += annotations.dropped
             self.counts["not_in_fraction"] += len(annotations.names) - len(every)
         # By the names that they get, so that the parts in order are sorted as the whole is.
-        self._chosen = portion.cut(in_order_of_files(every))
+        self._chosen = portion.cut(every.in_order_of_files())
 
     def into(self, place: str, jobs: int | None) -> Index | None:
         """Write the shards and put each where it belongs; None where no picture is kept."""

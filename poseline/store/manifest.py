@@ -8,10 +8,11 @@ import os
 import platform
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -191,24 +192,44 @@ def _content_hash_by_manifest(folder: Path) -> str:
         return _listing_hash(_files(folder))
     if not manifest.files:
         return known
-    there = _files(folder)
+    there = dict(_files(folder))
     missing = [name for name in manifest.files if name not in there]
     changed = manifest.changed(folder)
     if not missing and not changed:
         return known
-    return _listing_hash({name: there[name] for name in changed if name in there}, known, *missing)
+    return _listing_hash(
+        ((name, there[name]) for name in changed if name in there), known, *missing
+    )
 
 
-def _files(folder: Path) -> dict[str, os.DirEntry[str]]:
-    return {name: found for name, found in _walk(folder) if found.is_file()}
+def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the files below a folder, sorted by relative path; of all of them only names are held.
+
+    What a link leads to counts as a file; into a linked folder it is not gone.
+    """
+    waiting = [""]
+    while waiting:
+        name = waiting.pop()
+        path = folder / name
+        try:
+            if name and not name.endswith("/"):
+                if stat.S_ISREG((status := path.stat()).st_mode):
+                    yield name, status
+                continue
+            with os.scandir(path) as found:
+                inner = [f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name for e in found]
+        except OSError:
+            continue  # what cannot be read is missed by whoever reads it
+        waiting += (f"{name}{each}" for each in sorted(inner, reverse=True))
 
 
-def _listing_hash(files: Mapping[str, os.DirEntry[str]], *known: str) -> str:
-    lines = [f"{name}\n" for name in known]
-    for name, found in sorted(files.items()):
-        status = found.stat()
-        lines.append(f"{name} {status.st_size} {status.st_mtime_ns}\n")
-    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+def _listing_hash(files: Iterable[tuple[str, os.stat_result]], *known: str) -> str:
+    """Return a hash of names, sizes and times, after those of `known`."""
+    digest = hashlib.sha256()
+    lines = (f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in files)
+    for line in chain(known, lines):
+        digest.update(f"{line}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:
