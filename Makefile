@@ -11,6 +11,7 @@ help: ## List the targets
 # Byte code is written now: without it, as where PYTHONDONTWRITEBYTECODE is set, each start of a
 # command compiles all that it imports, which takes longer than most of them.
 .venv/.ready: locks/dev.txt pyproject.toml
+	@echo "installing the locked packages into .venv: 3.8 GB, some minutes" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode locks/dev.txt

@@ -30,7 +30,7 @@ EXIT_CODES: Mapping[int, str] = {
 
 
 class PoselineError(Exception):
-    """What went wrong, and how to mend it.
+    """What went wrong, and how to fix it.
 
     Secrets in its text are hidden.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from poseline.log import get_logger
 from poseline.number_format import significant
+from poseline.quiet import bar_shown
 from poseline.terminal import last_output, note_output
 
 T = TypeVar("T")
@@ -21,6 +22,8 @@ EVERY_S = 10.0
 SILENCE_S = 5.0
 """Seconds of silence after which the current activity is named."""
 _LONGEST_SILENCE_S = 60.0
+_BAR = "{desc} {percentage:3.0f}%|{bar:6}| {remaining} left, {rate_fmt}{postfix}"
+"""In 80 columns with the figures of a training."""
 _log = get_logger(__name__)
 _activities: list[str] = []
 
@@ -89,7 +92,16 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, initial=done, desc=what, unit=f" {unit}", leave=False)
+            self._bar = tqdm(
+                total=total,
+                initial=done,
+                desc=what,
+                unit="",
+                leave=False,
+                bar_format=_BAR,
+                dynamic_ncols=True,
+            )
+            bar_shown(True)
 
     def __enter__(self) -> Progress:
         """Return itself."""
@@ -108,6 +120,7 @@ class Progress:
         """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
+            bar_shown(False)
 
     def advance(self, count: int = 1, figures: Callable[[], Mapping[str, float]] = dict) -> None:
         """Count things that are done.

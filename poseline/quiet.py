@@ -9,8 +9,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_CLEAR_LINE = "\r\x1b[K"
 _shown: list[int] = []
+_bar = threading.Event()
 _lock = threading.Lock()
+
+
+def bar_shown(shown: bool) -> None:
+    """Note whether a bar is on the terminal's last line, which makes room for what is written."""
+    _bar.set() if shown else _bar.clear()
 
 
 class UsersStderr:
@@ -18,6 +25,8 @@ class UsersStderr:
 
     def write(self, text: str) -> None:
         """Show text."""
+        if _bar.is_set() and text.strip():
+            text = _CLEAR_LINE + text
         with _lock:
             if _shown:
                 os.write(_shown[-1], text.encode(errors="backslashreplace"))

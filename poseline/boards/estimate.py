@@ -35,6 +35,7 @@ FLASH_NOTE = (
     "ST's tool puts the weights and their scales into flash, not the file with its names, graph "
     "and 64-bit zero points: flash may be below the file's size. TFLM keeps the file whole."
 )
+MEASURED = "measured in TFLM"
 FLOAT_SLOWDOWN, FLOAT_ERROR = 3.0, 2.0
 """Time of a float model against its int8 twin, and the further error of that: a rating. Nothing
 was published to calibrate it on."""
@@ -42,7 +43,10 @@ was published to calibrate it on."""
 
 @dataclass(frozen=True)
 class Cost:
-    """A model's cost on any board: multiply-accumulates, KB of flash and RAM; estimates."""
+    """A model's cost on any board: multiply-accumulates, KB of flash and RAM.
+
+    All are estimates, but for the RAM where TFLM was asked.
+    """
 
     macc: int
     flash_kb: float
@@ -50,6 +54,11 @@ class Cost:
     work: Work
     is_float: bool
     per_channel: bool
+    ram_source: str = "estimate"
+
+    def with_arena(self, arena: Arena) -> Cost:
+        """Return the cost with the RAM that TFLM was seen to take."""
+        return replace(self, ram_kb=arena.total / 1024, ram_source=MEASURED)
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ class Estimate:
         planned_kb = found.ram_kb
         arena = inspect(model) if "tflm" in config.benchmarking.backends else None
         if isinstance(arena, Arena):
-            found = replace(found, ram_kb=arena.total / 1024)
+            found = found.with_arena(arena)
         verdicts = fits(found)
         mine = next(v for v in verdicts if v.board == config.benchmarking.board)
         metrics = {
@@ -114,8 +123,9 @@ class Estimate:
         factor = mine.latency_high_ms / mine.latency_ms if mine.latency_ms else 1.0
         summary = {
             "verdict": f"{mine.board}: {mine.verdict} ({mine.reason})",
-            "latency_error": f"within a factor of {factor:.2f}, by {mine.points} published times "
-            f"of a {mine.core}" + (" and a rating for float" if found.is_float else ""),
+            "latency_error": f"at most a factor of {factor:.2f}, checked against {mine.points} "
+            f"published times of a {mine.core}"
+            + (", and a rating for float" if found.is_float else ""),
             "latency_low_ms": mine.latency_low_ms,
             "latency_high_ms": mine.latency_high_ms,
             **_ram(planned_kb, arena),
@@ -137,9 +147,9 @@ def _ram(planned_kb: float, arena: Arena | str | None) -> dict[str, str]:
     error = f"{planned_kb / measured - 1:+.1%}"
     head = planned_kb - RUNTIME_RAM_KB - arena.head / 1024
     return {
-        "ram_source": "measured in TFLM",
+        "ram_source": MEASURED,
         "ram_error": f"{planned_kb:,.1f} KB before the measurement: {error}; "
-        f"its plan of the activations: {head:+,.1f} KB",
+        f"planned activations: {head:+,.1f} KB",
     }
 
 

@@ -62,7 +62,7 @@ def labelled(metrics: Mapping[str, float], summary: Mapping[str, Any]) -> dict[s
 def remarks(summary: Mapping[str, Any]) -> dict[str, str]:
     """Return what a reader of the figures must know of them: subject to words."""
     subjects = {
-        "latency_error": "latency estimate is right",
+        "latency_error": "error of the latency estimate",
         "ram_error": "RAM estimate",
         "flash_note": "flash",
         "tflm": "TFLM",

@@ -37,7 +37,7 @@ class Tflm:
             "tflm_flash_kb": model.stat().st_size / 1024,
         }
         operators = used(read_graph(model.read_bytes()))
-        return Finding(metrics, {"tflm": "runs the model", "tflm_operators": operators})
+        return Finding(metrics, {"tflm": "supports the model", "tflm_operators": operators})
 
 
 def inspect(model: Path) -> Arena | str:

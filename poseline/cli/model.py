@@ -67,14 +67,21 @@ def boards(*, fits: Path | None = None, as_json: Json = False) -> None:
     cost = _cost(fits)
     verdicts = estimate.fits(cost)
     if as_json:
-        figures = {"macc": cost.macc, "flash_kb": cost.flash_kb, "ram_kb": cost.ram_kb}
+        figures = {
+            "macc": cost.macc,
+            "flash_kb": cost.flash_kb,
+            "ram_kb": cost.ram_kb,
+            "ram_source": cost.ram_source,
+        }
         _print_json({"model": str(fits), **figures, "boards": [one.as_dict() for one in verdicts]})
         return
     Console().print(fits_table(fits.name, cost, verdicts))
 
 
 def _cost(model: Path) -> Cost:
-    """Return what a model costs; a Keras model is converted to a float .tflite.
+    """Return what a model costs, with the RAM that TFLM takes where it supports the model.
+
+    A Keras model is converted to a float .tflite.
 
     Raises:
         ModelError: The file is missing, damaged or of another kind.
@@ -82,10 +89,13 @@ def _cost(model: Path) -> Cost:
     from poseline.boards.estimate import cost
     from poseline.boards.graph import read_graph
     from poseline.boards.layers import GRAPHS, check_model
+    from poseline.boards.tflm import inspect
+    from poseline.runtime.tflm import Arena
 
     check_model(model)
     if read := GRAPHS.get(model.suffix.lower()):
-        return cost(read(model.read_bytes()))
+        found, arena = cost(read(model.read_bytes())), inspect(model)
+        return found.with_arena(arena) if isinstance(arena, Arena) else found
     from poseline.models.loading import load_keras
     from poseline.quantization.keras_conversion import float_tflite
 

@@ -20,7 +20,9 @@ _OPEN = "?"
 
 def layers_table(title: str, layers: Sequence[Layer]) -> Table:
     """Return the layers of a model, one a line."""
-    table = plain_table(title, f"{_OPEN}: depends on a side of the input that is not fixed")
+    known = all(None not in (layer.macc, *layer.shape) for layer in layers)
+    note = None if known else f"{_OPEN}: depends on a side of the input that is not fixed"
+    table = plain_table(title, note)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("layer", overflow="fold")
     table.add_column("kind", overflow="fold")
@@ -60,7 +62,7 @@ def boards_table(boards: Sequence[BoardFacts]) -> Table:
     """Return what the boards have, and how far the estimate of the latency is from publications."""
     table = plain_table(
         "Boards",
-        "+: memory outside of the chip. within: largest factor between the estimated latency and "
+        "+: memory outside of the chip. error: largest factor between the estimated latency and "
         "a published time (number of published times). If models quantized per channel run on "
         "another core than those quantized per tensor, both are listed.",
     )
@@ -69,7 +71,7 @@ def boards_table(boards: Sequence[BoardFacts]) -> Table:
         table.add_column(name, overflow="fold")
     for name in ("MHz", "flash KB", "RAM KB"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("within", justify="right", no_wrap=True)
+    table.add_column("error", justify="right", no_wrap=True)
     for facts in boards:
         table.add_row(
             facts.name,
@@ -105,10 +107,10 @@ def fits_table(title: str, cost: Cost, verdicts: Sequence[Fit]) -> Table:
     )
     table = plain_table(
         f"{title}: {kind}, {cost.macc:,} MACC, {cost.flash_kb:,.0f} KB flash, "
-        f"{cost.ram_kb:,.0f} KB RAM (estimates)",
-        "left: KB of the chip's internal memory that stay free. A negative number is missing "
-        "memory: the model then needs the board's external memory (fits: external), or does not "
-        "fit (no)",
+        f"{cost.ram_kb:,.0f} KB RAM ({_sources(cost)})",
+        "left: KB of the chip's internal memory, or of a processor's storage and DDR, that stay "
+        "free. A negative number is missing memory: the model then needs the board's external "
+        "memory (fits: external), or does not fit (no)",
     )
     table.add_column("board", no_wrap=True)
     table.add_column("fits", no_wrap=True)
@@ -123,6 +125,10 @@ def fits_table(title: str, cost: Cost, verdicts: Sequence[Fit]) -> Table:
             *(_ms(time) for time in (one.latency_ms, one.latency_low_ms, one.latency_high_ms)),
         )
     return table
+
+
+def _sources(cost: Cost) -> str:
+    return "estimates" if cost.ram_source == "estimate" else f"RAM {cost.ram_source}"
 
 
 def _core(core: Core) -> str:

@@ -22,7 +22,10 @@ _SPANS = ((86400 * 365, "y"), (86400, "d"), (3600, "h"), (60, "min"))
 
 def leaderboard(entries: Sequence[Entry], folder: Path) -> Table:
     """Return runs with their figures, one on two lines: name and state, figures and board."""
-    table = plain_table(f"Runs in {folder}", f"flash, RAM, ms: estimates. {UNKNOWN}: not measured")
+    table = plain_table(
+        f"Runs in {folder}",
+        f"flash, ms: estimates, as is RAM where TFLM did not measure it. {UNKNOWN}: not measured",
+    )
     table.add_column("run, state", overflow="fold", min_width=24)
     table.add_column("age", no_wrap=True)
     for name in ("float", "int8", "flash KB", "RAM KB", "ms"):
@@ -40,10 +43,10 @@ def leaderboard(entries: Sequence[Entry], folder: Path) -> Table:
             figure(entry.oks_float, ".3f"),
             figure(entry.oks_int8, ".3f"),
             *_costs(entry.flash_kb, entry.ram_kb, entry.latency_ms),
-            _board(entry.board, entry.fits),
+            _board(entry.board, entry.fits, "\n"),
         )
     if not entries:
-        table.caption = "There is no run."
+        table.caption = f"No runs found in {folder}."
     return table
 
 
@@ -53,6 +56,7 @@ def run_table(entry: Entry) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
     flash, ram, latency = _costs(entry.flash_kb, entry.ram_kb, entry.latency_ms)
+    source = entry.ram_source or "estimate"
     lines = {
         "project": entry.project or UNKNOWN,
         "state": entry.detail,
@@ -61,7 +65,7 @@ def run_table(entry: Entry) -> Table:
         "OKS float": figure(entry.oks_float, ".3f"),
         "OKS int8": figure(entry.oks_int8, ".3f"),
         "flash (estimate)": f"{flash} KB" if entry.flash_kb is not None else UNKNOWN,
-        "RAM (estimate)": f"{ram} KB" if entry.ram_kb is not None else UNKNOWN,
+        f"RAM ({source})": f"{ram} KB" if entry.ram_kb is not None else UNKNOWN,
         "latency (estimate)": f"{latency} ms" if entry.latency_ms is not None else UNKNOWN,
         "board": _board(entry.board, entry.fits),
     }
@@ -75,11 +79,12 @@ def steps_table(run: RunDirectory) -> Table:
     table = plain_table("Steps")
     for name in ("step", "state", "folder"):
         table.add_column(name, overflow="fold")
-    for folder, manifest in run.stages.items():
+    for folder, manifest in sorted(run.stages.items(), key=lambda item: item[1].created):
         ended = manifest.created.replace("+00:00", "Z").replace("T", " ")
         table.add_row(manifest.stage, f"finished {ended}", str(folder.relative_to(run.folder)))
-    for stage in run.missing:
-        table.add_row(stage, "not finished", UNKNOWN)
+    for number, stage in enumerate(run.missing):
+        running = run.holder and number == 0
+        table.add_row(stage, "running" if running else "not finished", UNKNOWN)
     return table
 
 
@@ -140,9 +145,9 @@ def _costs(flash: float | None, ram: float | None, latency: float | None) -> tup
     return figure(flash, ",.0f"), figure(ram, ",.0f"), figure(latency, ",.1f")
 
 
-def _board(name: str, fits: bool | None) -> str:
-    verdict = {True: ", fits", False: ", does not fit", None: ""}[fits]
-    return f"{name}{verdict}" if name else UNKNOWN
+def _board(name: str, fits: bool | None, between: str = ", ") -> str:
+    verdict = {True: "fits", False: "does not fit", None: ""}[fits]
+    return between.join(filter(None, (name, verdict))) if name else UNKNOWN
 
 
 def _best(row: Row) -> list[str]:

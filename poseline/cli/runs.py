@@ -41,11 +41,8 @@ def list_(
     from poseline.runner.leaderboard import local, tracked
     from poseline.runner.runs import find
 
-    if not folder.exists() and folder == RUNS and not mlflow:
-        raise DataError(
-            f"the folder {RUNS} does not exist here",
-            "name the folder of the run directories: poseline runs list FOLDER",
-        )
+    if not folder.exists() and not mlflow:
+        raise DataError(f"{folder} does not exist", _where_runs_are())
     found = [local(run, folder) for run in (find(folder) if folder.exists() else [])]
     found += tracked(mlflow, found) if mlflow else []
     found.sort(key=lambda entry: entry.created, reverse=True)
@@ -193,3 +190,14 @@ def _agreed(count: int) -> bool:
 
 def _print_json(content: object) -> None:
     Console(soft_wrap=True).print(json.dumps(content, indent=1))
+
+
+def _where_runs_are() -> str:
+    """Return what to do where a folder has no runs: the folders here that have some are named."""
+    from poseline.runner.runs import is_run
+
+    runs = (path.parent for depth in ("*", "*/*") for path in Path().glob(f"{depth}/config.yaml"))
+    found = sorted({run.parts[0] for run in runs if is_run(run)})
+    if found:
+        return "there are runs in " + ", ".join(found) + f": poseline runs list {found[0]}"
+    return "name the folder of the run directories: poseline runs list FOLDER"

@@ -15,13 +15,16 @@ from poseline.terminal import Console
 def announce(experiment: Experiment) -> None:
     """Print where a run is, how to follow it, and how to go on with it when it is stopped."""
     folder = experiment.folder
-    own = any(argument.startswith("hydra.run.dir=") for argument in sys.argv)
-    command = "the same command" if own else f"the same command with hydra.run.dir={folder}"
-    stopping.advise(f"What is finished is kept in {folder}; to go on with it, run {command}.")
+    same = sys.argv[1:2] == ["demo"] or any(
+        argument.startswith("hydra.run.dir=") for argument in sys.argv
+    )
+    command = "the same command" + ("" if same else f" with hydra.run.dir={folder}")
+    stopping.advise(f"What is finished is kept in {folder}; to resume, run {command}.")
     lines = {"run directory": str(folder)}
     if "train" in experiment.config.stages:
         lines["to follow"] = f"tensorboard --logdir {folder / experiment.config.general.logs_dir}"
-    lines["to stop"] = f"Ctrl-C; to go on then, {command}"
+    lines["to stop"] = "Ctrl-C"
+    lines["to resume"] = "the same command" if same else f"add hydra.run.dir={folder}"
     _print(Console(), lines)
 
 

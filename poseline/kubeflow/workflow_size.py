@@ -5,7 +5,7 @@ Each task has a driver and a launcher. With the settings that KFP ships, a drive
 (retry and graph, then retry and pod) that hold the patch. The patch has the task's inputs and its
 component in it, as JSON within JSON: each quote costs more, the deeper it is.
 
-On KFP 2.17 with Argo 4.0.5, a chain and a sweep of two models were 3 to 5 % smaller than reckoned.
+On KFP 2.17 with Argo 4.0.5, a chain and a sweep of two models were 3 to 5 % smaller than estimated.
 """
 
 from __future__ import annotations

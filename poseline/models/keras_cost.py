@@ -1,4 +1,4 @@
-"""What one inference of a Keras model costs, reckoned from its layers before it is run.
+"""What one inference of a Keras model costs, estimated from its layers before it is run.
 
 A model from elsewhere may be a small file and take hours or all of the memory: one weight over a
 huge map, a window as wide as the picture, a recurrence over a million steps.

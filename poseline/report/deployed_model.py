@@ -94,11 +94,12 @@ def add_boards(page: Page, folder: Path, manifest: Manifest) -> None:
     if not boards:
         return
     page.heading("Boards")
+    source = manifest.summary.get("ram_source", "estimate")
     page.text(
-        "Estimates, not measurements. The range of a latency is its error: the largest factor "
-        "between the estimate and a published time that it was not calibrated on. What is left is "
-        "of the chip's own memory; below zero, that much is missing there, and the external memory "
-        "of the board has to hold it, or the model does not fit.",
+        f"Flash and latency are estimates; RAM: {source}. The range of a latency is its error: the "
+        "largest factor between the estimate and a published time that it was not calibrated on. "
+        "What is left is of the chip's own memory; below zero, that much is missing there, and the "
+        "external memory of the board has to hold it, or the model does not fit.",
         muted=True,
     )
     rows = [

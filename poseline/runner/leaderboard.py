@@ -34,7 +34,8 @@ class Entry:
         oks_int8: OKS of the quantized model.
         oks_validation: OKS of the best epoch on the validation set.
         flash_kb: Flash in KB; an estimate.
-        ram_kb: RAM in KB; an estimate.
+        ram_kb: RAM in KB.
+        ram_source: Where that is from: `estimate`, or `measured in TFLM`.
         latency_ms: Time of an inference on the board in ms; an estimate.
         fits: Whether it fits on the board; an estimate.
         board: Name of the board.
@@ -52,6 +53,7 @@ class Entry:
     oks_validation: float | None
     flash_kb: float | None
     ram_kb: float | None
+    ram_source: str
     latency_ms: float | None
     fits: bool | None
     board: str
@@ -79,6 +81,7 @@ def local(run: RunDirectory, below: Path) -> Entry:
         oks_validation=run.oks_validation,
         flash_kb=row.flash_kb,
         ram_kb=row.ram_kb,
+        ram_source=row.ram_source,
         latency_ms=row.latency_ms,
         fits=row.fits,
         board=row.board,
@@ -110,6 +113,7 @@ def _entry(chain: Chain) -> Entry:
         oks_validation=chain.metrics.get(OKS_VALIDATION),
         flash_kb=chain.metrics.get(FLASH_KB),
         ram_kb=chain.metrics.get(RAM_KB),
+        ram_source="measured in TFLM" if "tflm_arena_kb" in chain.metrics else "estimate",
         latency_ms=chain.metrics.get(LATENCY_MS_ESTIMATE),
         fits=None if fits is None else bool(fits),
         board=chain.board,

@@ -190,12 +190,12 @@ def _folders(place: Path) -> Iterator[Path]:
     """Yield the folders with a config.yaml; what is below one is part of it."""
     for root, folders, files in os.walk(place):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if CONFIG in files and _is_run(Path(root)):
+        if CONFIG in files and is_run(Path(root)):
             folders.clear()
             yield Path(root)
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
     """Tell a run directory from a folder of the user's configs: we wrote this one, or steps."""
     with (folder / CONFIG).open("rb") as file:
         written = MARK in file.readline(_LONGEST_STAMP)

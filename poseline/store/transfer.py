@@ -122,7 +122,8 @@ def listing(uri: str) -> dict[str, str]:
     root = Path(place.path)
     files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
     if not files:
-        raise StoreError(f"{uri} holds nothing", "check the path")
+        what = "holds nothing" if root.exists() else "does not exist"
+        raise StoreError(f"{uri} {what}", "check the path")
     base = root.parent if root.is_file() else root
     return {
         file.relative_to(base).as_posix(): f"{status.st_size} {status.st_mtime_ns}"

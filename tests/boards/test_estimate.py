@@ -222,6 +222,6 @@ def test_the_stage_takes_every_kind_of_file(tmp_path, suffix):
     assert ("tflm_arena_kb" in result.metrics) == (suffix != ".onnx")
     assert result.metrics["host_ms_p95"] >= result.metrics["host_ms_median"] > 0
     written = json.loads((tmp_path / "out" / "benchmark.json").read_text())
-    assert "15 published times of a Cortex-M7 and a rating for float" in written["latency_error"]
+    assert "15 published times of a Cortex-M7, and a rating for float" in written["latency_error"]
     assert len(written["boards"]) == 15
     assert result.files["boards"].stat().st_size > 5000

@@ -56,7 +56,7 @@ def test_the_ram_and_the_fit_are_the_measured_ones(models, tmp_path):
     mine = next(b for b in summary["boards"] if b["board"] == "NUCLEO-G474RE")
     assert mine["ram_margin_kb"] == pytest.approx(128 - metrics["ram_kb"], abs=0.06)
     assert re.search(
-        r"KB before the measurement: \+\d.*%; its plan .*: \+0\.0 KB", summary["ram_error"]
+        r"KB before the measurement: \+\d.*%; planned activations: \+0\.0 KB", summary["ram_error"]
     )
     labels = labelled(metrics, summary)
     assert labels["RAM, runtime included (measured in TFLM)"]

@@ -10,6 +10,7 @@ from poseline.cli.app import main
 from poseline.runner.chain import LOCK
 from poseline.store.lock import locked
 from poseline.store.manifest import Manifest
+from poseline.store.ownership import MARK
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +215,19 @@ def test_nothing_to_list_is_explained(tmp_path, capsys):
     assert "poseline runs list FOLDER" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert called("runs", "list", "empty") == 0
-    assert "There is no run" in capsys.readouterr().out
+    assert "No runs found in empty" in capsys.readouterr().out
+    assert called("runs", "list", "nowhere") == 3
+    assert "nowhere does not exist" in capsys.readouterr().err
+
+
+def test_where_there_are_runs_is_told(tmp_path, capsys):
+    run = tmp_path / "demo" / "experiment"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(f"# {MARK}\n")
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "config.yaml").write_text("# the user's own\n")
+    assert called("runs", "list") == 3
+    assert "there are runs in demo: poseline runs list demo" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_field_that_there_is_not_is_told():
 
 
 def test_a_set_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(StoreError, match="holds nothing"):
+    with pytest.raises(StoreError, match="does not exist"):
         read(TEXT, "chain_tqeb", {"dataset": str(tmp_path / "none")})
     assert read(TEXT, "chain_tqeb", {"dataset": "s3://x/none"}, look=False).conversion
 

@@ -21,7 +21,18 @@ def test_an_unknown_key_is_told_with_the_known_one_that_is_meant():
     found = problems(COMPLETE.replace("batch_size", "bach_size"), *PATHS)
     assert "batch_size" in found["training.bach_size"].hint
     assert found["training.bach_size"].line == 14
-    assert "number of pictures" in found["training.batch_size"].accepted
+    assert "training.batch_size" not in found  # it is missing for that alone
+
+
+def test_what_is_wrong_on_the_command_line_is_told_of_it():
+    with pytest.raises(ConfigError) as error:
+        load.parse(COMPLETE, [*PATHS, "training.bach_size=3"], source="a.yaml")
+    assert str(error.value).startswith("1 problem in the overrides")
+    with pytest.raises(ConfigError) as error:
+        load.parse(
+            COMPLETE.replace("alpha", "alfa"), [*PATHS, "training.bach_size=3"], source="a.yaml"
+        )
+    assert "problems in a.yaml" in str(error.value)
 
 
 def test_every_problem_is_listed_at_once():

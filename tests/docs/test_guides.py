@@ -28,6 +28,7 @@ SMALLER = [
     (r"\(160, 160, 3\)", "(96, 96, 3)"),
     (r"choices: \[\[128.*\]\]", "choices: [[64, 64, 3], [96, 96, 3]]"),
     (r"\btrials: \d+", "trials: 2"),
+    (r"\bmin_oks=[\d.]+", "min_oks=0"),
     (r"\bmake demo\b", "poseline chain tqeb examples/demo.yaml"),  # what it runs, but small
 ]
 pytestmark = [pytest.mark.guides, pytest.mark.timeout(1200)]

@@ -33,6 +33,7 @@ from poseline.masking import leaves, masked
 _LEAST_WRITTEN_OUT = 1e-20  # below it, the zeros are harder to read than an exponent
 _MOST_FILES = 1000  # that are looked through for a name that is near
 _ATTEMPTS = 5  # to read the rest of a config without what is wrong, so as to check that, too
+_MEANT = re.compile(r"did you mean `([^`]+)`")
 _PLACEHOLDER = re.compile(r"<(?!unnamed>)[^<>]+>|\?\?\?")
 
 
@@ -92,8 +93,12 @@ def parse(
         return check(data, source=source, preset=preset)
     except ConfigError as error:
         keys = [override.lstrip("+").partition("=")[0].strip() for override in overrides]
-        found = [_placed(problem, written, keys) for problem in error.problems]
-        raise ConfigError(found, source) from None
+        typed = [problem for problem in error.problems if _is_overridden(problem, keys)]
+        found = [
+            problem if problem in typed else replace(problem, line=written.line(problem.path))
+            for problem in error.problems
+        ]
+        raise ConfigError(found, changes.SOURCE if typed == found else source) from None
 
 
 def check(data: dict[str, Any], *, source: str = "config", preset: bool = True) -> Config:
@@ -130,7 +135,7 @@ def check(data: dict[str, Any], *, source: str = "config", preset: bool = True) 
             report(missing(config))
         break
     if problems:
-        raise ConfigError(without_pieces(problems), source)
+        raise ConfigError(_without_consequences(without_pieces(problems)), source)
     return presets.completed(config) if preset else config
 
 
@@ -252,11 +257,19 @@ def _without(data: Any, path: Sequence[str]) -> Any:
     }
 
 
-def _placed(problem: Problem, written: Source, overridden: Iterable[str]) -> Problem:
-    """Add the line of the problem's key, unless it comes from an override."""
-    if any(problem.path == key or problem.path.startswith(f"{key}.") for key in overridden):
-        return problem
-    return replace(problem, line=written.line(problem.path))
+def _without_consequences(problems: list[Problem]) -> list[Problem]:
+    """Leave out what is missing because its key is mistyped, which is a problem of its own."""
+    meant = {
+        ".".join((*problem.path.split(".")[:-1], found[1]))
+        for problem in problems
+        if (found := _MEANT.search(problem.hint))
+    }
+    return [one for one in problems if not (one.found == "nothing" and one.path in meant)]
+
+
+def _is_overridden(problem: Problem, keys: Iterable[str]) -> bool:
+    """Return whether the key of a problem comes from an override."""
+    return any(problem.path == key or problem.path.startswith(f"{key}.") for key in keys)
 
 
 def _near(path: Path) -> str:

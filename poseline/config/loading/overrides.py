@@ -20,7 +20,7 @@ from poseline.config.loading.yaml_source import read_value as read_yaml
 from poseline.errors import ConfigError, Problem
 
 _ACCEPTED = "key=value, +key=value or ~key"
-_SOURCE = "the overrides"
+SOURCE = "the overrides"
 _MOST, _SHOWN = 1000, 80
 
 
@@ -35,10 +35,10 @@ def apply_all(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     if len(overrides) > _MOST or length > MOST_BYTES or references > MOST_REFERENCES:
         found = f"{len(overrides):,} of {length:,} characters with {references:,} references"
         accepted = f"at most {_MOST} of {MOST_BYTES / 1e6:g} MB, {MOST_REFERENCES} references"
-        raise ConfigError([Problem("overrides", found, accepted)], _SOURCE)
+        raise ConfigError([Problem("overrides", found, accepted)], SOURCE)
     wrong = [problem for one in overrides if (problem := apply(config, one))]
     if wrong:
-        raise ConfigError(wrong, _SOURCE)
+        raise ConfigError(wrong, SOURCE)
     return config
 
 

@@ -126,7 +126,7 @@ def yaml_problem(error: yaml.YAMLError, source: str) -> Problem:
     if isinstance(error, LimitError) or "nesting depth" in found:  # the latter is libyaml's
         line = mark.line + 1 if mark else None
         return Problem("<top>", found, "a config of normal size", line=line)
-    return Problem(place, found, "valid YAML")
+    return Problem(place, f"a syntax error ({found})", "valid YAML")
 
 
 def plain(value: Any) -> Any:
