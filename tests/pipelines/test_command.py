@@ -107,4 +107,4 @@ def test_local_runs_by_kfp_and_fails_as_its_task_does(tmp_path):
         "chain_tqeb", "--local", "--root", str(tmp_path), "--set", f"dataset={tmp_path / 'none'}"
     )
     assert done.returncode in (5, 6), done.stderr
-    assert "holds nothing" in done.stdout + done.stderr
+    assert "does not exist" in done.stdout + done.stderr

@@ -46,7 +46,7 @@ def test_what_is_entered_wrong_is_told_before_any_part(people, change, said):
 
 
 def test_a_set_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(StoreError, match="holds nothing"):
+    with pytest.raises(StoreError, match="does not exist"):
         asked(tmp_path / "none")
 
 
