@@ -22,6 +22,11 @@ from statistics import median
 ROUNDS, STEPS = 3, 6
 CASES = ((128, 16, 0.35), (192, 32, 0.35), (192, 64, 0.35), (192, 32, 1.0))
 SIDES = ("Keras fit", "poseline")
+FURTHER = {
+    "poseline, bfloat16": {"precision": "mixed_bfloat16"},
+    "poseline, XLA": {"jit_compile": True},
+}
+"""What `training.precision` and `training.jit_compile` change, for the first case alone."""
 
 
 def main() -> None:
@@ -32,21 +37,22 @@ def main() -> None:
         else:
             measure(side, size, batch, float(alpha))
         return
-    for size, batch, alpha in CASES:
+    for number, (size, batch, alpha) in enumerate(CASES):
+        sides = SIDES if number else (*SIDES, *FURTHER)
         print(f"training, {size}x{size}, batch of {batch}, alpha {alpha}")
-        found: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
+        found: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
         for _ in range(ROUNDS):
-            for side in SIDES:
+            for side in sides:
                 command = [sys.executable, __file__, side, str(size), str(batch), str(alpha)]
                 answer = subprocess.run(command, check=True, capture_output=True, text=True)
                 wall, cpu = map(float, answer.stdout.split()[-2:])
                 found[side].append((wall, cpu))
-        first = found[SIDES[0]]
+        first = found[sides[0]]
         for side, times in found.items():
             walls, cpus = ([t[i] for t in times] for i in (0, 1))
             ratios = [median(t[i] for t in first) / median(t[i] for t in times) for i in (0, 1)]
             print(
-                f"  {side:12}{median(walls):8.1f} ms wall ({min(walls):.1f} to {max(walls):.1f}) "
+                f"  {side:20}{median(walls):8.1f} ms wall ({min(walls):.1f} to {max(walls):.1f}) "
                 f"{median(cpus):8.1f} ms CPU a picture; {ratios[0]:.2f} times as fast, "
                 f"{ratios[1]:.2f} by CPU"
             )
@@ -111,7 +117,7 @@ def measure(side: str, size: int, batch: int, alpha: float) -> None:
     from poseline.config.models.general import General
     from poseline.training.tensorflow_setup import prepare
 
-    if side == "poseline":
+    if side != SIDES[0]:
         prepare(General())
     import keras
     import tensorflow as tf
@@ -140,7 +146,9 @@ def measure(side: str, size: int, batch: int, alpha: float) -> None:
     else:
         twin = make_twin(model, 100)
         twin.compile(keras.optimizers.Adam(), loss="mse")
-        trainer = Trainer(model, twin, Heatmaps(), "dark", "fit", (0.05,) * 13, [])
+        trainer = Trainer(
+            model, twin, Heatmaps(), "dark", "fit", (0.05,) * 13, [], **FURTHER.get(side, {})
+        )
 
         def work() -> None:
             for _ in range(STEPS):
