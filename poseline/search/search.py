@@ -86,7 +86,10 @@ def search(path: Path, overrides: Sequence[str] = ()) -> Found:
 
 def _studies(config: Config, folder: Path, worker: int = 0) -> Studies:
     settings = space.settings_of(config)
-    return Studies(settings, settings.name or config.general.project_name, folder, worker)
+    studies = Studies(settings, settings.name or config.general.project_name, folder, worker)
+    if worker == 0 and (known := space.own(config, settings.space)):
+        studies.offer(known)  # what whoever wrote the config takes for good comes first
+    return studies
 
 
 def _started(

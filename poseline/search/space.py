@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,6 +74,36 @@ def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> dict[str, An
         elif one.low is not None and one.high is not None:
             found[key] = trial.suggest_float(key, one.low, one.high, step=one.step, log=one.log)
     return found
+
+
+def own(config: Config, space: Mapping[str, Parameter]) -> dict[str, Any] | None:
+    """Return what a config gives each key itself, as Optuna stores it; None: the space lacks it.
+
+    A range with steps has it where it is one of them.
+    """
+    found: dict[str, Any] = {}
+    written = config.model_dump(mode="json")
+    for key, one in space.items():
+        value: Any = written
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if one.choices:
+            texts = {json.dumps(choice) for choice in one.choices}
+            if (stored := json.dumps(value)) not in texts:
+                return None
+            found[key] = stored
+        elif _is_in(value, one):
+            found[key] = float(value)
+        else:
+            return None
+    return found
+
+
+def _is_in(value: Any, one: Parameter) -> bool:
+    if one.low is None or one.high is None or not isinstance(value, int | float):
+        return False
+    steps = (value - one.low) / one.step if one.step else 0.0
+    return one.low <= value <= one.high and math.isclose(steps, round(steps), abs_tol=1e-6)
 
 
 def read(params: Mapping[str, Any], space: Mapping[str, Parameter]) -> dict[str, Any]:

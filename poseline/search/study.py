@@ -74,6 +74,11 @@ class Studies:
             ) from None
         self._claim(name)
 
+    def offer(self, values: dict[str, Any]) -> None:
+        """Let a candidate be the first that is asked for; where there are others, it is none."""
+        if not self.main.trials:
+            self.main.enqueue_trial(values)
+
     def ask(self) -> optuna.Trial:
         """Return a new trial."""
         return self.main.ask()

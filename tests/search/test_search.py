@@ -116,6 +116,27 @@ def test_the_best_is_found_compared_and_run_to_its_gate(chains, config, tmp_path
     assert (tmp_path / "searched/comparison/compare.png").is_file()
 
 
+def test_the_configs_own_values_are_tried_first(chains, config, tmp_path):
+    own = {
+        "training.model.alpha": 0.35,
+        "training.model.input_shape": [64, 64, 3],
+        "training.optimizer.Adam.learning_rate": 0.001,
+        "training.batch_size": 8,
+    }
+    assert found(config, tmp_path).trials[0]["values"] == own
+    found(config, tmp_path)
+    values = [one["values"] for one in found(config, tmp_path).trials]
+    assert values.count(own) == 1
+
+
+@pytest.mark.parametrize(
+    "change", ["training.batch_size=6", "training.model.alpha=0.1", "training.model.alpha=0.33"]
+)
+def test_values_that_are_not_in_the_space_are_not_tried_first(config, tmp_path, change):
+    read = load.load(config, [change])
+    assert space.own(read, read.search.space) is None
+
+
 def test_the_same_seed_finds_the_same(chains, config, tmp_path):
     values = [
         [one["values"] for one in found(config, tmp_path / name).trials] for name in ("a", "b")
