@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
 _FOREIGN = ("absl", "h5py", "tensorflow")
-"""Loggers of libraries whose hints are of no use to whoever runs a command."""
+"""Loggers of libraries whose hints do not help the user of a command."""
 
 
 def configure(level: str | None = None, json: bool | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The one retry policy: what may mend itself is tried again with growing pauses, within limits."""
+"""The one retry policy: transient faults are retried with growing pauses, within limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process at a time writes at a place; whoever comes second learns who holds it."""
+"""One process at a time writes at a place; the second one is told who holds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task does about faults: it repeats what may mend itself, and reports what ended it."""
+"""What a task does about faults: it retries transient ones, and reports what ended it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NAMES = {"convert": "dataset-convert", "import_model": "import-model"}
 _log = log.get_logger(__name__)
 
 retry_storage = retrying(StoreAwayError, seconds=600)
-"""Faults of the storage that may mend themselves are repeated here: Argo, as KFP sets it up, starts
+"""Transient faults of the storage are retried here: Argo, as KFP sets it up, starts
 a new pod only where one was lost, and not where a task failed."""
 
 

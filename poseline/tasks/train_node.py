@@ -46,7 +46,7 @@ _STOPPED = 143
 
 
 class Node(BaseModel):
-    """What a node is told by its environment.
+    """What a node reads from its environment.
 
     Attributes:
         job: Name of the TrainJob.
@@ -176,7 +176,7 @@ def _code(ended: int) -> int:
 
 
 def _leave(error: PoselineError) -> None:
-    """Leave why the node ends, unless it misses another one or is told to end."""
+    """Leave why the node ends, unless it misses another one or is asked to end."""
     if error.exit_code in (LOST, _STOPPED):
         return
     told = Failure(error=error.message[:1500], remedy=error.remedy[:500], code=error.exit_code)

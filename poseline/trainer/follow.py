@@ -1,4 +1,4 @@
-"""A TrainJob from its making to its end: what its nodes tell is told on."""
+"""A TrainJob from its creation to its end; what its nodes report is passed on."""
 
 from __future__ import annotations
 

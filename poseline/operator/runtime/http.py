@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics, in one thread whoever connects and says nothing."""
+"""/healthz, /readyz and /metrics, in one thread; a client that says nothing does not block it."""
 
 from __future__ import annotations
 

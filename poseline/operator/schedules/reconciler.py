@@ -191,7 +191,7 @@ def _watching(body: Body) -> Mapping[str, Any]:
 
 
 def _spec_changed(body: Body) -> bool:
-    """Tell whether the spec has changed since the last look, which may mend what was wrong."""
+    """Tell whether the spec has changed since the last look, which may fix what was wrong."""
     return bool(_watching(body).get("observedGeneration") != body["metadata"]["generation"])
 
 
