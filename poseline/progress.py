@@ -22,7 +22,7 @@ EVERY_S = 10.0
 SILENCE_S = 5.0
 """Seconds of silence after which the current activity is named."""
 _LONGEST_SILENCE_S = 60.0
-_BAR = "{desc} {percentage:3.0f}%|{bar:6}| {remaining} left, {rate_fmt}{postfix}"
+_BAR = "{desc} {n_fmt}/{total_fmt} |{bar:4}| {remaining} left, {rate_fmt}{postfix}"
 """In 80 columns with the figures of a training."""
 _log = get_logger(__name__)
 _activities: list[str] = []
