@@ -20,7 +20,10 @@ CODE = """
 import sys
 from importlib import import_module
 from pathlib import Path
-if sys.argv[1] == "with TensorFlow":
+if sys.argv[1] in ("with TensorFlow", "as imported here"):
+    if sys.argv[1] == "as imported here":
+        from poseline.tensorflow_import import import_tensorflow_lean
+        import_tensorflow_lean()
     import tensorflow
 else:
     import_module("poseline.stages." + sys.argv[1])
@@ -40,7 +43,7 @@ Path(sys.argv[1]).write_bytes(tensorflow.lite.TFLiteConverter.from_keras_model(m
 
 def main(model: str, repeats: int = 3) -> None:
     print(f"{'start of':<18}{'s':>7}  TensorFlow")
-    for name in (*STAGES, "with TensorFlow"):
+    for name in (*STAGES, "with TensorFlow", "as imported here"):
         times = []
         for _ in range(repeats):
             began = time.perf_counter()
