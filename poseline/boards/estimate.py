@@ -16,7 +16,7 @@ from poseline.boards.published import Work
 from poseline.boards.table import BOARDS, BoardFacts
 from poseline.boards.tflm import inspect
 from poseline.config.models.config import Config
-from poseline.names import LATENCY_MS_ESTIMATE
+from poseline.names import LATENCY_MS_ESTIMATE, MEASURED_IN_TFLM
 from poseline.runtime.tflm import Arena
 
 RUNTIME_FLASH_KB, RUNTIME_RAM_KB = 108, 30
@@ -35,7 +35,6 @@ FLASH_NOTE = (
     "ST's tool puts the weights and their scales into flash, not the file with its names, graph "
     "and 64-bit zero points: flash may be below the file's size. TFLM keeps the file whole."
 )
-MEASURED = "measured in TFLM"
 FLOAT_SLOWDOWN, FLOAT_ERROR = 3.0, 2.0
 """Time of a float model against its int8 twin, and the further error of that: a rating. Nothing
 was published to calibrate it on."""
@@ -58,7 +57,7 @@ class Cost:
 
     def with_arena(self, arena: Arena) -> Cost:
         """Return the cost with the RAM that TFLM was seen to take."""
-        return replace(self, ram_kb=arena.total / 1024, ram_source=MEASURED)
+        return replace(self, ram_kb=arena.total / 1024, ram_source=MEASURED_IN_TFLM)
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def _ram(planned_kb: float, arena: Arena | str | None) -> dict[str, str]:
     error = f"{planned_kb / measured - 1:+.1%}"
     head = planned_kb - RUNTIME_RAM_KB - arena.head / 1024
     return {
-        "ram_source": MEASURED,
+        "ram_source": MEASURED_IN_TFLM,
         "ram_error": f"{planned_kb:,.1f} KB before the measurement: {error}; "
         f"planned activations: {head:+,.1f} KB",
     }

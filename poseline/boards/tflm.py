@@ -11,6 +11,7 @@ from poseline.boards.tflm_operators import missing, used
 from poseline.config.models.config import Config
 from poseline.errors import BackendError, ModelError
 from poseline.log import get_logger
+from poseline.names import TFLM_ARENA_KB
 from poseline.runtime.tflm import Arena, measure_arena
 
 _log = get_logger(__name__)
@@ -31,7 +32,7 @@ class Tflm:
             _log.warning("no figures of TFLM", reason=found)
             return Finding({}, {"tflm": found})
         metrics = {
-            "tflm_arena_kb": found.total / 1024,
+            TFLM_ARENA_KB: found.total / 1024,
             "tflm_arena_head_kb": found.head / 1024,
             "tflm_arena_tail_kb": found.tail / 1024,
             "tflm_flash_kb": model.stat().st_size / 1024,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -197,7 +198,11 @@ def _where_runs_are() -> str:
     from poseline.runner.runs import is_run
 
     runs = (path.parent for depth in ("*", "*/*") for path in Path().glob(f"{depth}/config.yaml"))
-    found = sorted({run.parts[0] for run in runs if is_run(run)})
+    found = set()
+    for run in runs:
+        with contextlib.suppress(OSError):  # a file that cannot be read is none of ours
+            found |= {run.parts[0]} if is_run(run) else set()
     if found:
-        return "there are runs in " + ", ".join(found) + f": poseline runs list {found[0]}"
+        named = sorted(found)
+        return f"there are runs in {', '.join(named)}: poseline runs list {named[0]}"
     return "name the folder of the run directories: poseline runs list FOLDER"

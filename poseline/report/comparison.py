@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from poseline.names import MEASURED_IN_TFLM
 from poseline.report.page import Page
 from poseline.report.ranking import Group, Row
 
@@ -94,7 +95,7 @@ def cells_of(number: int, row: Row) -> list[str]:
 
 
 def _ram(row: Row) -> str:
-    source = {"": "", "measured in TFLM": " (TFLM)"}.get(row.ram_source, f" ({row.ram_source})")
+    source = {"": "", MEASURED_IN_TFLM: " (TFLM)"}.get(row.ram_source, f" ({row.ram_source})")
     return figure(row.ram_kb, ",.0f") + source
 
 

@@ -11,10 +11,12 @@ from poseline.names import (
     FITS,
     FLASH_KB,
     LATENCY_MS_ESTIMATE,
+    MEASURED_IN_TFLM,
     OKS_FLOAT,
     OKS_INT8,
     OKS_VALIDATION,
     RAM_KB,
+    TFLM_ARENA_KB,
 )
 from poseline.runner.runs import RunDirectory
 from poseline.tracking.chains import Chain, chains
@@ -113,7 +115,7 @@ def _entry(chain: Chain) -> Entry:
         oks_validation=chain.metrics.get(OKS_VALIDATION),
         flash_kb=chain.metrics.get(FLASH_KB),
         ram_kb=chain.metrics.get(RAM_KB),
-        ram_source="measured in TFLM" if "tflm_arena_kb" in chain.metrics else "estimate",
+        ram_source=MEASURED_IN_TFLM if TFLM_ARENA_KB in chain.metrics else "estimate",
         latency_ms=chain.metrics.get(LATENCY_MS_ESTIMATE),
         fits=None if fits is None else bool(fits),
         board=chain.board,
