@@ -192,13 +192,13 @@ def _content_hash_by_manifest(folder: Path) -> str:
         return _listing_hash(_files(folder))
     if not manifest.files:
         return known
-    there = dict(_files(folder))
+    there = {name for name, found in _walk(folder) if found.is_file()}
     missing = [name for name in manifest.files if name not in there]
     changed = manifest.changed(folder)
     if not missing and not changed:
         return known
     return _listing_hash(
-        ((name, there[name]) for name in changed if name in there), known, *missing
+        ((name, (folder / name).stat()) for name in changed if name in there), known, *missing
     )
 
 
