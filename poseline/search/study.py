@@ -156,8 +156,14 @@ def _optuna() -> Any:
 
 @retrying(Exception, attempts=_ATTEMPTS)  # SQLAlchemy's and the driver's
 def _open(kind: Callable[..., T], url: str) -> T:
-    """Open a database; fails where several workers make the tables of a new one at once."""
-    return kind(url, heartbeat_interval=_HEARTBEAT_S)
+    """Open a database; fails where several workers make the tables of a new one at once.
+
+    Between two questions a worker trains for minutes: no connection is held open meanwhile, for a
+    server or a proxy to drop.
+    """
+    from sqlalchemy.pool import NullPool
+
+    return kind(url, heartbeat_interval=_HEARTBEAT_S, engine_kwargs={"poolclass": NullPool})
 
 
 def _url(settings: Search) -> str | None:

@@ -5,6 +5,7 @@ import threading
 import optuna
 import pytest
 import yaml
+from sqlalchemy.pool import NullPool
 from support.postgres import postgres  # noqa: F401  a fixture
 from support.run_directories import run_directory
 
@@ -18,10 +19,6 @@ from poseline.search.budget import Budget
 from poseline.stages.result import StageResult
 from poseline.tasks import searching
 
-pytestmark = pytest.mark.filterwarnings(
-    # Optuna leaves the sessions of threads that have ended to the garbage collector.
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 CONFIG = """
 general: {project_name: wanted}
 dataset: {keypoints: 17}
@@ -147,7 +144,8 @@ def test_a_search_goes_on_in_the_next_run(trained, storage, people, tmp_path):
 
 def test_the_trial_of_a_worker_that_died_is_made_up_for(trained, storage, asked, tmp_path):
     searched(asked[:1], tmp_path)
-    study = optuna.load_study(study_name="wanted", storage=storage)
+    opened = optuna.storages.RDBStorage(storage, engine_kwargs={"poolclass": NullPool})
+    study = optuna.load_study(study_name="wanted", storage=opened)
     dead = study.ask()  # by a worker whose heart has stopped
     backend = study._storage._backend
     backend.record_heartbeat(dead._trial_id)
