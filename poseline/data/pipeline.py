@@ -8,6 +8,7 @@ order; how many at once changes nothing in them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,7 @@ from poseline.data.share import WHOLE, Share
 from poseline.data.yolo import Sample
 from poseline.errors import PoselineError
 
+_MOST_AT_ONCE = 16  # more would wait for Python's lock, and each is memory
 _ORDER, _PICTURE = 0, 1  # what a random stream is for, so that no two share their numbers
 
 
@@ -100,7 +102,7 @@ class TrainingSet:
                 one batch is one smaller batch.
             seed: Seed of order, draws and sizes.
             cache_bytes: Memory for resized pictures; None: a quarter of what is free.
-            parallel: Batches in the making at once; None: as tf.data finds best.
+            parallel: Batches in the making at once; None: one a core, up to 16.
             share: The part of every batch that is made here.
         """
         self._config, self._samples = config, samples
@@ -233,6 +235,9 @@ def _dataset(
         labels.set_shape((shape[0], keypoints + 1, 3))
         return images, labels
 
-    calls = tf.data.AUTOTUNE if parallel is None else parallel
+    calls = parallel or min(os.cpu_count() or 1, _MOST_AT_ONCE)
     made = numbers.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)
-    return Batches(made, refusals)
+    options = tf.data.Options()
+    # Its thread sleeps for up to a minute between two looks, and an epoch's end waits for it.
+    options.autotune.enabled = False
+    return Batches(made.with_options(options), refusals)
