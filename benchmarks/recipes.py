@@ -15,7 +15,9 @@ import sys
 import time
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, get_args
+
+from poseline.config.models.training import Preset
 
 ROTATION = {"random_rotation": {"factor": 0.1, "fill_mode": "constant"}}
 AUGMENTATION = [
@@ -54,18 +56,10 @@ def recipes(epochs: int) -> dict[str, dict[str, Any]]:
         {"random_zoom": {"width_factor": 0.2}},
         {"random_translation": {"width_factor": 0.1, "height_factor": 0.1}},
     ]
-    wide = [*AUGMENTATION[:-1], {"random_rotation": {"factor": 0.2}}]
     return {
+        **{name: {"preset": name} for name in get_args(Preset)},
         "document": sigmoid
         | {"optimizer": {"Adam": {"learning_rate": 1e-3}}, "callbacks": plateau(0.5, 10)},
-        "zoo4": {
-            "model": {"final_activation": "softmax"},
-            "heatmaps": {"target": "one_hot"},
-            "optimizer": {"Adam": {"learning_rate": 5e-4}},
-            "callbacks": plateau(0.5, 30),
-            "data_augmentation": wide,
-        },
-        "softmax 5e-3": softmax(5e-3, epochs),
         "softmax 2e-3": softmax(2e-3, epochs),
         "softmax 1e-2": softmax(1e-2, epochs),
         "softmax one-hot": softmax(5e-3, epochs, target="one_hot"),
@@ -80,11 +74,12 @@ def config(args: argparse.Namespace, recipe: dict[str, Any], seed: int, out: Pat
     from poseline.config.loading.load import check
 
     training = {k: v for k, v in recipe.items() if k != "data_augmentation"}
-    training["model"] = training["model"] | {
+    training["model"] = training.get("model", {}) | {
         "alpha": args.alpha,
         "input_shape": [args.side, args.side, 3],
         "pretrained_weights": None,
     }
+    augmentation = recipe.get("data_augmentation", None if "preset" in recipe else AUGMENTATION)
     return check(
         {
             "general": {"global_seed": seed, "project_name": out.name},
@@ -99,7 +94,7 @@ def config(args: argparse.Namespace, recipe: dict[str, Any], seed: int, out: Pat
                 "fraction": args.fraction,
             },
             "preprocessing": {"rescaling": {"scale": 1 / 127.5, "offset": -1}},
-            "data_augmentation": recipe.get("data_augmentation", AUGMENTATION),
+            **({"data_augmentation": augmentation} if augmentation else {}),
             "training": {"batch_size": args.batch, "epochs": args.epochs} | training,
             "quantization": {"quantizer": "TFlite_converter"},
             "hydra": {"run": {"dir": str(out)}},

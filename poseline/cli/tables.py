@@ -22,7 +22,7 @@ def accuracy_table(results: dict[str, StageResult]) -> Table | None:
         table.add_column(label, justify="right")
     table.add_column("file", justify="right")
     for name, result in evaluations.items():
-        model, size = name.removeprefix("evaluate-"), _size(results, name)
+        model, size = name.removeprefix("evaluate-"), _size(result)
         found = [_figure(result.metrics.get(key)) for _, key in _ACCURACY]
         if "host_oks" in result.metrics:
             rest = [_figure(None)] * (len(found) - 1)
@@ -74,8 +74,6 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _size(results: dict[str, StageResult], evaluation: str) -> str:
-    source = "quantize" if evaluation.endswith("int8") else "train"
-    result = results.get(source)
-    path = result.files.get("model") if result else None
-    return f"{path.stat().st_size / 1024:,.0f} KB" if path else "–"
+def _size(result: StageResult) -> str:
+    size = result.summary.get("model_kb")  # what an earlier version evaluated has none
+    return "–" if size is None else f"{size:,.0f} KB"

@@ -61,6 +61,12 @@ def is_saved_model(path: Path) -> bool:
         return False
 
 
+def size_kb(path: Path) -> float:
+    """Return the size of a model's file, or of all files of a SavedModel, in KB."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 1024
+
+
 def first_line(error: BaseException) -> str:
     """Return what an error says in one line; its class where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

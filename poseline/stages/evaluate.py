@@ -24,6 +24,7 @@ from poseline.log import get_logger
 from poseline.metrics import coco, plots
 from poseline.metrics.oks import keypoint_similarity, nanmean
 from poseline.metrics.pck import normalized_distance, pck
+from poseline.models.file import size_kb
 from poseline.progress import Progress
 from poseline.runtime import (
     Runtime,
@@ -100,6 +101,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, part: str | None = None) -
         "pictures": len(samples),
         "oks_per_keypoint": per_keypoint,
         "format": runtime.format,
+        "model_kb": size_kb(inputs["model"]),
         "input_dtype": runtime.input_dtype,
         "accuracy_known": calibrated is not False,
         "threshold": decoder.threshold,

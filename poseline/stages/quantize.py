@@ -21,6 +21,7 @@ from poseline.data.shards import samples_of
 from poseline.data.yolo import Sample, split
 from poseline.errors import ModelError
 from poseline.log import get_logger
+from poseline.models.file import size_kb
 from poseline.models.metadata import ModelMetadata, keypoint_fields
 from poseline.progress import tracked
 from poseline.quantization.base import IO_NAMES, Array, Calibration
@@ -89,7 +90,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             | ({"fine_tuned": FINE_TUNED} if settings.quantization_type == "QAT" else {}),
             metrics={
                 "size_kb": len(content) / 1024,
-                "float_size_kb": _size(inputs["model"]) / 1024,
+                "float_size_kb": size_kb(inputs["model"]),
                 "calibration_pictures": count,
             },
             summary={
@@ -216,9 +217,3 @@ def _metadata(config: Config, source: Runtime, written: Runtime, calibrated: boo
         aspect_ratio=preprocessing.resizing.aspect_ratio,
         **types,
     )
-
-
-def _size(model: Path) -> int:
-    """Return the bytes of a file, or of all files of a SavedModel."""
-    files = [model] if model.is_file() else [f for f in model.rglob("*") if f.is_file()]
-    return sum(file.stat().st_size for file in files)

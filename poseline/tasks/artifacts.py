@@ -109,12 +109,13 @@ def model_in(artifact: Artifact) -> str:
 
 def model_shown(model: Path) -> Json:
     """Return what the UI shows of a model: framework, size, input, keypoints, quantization."""
+    from poseline.models.file import size_kb
     from poseline.models.metadata import read_metadata
 
     formats = {".h5": "Keras", ".keras": "Keras", ".tflite": "LiteRT", ".onnx": "ONNX"}
     shown: Json = {
         "framework": formats.get(model.suffix, model.suffix),
-        "size_kb": round(model.stat().st_size / 1024, 1),
+        "size_kb": round(size_kb(model), 1),
         "file": model.name,
     }
     if found := read_metadata(model):

@@ -126,6 +126,7 @@ def test_every_kind_of_file_and_colour(yolo, tmp_path, kind, channels):
         "precision",
     }
     assert 0 <= result.metrics["oks"] <= 1
+    assert result.summary["model_kb"] * 1024 == path.stat().st_size
     Manifest.read(result.out).verify(result.out)
 
 
