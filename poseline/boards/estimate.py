@@ -127,29 +127,27 @@ class Estimate:
             + (", and a rating for float" if found.is_float else ""),
             "latency_low_ms": mine.latency_low_ms,
             "latency_high_ms": mine.latency_high_ms,
-            **_ram(planned_kb, arena),
+            "ram_source": found.ram_source,
+            "ram_error": _ram_error(planned_kb, arena),
             "flash_note": FLASH_NOTE,
             "boards": [verdict.as_dict() for verdict in verdicts],
         }
         return Finding(metrics, summary)
 
 
-def _ram(planned_kb: float, arena: Arena | str | None) -> dict[str, str]:
-    """Return where the figure of the RAM comes from, and how right the estimate of it is."""
+def _ram_error(planned_kb: float, arena: Arena | str | None) -> str:
+    """Return how right the estimate of the RAM is."""
     if not isinstance(arena, Arena):
-        return {
-            "ram_source": "estimate",
-            "ram_error": f"right within a factor of {RAM_ERROR} of ST's published activations; "
-            f"the arena of TFLM was {TFLM_MORE_KB[0]} to {TFLM_MORE_KB[1]} KB more",
-        }
-    measured = arena.total / 1024
-    error = f"{planned_kb / measured - 1:+.1%}"
+        return (
+            f"right within a factor of {RAM_ERROR} of ST's published activations; "
+            f"the arena of TFLM was {TFLM_MORE_KB[0]} to {TFLM_MORE_KB[1]} KB more"
+        )
+    error = f"{planned_kb / (arena.total / 1024) - 1:+.1%}"
     head = planned_kb - RUNTIME_RAM_KB - arena.head / 1024
-    return {
-        "ram_source": MEASURED_IN_TFLM,
-        "ram_error": f"{planned_kb:,.1f} KB before the measurement: {error}; "
-        f"planned activations: {head:+,.1f} KB",
-    }
+    return (
+        f"{planned_kb:,.1f} KB before the measurement: {error}; "
+        f"planned activations: {head:+,.1f} KB"
+    )
 
 
 def cost(graph: Graph) -> Cost:

@@ -46,21 +46,21 @@ class AnnotationTable:
 
     def add_person(self, image: str, category: str | None, person: dict[str, Any]) -> None:
         """Add an annotation of a picture, as it was written."""
-        row = (_stored(image), None if category is None else _stored(category), _written(person))
+        row = (stored(image), None if category is None else stored(category), _written(person))
         self._database.execute("INSERT INTO person VALUES (?, ?, ?)", row)
 
     def keep_category(self, category: str) -> int:
         """Remove the persons of other categories; return how many these were."""
         others = "DELETE FROM person WHERE category IS NOT NULL AND category <> ?"
-        return self._database.execute(others, (_stored(category),)).rowcount
+        return self._database.execute(others, (stored(category),)).rowcount
 
     def add_unusable(self, image: str) -> None:
         """Note that a picture is listed that cannot be used."""
-        self._database.execute("INSERT OR IGNORE INTO unusable VALUES (?)", (_stored(image),))
+        self._database.execute("INSERT OR IGNORE INTO unusable VALUES (?)", (stored(image),))
 
     def add_picture(self, image: Image) -> bool:
         """Add a picture; return whether neither its name nor its id was there."""
-        row = (_stored(image.name), _stored(image.id), image.width, image.height)
+        row = (stored(image.name), stored(image.id), image.width, image.height)
         added = self._database.execute("INSERT OR IGNORE INTO picture VALUES (?, ?, ?, ?)", row)
         return added.rowcount > 0
 
@@ -80,22 +80,24 @@ class AnnotationTable:
         """Return the names of the pictures, sorted."""
         # The bytes of UTF-8 sort as the characters do.
         rows = self._database.execute("SELECT name FROM picture ORDER BY name")
-        return [_read(name) for (name,) in rows]
+        return [restored(name) for (name,) in rows]
 
     def picture(self, name: str) -> tuple[float, float, list[dict[str, Any]]]:
         """Return the width and the height of a picture, and its persons as they were written."""
         one = "SELECT id, width, height FROM picture WHERE name = ?"
-        image, width, height = self._database.execute(one, (_stored(name),)).fetchone()
+        image, width, height = self._database.execute(one, (stored(name),)).fetchone()
         persons = "SELECT content FROM person WHERE id = ? ORDER BY rowid"
         rows = self._database.execute(persons, (image,))
         return width, height, [from_json(content) for (content,) in rows]
 
 
-def _stored(text: str) -> bytes:
+def stored(text: str) -> bytes:
+    """Return a text as it is kept in a table: JSON may have halves of surrogate pairs."""
     return text.encode("utf-8", "surrogatepass")
 
 
-def _read(content: bytes) -> str:
+def restored(content: bytes) -> str:
+    """Return the text that `stored` was given."""
     return content.decode("utf-8", "surrogatepass")
 
 

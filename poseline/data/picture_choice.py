@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, overload
 
+from poseline.data.annotation_table import restored, stored
 from poseline.data.coco import Annotations
 
 _TABLES = """
@@ -65,7 +66,7 @@ class Choice(Sequence[Chosen]):
     def __iter__(self) -> Iterator[Chosen]:
         between = (self._places.start, self._places.stop - 1)
         for row in self._database.execute(self._query, between):
-            yield Chosen(*(each.decode("utf-8", "surrogatepass") for each in row))
+            yield Chosen(*(restored(each) for each in row))
 
 
 def choose(annotations: Annotations, fraction: float) -> Choice:
@@ -100,5 +101,5 @@ def _add(database: sqlite3.Connection, place: int, name: str) -> None:
 
 
 def _added(database: sqlite3.Connection, place: int, name: str, stem: str) -> bool:
-    row = (place, *(text.encode("utf-8", "surrogatepass") for text in (name, stem)))
+    row = (place, stored(name), stored(stem))
     return database.execute("INSERT OR IGNORE INTO chosen VALUES (?, ?, ?)", row).rowcount > 0
