@@ -118,7 +118,7 @@ def measure(side: str, size: int, batch: int, alpha: float) -> None:
     from poseline.training.tensorflow_setup import prepare
 
     if side != SIDES[0]:
-        prepare(General())
+        prepare(General(), batch * size**2)
     import keras
     import tensorflow as tf
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from poseline.config.models.config import Config, config_hash
+from poseline.config.models.training import Training
 from poseline.data.crops import cropped
 from poseline.data.definitions import agreed
 from poseline.data.evaluation_batches import EvaluationBatches
@@ -88,7 +89,7 @@ def run(
     training = config.training
     if training is None:
         raise ConfigError([Problem("training", "nothing", "a section")])
-    prepare(config.general)
+    prepare(config.general, _pixels(training))
     with together(cluster) as group:
         mirror = None
         if group.chief:
@@ -153,6 +154,14 @@ def run(
                 writer.after_epoch if writer else lambda epoch, _: termination.check(epoch + 1),
             )
         return writer.finish(inputs) if writer else None
+
+
+def _pixels(training: Training) -> int | None:
+    """Return the pixels of a batch, where the config says what the model takes."""
+    if training.model is None:
+        return None
+    height, width, _ = training.model.input_shape
+    return training.batch_size * height * width
 
 
 def _check_shares(group: Group, batch_size: int, pictures: int) -> None:

@@ -12,13 +12,20 @@ from tensorflow.python.framework import config  # it alone can turn determinism 
 from poseline.config.models.general import General
 from poseline.log import get_logger
 
+_SMALL = 2**20
+"""Pixels of a batch below which a step takes less time with fewer threads an operation."""
 _log = get_logger(__name__)
 
 
-def prepare(general: General) -> None:
+def prepare(general: General, pixels: int | None = None) -> None:
     """Seed the generators, and set threads, determinism and the limit of GPU memory.
 
     Call it before anything is computed: TensorFlow refuses later.
+
+    Args:
+        general: The config's section.
+        pixels: Of a batch, where that is known. The operations of a small one run beside each
+            other, with half of the cores each; one of a large one has all cores.
     """
     if general.global_seed is not None:
         keras.utils.set_random_seed(general.global_seed)
@@ -26,7 +33,10 @@ def prepare(general: General) -> None:
         tf.config.experimental.enable_op_determinism()
     if "TF_NUM_INTRAOP_THREADS" not in os.environ:
         # A sum depends on its threads, and is to be the same on a node of other cores.
-        threads = 1 if general.deterministic_ops else os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+        if pixels is not None and pixels < _SMALL:
+            cores = max(cores // 2, 1)
+        threads = 1 if general.deterministic_ops else cores
         with suppress(RuntimeError):  # TensorFlow is in use already
             tf.config.threading.set_intra_op_parallelism_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
