@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poseline.models.metadata import sidecar_path
+from poseline.models.metadata import read_metadata, sidecar_path
 from poseline.runtime import open_model
 from poseline.tracking import client
 
@@ -25,14 +25,15 @@ def save(model: Path, out: Path) -> Path:
         `out`.
 
     Raises:
-        ModelError: The model cannot be opened.
+        ModelError: Its sidecar is damaged, or a model without one cannot be opened.
     """
     client.prepare()
     import mlflow.pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    runtime = open_model(model)
+    metadata = read_metadata(model)  # there is no need to load what was made this minute
+    shape = metadata.input_shape if metadata else open_model(model).input_shape
     folder = out.with_name(f".{out.name}.files") / "model"
     shutil.rmtree(folder.parent, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -40,8 +41,8 @@ def save(model: Path, out: Path) -> Path:
         shutil.copy2(model, folder)
         if sidecar_path(model).is_file():
             shutil.copy2(sidecar_path(model), folder)
-        points = len(runtime.metadata.keypoints) if runtime.metadata else -1
-        pictures, keypoints = (-1, *runtime.input_shape), (-1, points, 3)
+        points = len(metadata.keypoints) if metadata else -1
+        pictures, keypoints = (-1, *shape), (-1, points, 3)
         mlflow.pyfunc.save_model(
             str(out),
             python_model=str(Path(__file__).with_name("pose_model.py")),
@@ -50,7 +51,7 @@ def save(model: Path, out: Path) -> Path:
                 inputs=Schema([TensorSpec(np.dtype(np.uint8), pictures)]),
                 outputs=Schema([TensorSpec(np.dtype(np.float32), keypoints)]),
             ),
-            input_example=np.full((1, *runtime.input_shape), 127, np.uint8),
+            input_example=np.full((1, *shape), 127, np.uint8),
             pip_requirements=["poseline[ml]"],
         )
     finally:
