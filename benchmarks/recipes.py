@@ -73,13 +73,14 @@ def recipes(epochs: int) -> dict[str, dict[str, Any]]:
 def config(args: argparse.Namespace, recipe: dict[str, Any], seed: int, out: Path) -> Any:
     from poseline.config.loading.load import check
 
-    training = {k: v for k, v in recipe.items() if k != "data_augmentation"}
+    given = {} if "preset" in recipe else {"data_augmentation": AUGMENTATION}
+    training = given | recipe
+    augmentation = {k: training.pop(k) for k in given}
     training["model"] = training.get("model", {}) | {
         "alpha": args.alpha,
         "input_shape": [args.side, args.side, 3],
         "pretrained_weights": None,
     }
-    augmentation = recipe.get("data_augmentation", None if "preset" in recipe else AUGMENTATION)
     return check(
         {
             "general": {"global_seed": seed, "project_name": out.name},
@@ -94,7 +95,7 @@ def config(args: argparse.Namespace, recipe: dict[str, Any], seed: int, out: Pat
                 "fraction": args.fraction,
             },
             "preprocessing": {"rescaling": {"scale": 1 / 127.5, "offset": -1}},
-            **({"data_augmentation": augmentation} if augmentation else {}),
+            **augmentation,
             "training": {"batch_size": args.batch, "epochs": args.epochs} | training,
             "quantization": {"quantizer": "TFlite_converter"},
             "hydra": {"run": {"dir": str(out)}},

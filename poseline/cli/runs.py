@@ -201,7 +201,8 @@ def _where_runs_are() -> str:
     found = set()
     for run in runs:
         with contextlib.suppress(OSError):  # a file that cannot be read is none of ours
-            found |= {run.parts[0]} if is_run(run) else set()
+            if is_run(run):
+                found.add(run.parts[0])
     if found:
         named = sorted(found)
         return f"there are runs in {', '.join(named)}: poseline runs list {named[0]}"

@@ -238,6 +238,6 @@ def _dataset(
     calls = parallel or min(os.cpu_count() or 1, _MOST_AT_ONCE)
     made = numbers.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)
     options = tf.data.Options()
-    # Its thread sleeps for up to a minute between two looks, and an epoch's end waits for it.
+    # Its thread sleeps ever longer between two looks, for seconds, and an epoch's end waits for it.
     options.autotune.enabled = False
     return Batches(made.with_options(options), refusals)

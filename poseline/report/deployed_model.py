@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poseline.boards.layers import GRAPHS, read_layers
+from poseline.names import TFLM_ARENA_KB
 from poseline.number_format import format_number
 from poseline.report.page import Page
 from poseline.store.manifest import Manifest
@@ -81,7 +82,7 @@ def add_export(page: Page, manifest: Manifest) -> None:
         ["output", summary["output"]],
         ["heatmaps are read by", summary["decoding"]],
         ["model, KB", metrics["model_kb"]],
-        ["arena in TFLM, KB (measured)", metrics["tflm_arena_kb"]],
+        ["arena in TFLM, KB (measured)", metrics[TFLM_ARENA_KB]],
         ["operators", ", ".join(summary["operators"])],
         ["sha256 of the model", summary["sha256"]],
     ]

@@ -12,6 +12,7 @@ from poseline.export import bundle
 from poseline.export.contract import contract_of
 from poseline.export.golden import golden
 from poseline.log import get_logger
+from poseline.names import TFLM_ARENA_KB
 from poseline.runtime import check_channels, open_model
 from poseline.stages.result import Inputs, StageResult, finish
 from poseline.store.manifest import write_atomic
@@ -60,7 +61,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             roles={"export": f"{FOLDER}.zip", "readme": f"{FOLDER}/README.md"},
             metrics={
                 "model_kb": len(content) / 1024,
-                "tflm_arena_kb": contract.arena.total / 1024,
+                TFLM_ARENA_KB: contract.arena.total / 1024,
                 "tflm_arena_head_kb": contract.arena.head / 1024,
             },
             summary={

@@ -39,7 +39,7 @@ def save(model: Path, out: Path) -> Path:
     folder.mkdir(parents=True)
     try:
         shutil.copy2(model, folder)
-        if sidecar_path(model).is_file():
+        if metadata:
             shutil.copy2(sidecar_path(model), folder)
         points = len(metadata.keypoints) if metadata else -1
         pictures, keypoints = (-1, *shape), (-1, points, 3)

@@ -32,11 +32,11 @@ def prepare(general: General, pixels: int | None = None) -> None:
     if general.deterministic_ops:
         tf.config.experimental.enable_op_determinism()
     if "TF_NUM_INTRAOP_THREADS" not in os.environ:
-        # A sum depends on its threads, and is to be the same on a node of other cores.
-        cores = os.cpu_count() or 1
-        if pixels is not None and pixels < _SMALL:
-            cores = max(cores // 2, 1)
-        threads = 1 if general.deterministic_ops else cores
+        threads = os.cpu_count() or 1
+        if general.deterministic_ops:
+            threads = 1  # a sum depends on them, and is to be the same on a node of other cores
+        elif pixels is not None and pixels < _SMALL:
+            threads = max(threads // 2, 1)
         with suppress(RuntimeError):  # TensorFlow is in use already
             tf.config.threading.set_intra_op_parallelism_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
