@@ -23,6 +23,10 @@ CREATE TABLE picture (
 ) WITHOUT ROWID;
 CREATE TABLE person (id BLOB, category BLOB, content BLOB);
 """
+_PICTURE = """
+SELECT width, height, content FROM picture LEFT JOIN person ON person.id = picture.id
+WHERE name = ? ORDER BY person.rowid
+"""
 _KEPT = ("bbox", "iscrowd", "keypoints", *WHOLE_BODY_PARTS)
 """What is read of an annotation; polygons are the larger part of most files."""
 
@@ -84,11 +88,9 @@ class AnnotationTable:
 
     def picture(self, name: str) -> tuple[float, float, list[dict[str, Any]]]:
         """Return the width and the height of a picture, and its persons as they were written."""
-        one = "SELECT id, width, height FROM picture WHERE name = ?"
-        image, width, height = self._database.execute(one, (stored(name),)).fetchone()
-        persons = "SELECT content FROM person WHERE id = ? ORDER BY rowid"
-        rows = self._database.execute(persons, (image,))
-        return width, height, [from_json(content) for (content,) in rows]
+        rows = self._database.execute(_PICTURE, (stored(name),)).fetchall()
+        width, height, _ = rows[0]
+        return width, height, [from_json(content) for *_, content in rows if content is not None]
 
 
 def stored(text: str) -> bytes:

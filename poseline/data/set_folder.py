@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import unicodedata
 from collections.abc import Iterator
 from functools import cached_property
-from os import DirEntry, scandir
 from pathlib import Path
 
 from poseline import store
@@ -32,12 +32,12 @@ class SetFolder:
         Args:
             name: The path in Unicode's composed form; the file's may have another.
         """
-        path = self.root / name
+        path = f"{self.root}/{name}"
         try:
-            if not stat.S_ISDIR(path.stat().st_mode):
+            if not stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116  Path takes as long again
                 return name
         except FileNotFoundError:
-            if path.is_symlink():  # one that leads nowhere
+            if Path(path).is_symlink():  # one that leads nowhere
                 return name
         except (OSError, ValueError):
             pass
@@ -74,10 +74,10 @@ def folders_below(root: Path, deepest: int = 2) -> list[str]:
     return found
 
 
-def entries_of(folder: Path) -> Iterator[DirEntry[str]]:
+def entries_of(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yield what is in a folder; nothing where it cannot be listed."""
     try:
-        with scandir(folder) as entries:
+        with os.scandir(folder) as entries:
             yield from entries
     except OSError:
         return  # its pictures are counted as missing
@@ -95,7 +95,7 @@ def _below(root: Path) -> Iterator[str]:
                 waiting.append((name, depth + 1))
 
 
-def _is_folder(entry: DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself

@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,9 +220,12 @@ def _listed(values: Sequence[float]) -> str:
 
 def format_label(persons: Iterable[Person]) -> str:
     """Return the text of a label file; six decimals, a hundredth of a pixel at 10,000 px."""
-    lines = []
-    for box, points in persons:
-        numbers = ["0", *(f"{value:.6f}" for value in box)]
-        numbers += [f"{x:.6f} {y:.6f} {1 if v > 0 else 0}" for x, y, v in points]
-        lines.append(" ".join(numbers) + "\n")
-    return "".join(lines)
+    return "".join(
+        _row(len(points)) % (*box, *(value for x, y, v in points for value in (x, y, v > 0)))
+        for box, points in persons
+    )
+
+
+@cache
+def _row(points: int) -> str:
+    return f"0{' %.6f' * 4}{' %.6f %.6f %d' * points}\n"

@@ -210,10 +210,10 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     waiting = [""]
     while waiting:
         name = waiting.pop()
-        path = folder / name
+        path = f"{folder}/{name}"
         try:
             if name and not name.endswith("/"):
-                if stat.S_ISREG((status := path.stat()).st_mode):
+                if stat.S_ISREG((status := os.stat(path)).st_mode):  # noqa: PTH116  ten thousands
                     yield name, status
                 continue
             with os.scandir(path) as found:
