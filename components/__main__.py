@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 
+from poseline.garbage import collect_seldom
 from poseline.tensorflow_import import import_tensorflow_lean
 
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--function_to_execute", required=True, metavar="NAME")
     parser.add_argument("--executor_input", required=True, metavar="JSON")
     given, _ = parser.parse_known_args()
+    collect_seldom()
     import_tensorflow_lean()
     name = given.function_to_execute
     module = import_module(f"poseline_kfp.components.{name}.component")

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from poseline.garbage import lasting
 from poseline.quiet import quiet_stderr
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _TensorFlow:
             load = spec.loader.exec_module
 
             def load_so(module: ModuleType) -> None:
-                with quiet_stderr(), _hidden(_UNUSED if _lean else ()):
+                with quiet_stderr(), lasting(), _hidden(_UNUSED if _lean else ()):
                     load(module)
 
             spec.loader.exec_module = load_so  # type: ignore[method-assign]

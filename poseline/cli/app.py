@@ -17,6 +17,7 @@ from cyclopts import (
 
 from poseline import __version__, log, progress, stopping
 from poseline.errors import EXIT_CODES, PoselineError, storage_error
+from poseline.garbage import collect_seldom
 from poseline.masking import mask
 from poseline.tensorflow_import import import_tensorflow_lean
 from poseline.terminal import safe
@@ -89,6 +90,7 @@ def main(arguments: list[str] | None = None, program: App = app) -> NoReturn:
     """
     # Pydantic looks through all that is installed for plugins; none has anything to do here.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    collect_seldom()
     import_tensorflow_lean()
     log.configure()
     given = sys.argv[1:] if arguments is None else arguments

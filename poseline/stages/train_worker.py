@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from poseline import log, progress
 from poseline.config.models.config import Config
 from poseline.errors import PoselineError, storage_error
+from poseline.garbage import collect_seldom
 from poseline.tensorflow_import import import_tensorflow_lean
 from poseline.training.cluster import Cluster
 
@@ -68,6 +69,7 @@ def main() -> None:
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no event
     log.configure()
+    collect_seldom()
     import_tensorflow_lean()
     request = Request.model_validate_json(sys.stdin.readline())
     launcher = threading.Thread(target=_leave_with_launcher, daemon=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from poseline.errors import BackendError
+from poseline.garbage import lasting
 from poseline.masking import without_user
 
 _DEFAULTS = {
@@ -24,13 +26,18 @@ def prepare() -> None:
     """Import MLflow's client, with its chatter off; what the environment says wins."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    with warnings.catch_warnings():
+    _import()
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+
+
+@cache
+def _import() -> None:
+    with warnings.catch_warnings(), lasting():
         # MLflow 3 warns of a type hint of its own when its pyfunc is imported.
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType")
         import mlflow.pyfunc
         import mlflow.tracking  # noqa: F401
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
 
 
 def client(uri: str) -> Any:
