@@ -33,7 +33,9 @@ class KerasRuntime:
         self.output_shapes = [tuple(output.shape[1:]) for output in model.outputs]
         self.metadata = own_metadata(path, self.input_shape, self.output_shapes)
         signature = tf.TensorSpec((None, *self.input_shape), self.input_dtype)
-        self._call = tf.function(lambda x: model(x, training=False), input_signature=[signature])
+        self._call = tf.function(
+            lambda x: model(x, training=False), input_signature=[signature], autograph=False
+        )
 
     def predict(self, images: Array) -> list[Array]:
         """See `Runtime.predict`."""

@@ -142,12 +142,14 @@ class Writer:
         better = math.isfinite(value) and (
             state.best is None or self._sign * value > self._sign * state.best
         )
+        saved = None
         if better or not self._best.is_file():
             state.best, state.best_epoch = value if better else None, epoch
             self._metadata.write(self._best)
             checkpoint.save_model(model, self._best)
+            saved = self._best
         self._metadata.write(self._out / LAST)
-        checkpoint.save(model, self._trainer.variables, state, self._out / LAST)
+        checkpoint.save(model, self._trainer.variables, state, self._out / LAST, saved)
         history.write_history(state.history, self._out / HISTORY)
         if self._mirror:
             self._mirror.offer(epoch + 1, self._out, [*self._models, HISTORY])

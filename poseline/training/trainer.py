@@ -109,7 +109,7 @@ class Trainer:
             autograph=False,
             jit_compile=self.jit_compile or None,
         )
-        self._check = tf.function(self._infer, reduce_retracing=True, autograph=False)
+        self._check = tf.function(self._infer, autograph=False)
 
     def fit(
         self,
@@ -163,7 +163,7 @@ class Trainer:
         """Return `val_loss` and `val_oks`, the figures that callbacks monitor."""
         sums = np.zeros(4)  # of losses, pictures, OKS, poses that have one
         for images, labels in batches:
-            heatmaps, loss = self._check(images, labels)
+            heatmaps, loss = self._checked(images, labels)
             known = unpack(np.asarray(labels))
             decoded = decode_heatmaps(
                 np.asarray(heatmaps), self.decoding, logits=self.activation == "softmax"
@@ -177,6 +177,11 @@ class Trainer:
             sums += float(loss) * len(labels), len(labels), scores.sum(), len(scores)
         loss, pictures, score, poses = self.group.total(sums).tolist()
         return {"val_loss": loss / pictures, "val_oks": score / poses if poses else math.nan}
+
+    def _checked(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        """Return heatmaps and loss of a batch of any number of pictures, by one graph."""
+        kinds = [tf.TensorSpec((None, *t.shape[1:]), t.dtype) for t in (images, labels)]
+        return self._check.get_concrete_function(*kinds)(images, labels)  # type: ignore[no-any-return]
 
     def export(self) -> keras.Model:
         """Return the model to save, with the twin's weights."""
