@@ -205,7 +205,7 @@ def _tags(experiment: Experiment) -> dict[str, str]:
 
 def _convert(experiment: Experiment) -> Sources:
     config, converted = experiment.config, None
-    if config.conversion:
+    if config.conversion and config.converts:
         step = Step("convert", "convert")
         converted = run_task(step, config, {"source": config.conversion.path}, experiment.out(step))
         experiment.results[step.name] = converted

@@ -86,7 +86,8 @@ def named_inputs(config: Config) -> list[tuple[str, str, type[PoselineError]]]:
     named = Sources.named(config)
     todo = planned(config)
     inputs = {name: uri for step in todo for name, uri in named.inputs(step).items()}
-    inputs |= {"source": config.conversion.path} if config.conversion else {}
+    if config.conversion and config.converts:
+        inputs["source"] = config.conversion.path
     return [(key, inputs[name], error) for name, (key, error) in _INPUTS.items() if name in inputs]
 
 
@@ -107,7 +108,7 @@ def check_outputs(config: Config, folder: Path, out: Callable[[Step], Path]) -> 
     Raises:
         StoreError: A step would replace what is not its own.
     """
-    convert = [Step("convert", "convert")] if config.conversion else []
+    convert = [Step("convert", "convert")] if config.converts else []
     todo = [*convert, *planned(config)]
     places = {step.name: _real(out(step)) for step in todo}
     for step in todo:

@@ -55,8 +55,8 @@ def resolve(text: str, chain: OperationMode, entered: run_form.Form) -> Resolved
     """
     config = run_form.read(text, chain, entered)
     stages = {step.stage for step in planned(config)}
-    stages |= {"convert"} if config.conversion else set()
-    source = config.conversion.path if config.conversion else None
+    stages |= {"convert"} if config.converts else set()
+    source = config.conversion.path if config.conversion and config.converts else None
     named = Sources.named(config)
     found = {k: v for k, v in asdict(named).items() if v} | ({"source": source} if source else {})
     return Resolved(

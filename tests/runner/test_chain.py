@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.samples import ROOT
+from support.tiny_models import convolutional, save
 
 from poseline.config.models.config import Config
 from poseline.errors import DataError
 from poseline.runner.chain import run_chain
+from poseline.runner.preflight import named_inputs
 from poseline.runtime import open_model
 from poseline.stages import evaluate, predict, train
 from poseline.store.manifest import Manifest
@@ -201,3 +203,43 @@ def test_real_pictures_need_no_special_case(tiny, tmp_path):
     assert experiment.results["convert"].metrics["train_kept"] == 4
     assert experiment.results["evaluate-int8"].summary["pictures"] == 1
     assert (experiment.folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("mode", "named", "converts"),
+    [
+        ("benchmarking", [], False),
+        ("prediction", [], False),
+        ("evaluation", [], True),
+        ("evaluation", ["test"], False),
+        ("evaluation", ["training", "validation"], True),
+        ("quantization", [], True),
+        ("quantization", ["training"], False),
+        ("quantization", ["quantization"], False),
+        ("training", ["training"], True),
+        ("training", ["training", "validation"], False),
+        ("chain_tqe", ["training", "validation"], True),
+        ("chain_tqe", ["training", "validation", "test"], False),
+        ("chain_qb", ["test"], True),
+    ],
+)
+def test_a_set_is_converted_only_where_a_step_reads_it(tiny, mode, named, converts):
+    data = tiny.model_dump(mode="json") | {"operation_mode": mode}
+    paths = ("training", "validation", "test", "quantization")
+    data["dataset"] |= {f"{name}_path": "sets" if name in named else None for name in paths}
+    data["conversion"] = {"path": "coco"}
+    config = Config.model_validate(data)
+    assert config.converts is converts
+    assert ("convert" in config.stages) is converts
+    read = {key for key, *_ in named_inputs(config)}
+    assert ("conversion.path" in read) is converts
+    assert not Config.model_validate(data | {"conversion": None}).converts
+
+
+def test_a_set_that_no_step_reads_need_not_be_there(tiny, tmp_path):
+    model, data = tmp_path / "model.tflite", tiny.model_dump(mode="json")
+    save(convolutional(), model)
+    data |= {"operation_mode": "benchmarking", "conversion": {"path": str(tmp_path / "gone")}}
+    data["general"]["model_path"] = str(model)
+    experiment = run_chain(Config.model_validate(data))
+    assert list(experiment.results) == ["benchmark"]

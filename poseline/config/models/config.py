@@ -50,7 +50,7 @@ class Config(Section):
     dataset: Dataset = Dataset()
     """Training, validation, test and calibration sets."""
     conversion: Conversion | None = None
-    """A COCO set to convert first."""
+    """A COCO set to convert first, where the mode reads a set that `dataset` does not name."""
     preprocessing: Preprocessing = Preprocessing()
     """Input range, size and channels."""
     data_augmentation: Augmentations = ()
@@ -84,13 +84,25 @@ class Config(Section):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages of `operation_mode`: `convert` first with a `conversion`, `gate` last."""
+        """The stages of `operation_mode`: `convert` first where a set is made, `gate` last."""
         stages = CHAINS[self.operation_mode]
-        if self.conversion:
+        if self.converts:
             stages = ("convert", *stages)
         if self.exported and "export" not in stages:
             stages = (*stages, "export")
         return (*stages, "gate") if self.gated else stages
+
+    @property
+    def converts(self) -> bool:
+        """Whether `conversion` makes a set that the mode reads and `dataset` does not name."""
+        data = self.dataset
+        unnamed = {
+            "train": not (data.training_path and data.validation_path),
+            "quantize": not (data.quantization_path or data.training_path),
+            "evaluate": not data.test_path,
+        }
+        stages: set[str] = {*CHAINS[self.operation_mode], *(("evaluate",) if self.gated else ())}
+        return self.conversion is not None and any(unnamed.get(stage) for stage in stages)
 
     @property
     def exported(self) -> bool:
