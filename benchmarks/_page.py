@@ -1,9 +1,11 @@
 """Run the benchmarks and write docs/benchmarks.md: the machine, the date, and what each printed.
 
     python benchmarks/_page.py [NAME ...] [--reference CHECKOUT PYTHON RUNNER] [--people COCO]
+                               [--int8 SET MODEL ...]
 
 A benchmark that is not run keeps the section that the page has. The recipes take hours, so they
-are run where `--people` names a COCO set alone, and the vendor's zoo where `--reference` does.
+are run where `--people` names a COCO set alone, the vendor's zoo where `--reference` does, and the
+ways to int8 where `--int8` names models.
 """
 
 from __future__ import annotations
@@ -48,6 +50,9 @@ def main() -> None:
         "--reference", nargs=3, metavar=("CHECKOUT", "PYTHON", "RUNNER"), help="the vendor's zoo"
     )
     parser.add_argument("--people", help="COCO set that recipes are compared on")
+    parser.add_argument(
+        "--int8", nargs="+", metavar=("SET", "MODEL"), help="float models, and pictures of them"
+    )
     args = parser.parse_args()
     commands = {name: [name] for name in args.names or ([] if asked(args) else NAMES)}
     if args.reference:
@@ -55,21 +60,28 @@ def main() -> None:
         commands["reference"] = ["reference", checkout, "--python", python, "--runner", runner]
     if args.people:
         commands["recipes"] = ["recipes", args.people]
+    if args.int8:
+        commands["int8"] = ["int8", *args.int8]
     for name, command in commands.items():
         print(f"== {name}", flush=True)
         keep(name, section(name, output(command)))
 
 
 def asked(args: argparse.Namespace) -> bool:
-    return bool(args.reference or args.people)
+    return bool(args.reference or args.people or args.int8)
 
 
 def output(command: list[str]) -> str:
     """Run a benchmark, show what it prints as it comes, and return it."""
     script = HERE / f"{command[0]}.py"
+    # A user's second start finds the byte code of the first.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     lines = []
     with subprocess.Popen(
-        [sys.executable, str(script), *command[1:]], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(script), *command[1:]],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     ) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
@@ -106,7 +118,7 @@ def keep(name: str, text: str) -> None:
     page = PAGE.read_text() if PAGE.exists() else ""
     sections = {found.group(1): found.group(2).strip("\n") for found in SECTION.finditer(page)}
     sections[name] = text.strip("\n")
-    order = sorted(sections, key=[*NAMES, "reference", "recipes"].index)
+    order = sorted(sections, key=[*NAMES, "reference", "recipes", "int8"].index)
     PAGE.write_text(HEAD + "".join(f"\n## {each}\n\n{sections[each]}\n" for each in order))
 
 

@@ -54,7 +54,7 @@ class Bench:
     """The commands of both sides, in folders of their own."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.args, self.runs = args, 0
+        self.args, self.runs = args, len(list(args.out.glob("runs/*")))
         self.coco = args.out / "coco"
         if not self.coco.exists():
             train, val = map(str, args.pictures)
@@ -217,8 +217,12 @@ def poseline(*words: str) -> list[str]:
 
 def finish(command: list[str]) -> tuple[float, float]:
     """Run a command; return its seconds of wall and of CPU."""
+    # A user's second start finds the byte code of the first.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with code {done.returncode}:\n{done.stdout[-3000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -211,6 +211,11 @@ ODD = {
         "general.model_path",
         "https://x/m.tflite?raw=1",
     ),
+    "tensors that are not to be dumped": (
+        "+evaluation={gen_npy_input: False, npy_in_name: in}",
+        "evaluation.gen_npy_input",
+        False,
+    ),
     "hydra's own keys": ("+hydra.job_logging.level=ERROR", "hydra.run.dir", None),
     "quotes": ("+dataset.name='a=b, c'", "dataset.name", "a=b, c"),
     "two pluses": ("++dataset.name=x", "dataset.name", "x"),

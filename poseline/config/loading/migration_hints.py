@@ -24,16 +24,14 @@ KEYS: dict[str, str] = {
     "quantization.onnx_extra_options.activations_tensor_override": _APART,
     "general.config_path": "the config of a model is its sidecar, <model file>.json",
     "general.dataset_path": "use dataset.test_path",
-    "evaluation.gen_npy_input": _DUMPS,
-    "evaluation.gen_npy_output": _DUMPS,
-    "evaluation.npy_in_name": _DUMPS,
-    "evaluation.npy_out_name": _DUMPS,
     "tools.stedgeai.path_to_loader": _HOST,
 }
 """Dotted path of an unknown key to what to do instead."""
 
 VALUES: dict[tuple[str, str], str] = {
     ("general.model_type", "head_spe"): "poseline does not decode the 468 points of a head",
+    ("evaluation.gen_npy_input", "True"): _DUMPS,
+    ("evaluation.gen_npy_output", "True"): _DUMPS,
     ("evaluation.target", "stedgeai_host"): _HOST,
     ("evaluation.target", "stedgeai_n6"): _HOST,
     ("prediction.target", "stedgeai_host"): _HOST,

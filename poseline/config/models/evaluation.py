@@ -31,6 +31,14 @@ class Evaluation(_Board):
     target: Literal["host", "tflm"] = "host"
     """What runs the model: `host`, the runtime of its kind; `tflm`, TensorFlow Lite Micro's
     reference kernels, for a .tflite model, beside LiteRT. A connected board is not used."""
+    gen_npy_input: Literal[False] | None = None
+    """Read for compatibility: tensors are not dumped."""
+    gen_npy_output: Literal[False] | None = None
+    """Read for compatibility: tensors are not dumped."""
+    npy_in_name: str | None = None
+    """Read for compatibility: tensors are not dumped."""
+    npy_out_name: str | None = None
+    """Read for compatibility: tensors are not dumped."""
 
 
 class Prediction(_Board):
