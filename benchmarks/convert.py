@@ -57,7 +57,7 @@ def main(given: str | None) -> None:
     for name in commands:
         columns = [
             f"{middle(values):>8.2f} ({min(values):.2f} to {max(values):.2f}) "
-            f"{middle(values) / middle(first):>6.2f}"
+            f"{middle(first) / middle(values):>6.2f}"
             for values, first in ((wall[name], wall["blind copy"]), (cpu[name], cpu["blind copy"]))
         ]
         print(f"{name:<18}" + "".join(f"{column:>31}" for column in columns))
