@@ -1,7 +1,7 @@
 """How seldom Python looks for garbage in a process that is poseline's own.
 
 TensorFlow and MLflow come with half a million objects that live as long as the process, and
-Python's collector looks through them again and again, and once more at the end: 4 of the 39 s that
+Python's collector looks through them again and again, and once more at the end: 4 of the 38 s that
 a short `chain tqe` took. A user's own process is left as it is.
 """
 

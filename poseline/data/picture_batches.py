@@ -64,15 +64,14 @@ def converted(
             for start in range(0, len(chosen), batch):
                 some = chosen[start : start + batch]
                 read = [(annotations.picture(name), stem) for name, stem in some]
-                if seconds > _SLOW_S and threads > 1:
+                threaded = threads > 1 and seconds > _SLOW_S
+                if threaded:
                     with stopping.held():
                         waiting.append(pool.submit(convert, read))
-                    if len(waiting) > _AHEAD * threads:
-                        yield from waiting.popleft().result()
-                    continue
-                while waiting:
+                while len(waiting) > (_AHEAD * threads if threaded else 0):
                     yield from waiting.popleft().result()
-                yield from convert(read)
+                if not threaded:
+                    yield from convert(read)
             while waiting:
                 yield from waiting.popleft().result()
         except BaseException:  # Ctrl-C waits for no picture that is not begun

@@ -34,7 +34,7 @@ class SetFolder:
         """
         path = f"{self.root}/{name}"
         try:
-            if not stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116  Path takes as long again
+            if not stat.S_ISDIR(os.stat(path).st_mode):  # noqa: PTH116  slower by Path
                 return name
         except FileNotFoundError:
             if Path(path).is_symlink():  # one that leads nowhere

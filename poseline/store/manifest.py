@@ -213,7 +213,7 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
         path = f"{folder}/{name}"
         try:
             if name and not name.endswith("/"):
-                if stat.S_ISREG((status := os.stat(path)).st_mode):  # noqa: PTH116  ten thousands
+                if stat.S_ISREG((status := os.stat(path)).st_mode):  # noqa: PTH116  slower by Path
                     yield name, status
                 continue
             with os.scandir(path) as found:

@@ -12,11 +12,12 @@ from poseline_kfp.pipelines import command, local
 from poseline_kfp.pipelines.generated import OUTPUTS
 
 
-def run(name, *arguments):
+def run(name, *arguments, folder=None):
     return subprocess.run(
         [sys.executable, ROOT / "pipelines" / f"{name}.py", *arguments],
         capture_output=True,
         text=True,
+        cwd=folder,
     )
 
 
@@ -104,7 +105,9 @@ def test_a_task_in_a_loop_shares_the_cache_of_the_one_before_it():
 @pytest.mark.slow
 def test_local_runs_by_kfp_and_fails_as_its_task_does(tmp_path):
     done = run(
-        "chain_tqeb", "--local", "--root", str(tmp_path), "--set", f"dataset={tmp_path / 'none'}"
+        "chain_tqeb",
+        *("--local", "--root", str(tmp_path), "--set", f"dataset={tmp_path / 'none'}"),
+        folder=tmp_path,
     )
     assert done.returncode in (5, 6), done.stderr
     assert "does not exist" in done.stdout + done.stderr

@@ -30,7 +30,7 @@ training:
 quantization: {{}}
 benchmarking: {{board: STM32H747I-DISCO, backends: [estimate]}}
 export: {{}}
-mlflow: {{uri: null}}
+mlflow: {{uri: {folder}-mlruns}}
 hydra: {{run: {{dir: {folder}}}}}
 """
 
