@@ -9,6 +9,7 @@ order; how many at once changes nothing in them.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -42,9 +43,50 @@ class Batches:
     reason is left.
     """
 
-    def __init__(self, dataset: tf.data.Dataset, refusals: list[PoselineError]) -> None:
-        """Wrap a dataset whose batches note in `refusals` why they could not be made."""
-        self._dataset, self._refusals = dataset, refusals
+    def __init__(
+        self,
+        numbers: tf.data.Dataset,
+        batch: Callable[[int], Batch],
+        shape: tuple[int | None, ...],
+        keypoints: int,
+        parallel: int | None,
+    ) -> None:
+        """Make batches by their numbers.
+
+        Args:
+            numbers: Of the batches, in their order.
+            batch: Makes one.
+            shape: Of its images.
+            keypoints: Keypoints of a pose.
+            parallel: Batches in the making at once; None: one a core, up to 16.
+        """
+        self._batch, self._refusals = batch, list[PoselineError]()
+        ours = weakref.ref(self)  # TensorFlow keeps `attempt`, and all that it holds, for good
+
+        def attempt(number: int) -> Batch:
+            batches = ours()
+            if batches is None:
+                raise StopIteration  # nobody waits for it any more
+            try:
+                return batches._batch(number)
+            except PoselineError as error:
+                batches._refusals.append(error)
+                raise
+
+        def make(number: Any) -> tuple[Any, Any]:
+            images, labels = tf.numpy_function(
+                attempt, [number], (tf.float32, tf.float32), stateful=False
+            )
+            images.set_shape(shape)
+            labels.set_shape((shape[0], keypoints + 1, 3))
+            return images, labels
+
+        calls = parallel or min(os.cpu_count() or 1, _MOST_AT_ONCE)
+        made = numbers.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)
+        options = tf.data.Options()
+        # Its thread sleeps ever longer between two looks, for seconds, and an epoch's end waits.
+        options.autotune.enabled = False
+        self._dataset = made.with_options(options)
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         """Yield (images, labels) as tensors.
@@ -153,7 +195,7 @@ class TrainingSet:
             (images (B, H, W, C), labels (B, K + 1, 3)), float32, images rescaled.
         """
         size = self._sizes[0] if len(set(self._sizes)) == 1 else (None, None)
-        return _dataset(
+        return Batches(
             tf.data.Dataset.range(epoch * len(self), (epoch + epochs) * len(self)),
             self.batch,
             (self._share.stop - self._share.start, *size, self._pictures.channels),
@@ -209,35 +251,3 @@ class TrainingSet:
             scene.keypoints[0], scene.boxes[0], float(scene.areas[0]), person.picture_size
         )
         return scene.image, moved
-
-
-def _dataset(
-    numbers: tf.data.Dataset,
-    batch: Callable[[int], Batch],
-    shape: tuple[int | None, ...],
-    keypoints: int,
-    parallel: int | None,
-) -> Batches:
-    refusals: list[PoselineError] = []
-
-    def attempt(number: int) -> Batch:
-        try:
-            return batch(number)
-        except PoselineError as error:
-            refusals.append(error)
-            raise
-
-    def make(number: Any) -> tuple[Any, Any]:
-        images, labels = tf.numpy_function(
-            attempt, [number], (tf.float32, tf.float32), stateful=False
-        )
-        images.set_shape(shape)
-        labels.set_shape((shape[0], keypoints + 1, 3))
-        return images, labels
-
-    calls = parallel or min(os.cpu_count() or 1, _MOST_AT_ONCE)
-    made = numbers.map(make, num_parallel_calls=calls, deterministic=True).prefetch(2)
-    options = tf.data.Options()
-    # Its thread sleeps ever longer between two looks, for seconds, and an epoch's end waits for it.
-    options.autotune.enabled = False
-    return Batches(made.with_options(options), refusals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class Worker:
             return self._refuse(trial, values, reason)
         learner = self.studies.learner(trial)
         _log.info("trial", number=trial.number, values=space.words(values))
+        gc.collect()  # models and graphs of the trial before, which refer to each other
         try:
             with self.studies.heartbeat(trial):
                 experiment = run_chain(config, on_epoch=_judging(learner))

@@ -25,6 +25,7 @@ from poseline.training.checkpoint import TrainingState
 from poseline.training.distillation import Teacher
 from poseline.training.fast_model import Forward
 from poseline.training.flat_variables import FlatVariables, packable
+from poseline.training.gradient_registry import gradients_forgotten
 from poseline.training.group import ALONE, Group
 from poseline.training.loss import heatmap_loss
 from poseline.training.tensorflow_setup import allow_nondeterminism
@@ -138,7 +139,10 @@ class Trainer:
         listeners.on_train_begin()
         self._restore()
         start, pictures = self.state.epoch, training.pictures
-        with Progress(epochs * pictures, "train", done=start * pictures) as progress:
+        with (
+            gradients_forgotten(),
+            Progress(epochs * pictures, "train", done=start * pictures) as progress,
+        ):
             for epoch in range(start, epochs):
                 if self.twin.stop_training:
                     break

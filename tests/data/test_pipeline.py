@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 
 from poseline.data.evaluation_batches import EvaluationBatches
@@ -33,3 +36,16 @@ def test_evaluation_keeps_order_and_every_picture(tiny, yolo):
     assert images.max() <= 1
     assert (labels.sizes > 60).all()
     assert (labels.areas > 0).all()
+
+
+def test_a_set_goes_when_its_batches_do(tiny, yolo):
+    samples = list_samples(yolo / "train")
+    data = TrainingSet(samples, tiny, PERSON_17, (64, 64, 3), 8, seed=5)
+    batches = iter(data.batches(0))
+    seen = weakref.ref(data)
+    del data
+    next(batches)
+    assert seen() is not None  # it makes the batches that are still to come
+    del batches
+    gc.collect()
+    assert seen() is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -73,8 +74,10 @@ def generate(
     if not 1 <= persons <= 20 or min(size) < 32:
         raise DataError("persons must be 1 to 20 and the size at least 32 px")
     with output_folder(out, KIND, overwrite=overwrite) as work:
-        # A copy of a process with threads may hang on a lock that one of them held.
-        context = get_context("spawn" if threading.active_count() > 1 else "fork")
+        # A copy of a process with threads may hang on a lock that one of them held, or wait for one
+        # of them; TensorFlow's are not among Python's.
+        threads = threading.active_count() > 1 or "tensorflow" in sys.modules
+        context = get_context("spawn" if threads else "fork")
         with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=context) as pool:
             for index, (split, count) in enumerate(zip(_SPLITS, counts, strict=False)):
                 (work / split).mkdir()
