@@ -54,6 +54,8 @@ def main() -> None:
         "--int8", nargs="+", metavar=("SET", "MODEL"), help="float models, and pictures of them"
     )
     args = parser.parse_args()
+    # A user's second start finds the byte code of the first.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     commands = {name: [name] for name in args.names or ([] if asked(args) else NAMES)}
     if args.reference:
         checkout, python, runner = args.reference
@@ -74,14 +76,9 @@ def asked(args: argparse.Namespace) -> bool:
 def output(command: list[str]) -> str:
     """Run a benchmark, show what it prints as it comes, and return it."""
     script = HERE / f"{command[0]}.py"
-    # A user's second start finds the byte code of the first.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     lines = []
     with subprocess.Popen(
-        [sys.executable, str(script), *command[1:]],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
+        [sys.executable, str(script), *command[1:]], stdout=subprocess.PIPE, text=True
     ) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)

@@ -9,7 +9,6 @@ from poseline import store
 from poseline.config.loading import run_form
 from poseline.config.models.config import Config, Stage
 from poseline.config.models.general import OperationMode
-from poseline.config.models.steps import planned
 from poseline.runner.inputs import Sources
 
 STAGES: tuple[Stage, ...] = (
@@ -54,14 +53,12 @@ def resolve(text: str, chain: OperationMode, entered: run_form.Form) -> Resolved
         StoreError: A data set or a model is not there.
     """
     config = run_form.read(text, chain, entered)
-    stages = {step.stage for step in planned(config)}
-    stages |= {"convert"} if config.converts else set()
     source = config.conversion.path if config.conversion and config.converts else None
     named = Sources.named(config)
     found = {k: v for k, v in asdict(named).items() if v} | ({"source": source} if source else {})
     return Resolved(
         config,
-        {stage: config.slice(stage) for stage in sorted(stages)},
+        {stage: config.slice(stage) for stage in sorted(config.stages)},
         {
             "source": source or "",
             "sources": {k: v for k, v in asdict(named).items() if v},

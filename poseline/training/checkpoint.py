@@ -79,7 +79,7 @@ def save(
     """
     partial = path.with_name(f".{path.stem}.partial.h5")
     if saved and saved.suffix == ".h5":
-        shutil.copyfile(saved, partial)  # a third of the time
+        shutil.copyfile(saved, partial)  # not written by HDF5 once more
     else:
         save_model(model, partial)
     with h5py.File(partial, "a") as file:
